@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Core kinds: the few fields of Service, EndpointSlice, Secret, ConfigMap and Namespace that
+//! translation reads.
+
+mod config_map;
+mod endpoint_slice;
+mod namespace;
+mod secret;
+mod service;
+
+pub use config_map::ConfigMap;
+pub use endpoint_slice::{Endpoint, EndpointPort, EndpointSlice};
+pub use namespace::Namespace;
+pub use secret::Secret;
+pub use service::{Service, ServicePort};

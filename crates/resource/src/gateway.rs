@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Gateway API kinds of `gateway.networking.k8s.io` (v1; v1beta1 and v1alpha3 where served).
+
+mod backend_tls_policy;
+#[allow(clippy::module_inception, reason = "the file is named for the kind")]
+mod gateway;
+mod gateway_class;
+mod http_route;
+mod reference_grant;
+
+pub use backend_tls_policy::{
+    BackendTlsPolicy, BackendTlsTarget, BackendTlsValidation, CaCertificateRef, SubjectAltName,
+};
+pub use gateway::{
+    AllowedRoutes, FromNamespaces, Gateway, Listener, ListenerTls, NamespaceSelector,
+    ObjectReference, RouteKind, SelectorRequirement,
+};
+pub use gateway_class::GatewayClass;
+pub use http_route::{
+    BackendRef, Filter, Fraction, HeaderMatch, HeaderModifier, HeaderValue, HttpRoute, Matcher,
+    ParentRef, PathMatch, PathModifier, QueryParamMatch, RequestMirror, RequestRedirect,
+    RouteMatch, RouteRule, RouteTimeouts, UrlRewrite,
+};
+pub use reference_grant::{GrantFrom, GrantTo, ReferenceGrant};

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Istio kinds of `networking.istio.io`.
+
+mod service_entry;
+
+pub use service_entry::{ServiceEntry, ServiceEntryPort, WorkloadEndpoint};

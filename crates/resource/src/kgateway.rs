@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+//! kgateway kinds of `gateway.kgateway.dev`.
+
+mod backend;
+pub mod backend_config_policy;
+
+pub use backend::{Backend, BackendType, PriorityGroup, StaticHost};
+pub use backend_config_policy::BackendConfigPolicy;

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Documents to typed resources, with the verdicts an API server would have given.
+//!
+//! In: [`sluicegate_manifest::Document`]s. Out: a [`Store`] of typed objects (defaults applied,
+//! every spelling decoded to one model) and the diagnostics of everything that was refused.
+
+pub mod core;
+pub mod gateway;
+pub mod istio;
+pub mod kgateway;
+mod object;
+mod store;
+pub mod value;
+
+pub use object::{Metadata, Object, ObjectRef};
+pub use store::{Decoder, Objects, Store};

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Envoy's vocabulary.
+//!
+//! In: nothing of ours. Out: the protobuf types (re-exported from `envoy-types`), the descriptor
+//! pool that knows every message we emit, canonical proto-JSON, and the constraint checks that
+//! Envoy itself applies to a resource.
+
+pub mod any;
+pub mod descriptor;
+pub mod json;
+pub mod validate;
+
+pub use envoy_types::pb;
+pub use prost;
