@@ -145,6 +145,7 @@ fn listener(
     restrict_kinds(&mut verdict, &spec.allowed_routes.kinds);
     Listener {
         spec: spec.clone(),
+        gateway_namespace: gateway.metadata.namespace().to_owned(),
         certificates,
         routes: Vec::new(),
         verdict,

@@ -139,6 +139,8 @@ pub struct Gateway {
 pub struct Listener {
     /// The listener as decoded.
     pub spec: sluicegate_resource::gateway::Listener,
+    /// Namespace of the Gateway; references without one mean it.
+    pub gateway_namespace: String,
     /// Certificates, in order.
     pub certificates: Vec<Arc<KeyPair>>,
     /// Routes in order of precedence (oldest first).
