@@ -102,13 +102,13 @@ fn target_refs(items: &[Field<'_>]) -> Vec<BackendTlsTarget> {
         let same_object = |other: &&BackendTlsTarget| {
             (&other.group, &other.kind, &other.name) == (&target.group, &target.kind, &target.name)
         };
-        if let Some(other) = targets.iter().find(same_object) {
-            if other.section_name.is_none() || target.section_name.is_none() {
-                item.reject(
-                    "sectionName must be specified when targetRefs includes 2 or more references \
-                     to the same target",
-                );
-            }
+        if let Some(other) = targets.iter().find(same_object)
+            && (other.section_name.is_none() || target.section_name.is_none())
+        {
+            item.reject(
+                "sectionName must be specified when targetRefs includes 2 or more references to \
+                 the same target",
+            );
         }
         if targets.contains(&target) {
             item.reject(
