@@ -3,7 +3,7 @@
 //!
 //! In: a struct declared with [`stat_group!`](crate::stat_group). Out: its fields, visited by name.
 
-use crate::{Counter, Gauge, Histogram, ResponseCodes};
+use crate::{Counter, Gauge, Histogram, ResponseCodes, TextReadout};
 
 /// A set of metrics with names relative to the prefix it is registered under.
 pub trait Group: Send + Sync {
@@ -17,13 +17,15 @@ pub trait Group: Send + Sync {
 /// Receives the metrics of a group.
 pub trait Visitor {
     /// A counter.
-    fn counter(&mut self, name: &str, value: u64);
+    fn counter(&mut self, name: &str, counter: &Counter);
     /// A gauge.
-    fn gauge(&mut self, name: &str, value: i64);
+    fn gauge(&mut self, name: &str, gauge: &Gauge);
     /// A histogram.
     fn histogram(&mut self, name: &str, histogram: &Histogram);
     /// Response codes under `name`, such as `upstream_rq`.
     fn response_codes(&mut self, name: &str, codes: &ResponseCodes);
+    /// A text readout.
+    fn text_readout(&mut self, name: &str, text: &TextReadout);
 }
 
 /// One field of a group; implemented by the metric cells.
@@ -36,7 +38,7 @@ pub trait Metric {
 
 impl Metric for Counter {
     fn visit(&self, name: &str, visitor: &mut dyn Visitor) {
-        visitor.counter(name, self.get());
+        visitor.counter(name, self);
     }
     fn reset_counter(&self) {
         self.reset();
@@ -45,7 +47,7 @@ impl Metric for Counter {
 
 impl Metric for Gauge {
     fn visit(&self, name: &str, visitor: &mut dyn Visitor) {
-        visitor.gauge(name, self.get());
+        visitor.gauge(name, self);
     }
     fn reset_counter(&self) {}
 }
@@ -64,6 +66,13 @@ impl Metric for ResponseCodes {
     fn reset_counter(&self) {
         self.reset();
     }
+}
+
+impl Metric for TextReadout {
+    fn visit(&self, name: &str, visitor: &mut dyn Visitor) {
+        visitor.text_readout(name, self);
+    }
+    fn reset_counter(&self) {}
 }
 
 /// Declares a struct of metrics. A field is named after itself, or after the literal that follows.

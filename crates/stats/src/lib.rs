@@ -4,10 +4,30 @@
 //! In: groups of atomics that workers own. Out: one sorted view over all of them, printed as
 //! Envoy's admin API prints it (text, JSON, Prometheus).
 
+mod collect;
+mod distribution;
+mod flush;
 mod group;
+mod histogram;
+mod json;
 mod metric;
+mod pattern;
+mod prometheus;
+mod query;
 mod registry;
+mod response_codes;
+mod server;
+mod tags;
+#[cfg(test)]
+mod tests;
+mod text;
 
+pub use collect::Collected;
 pub use group::{Group, Metric, Visitor};
-pub use metric::{Counter, Gauge, Histogram, ResponseCodes};
-pub use registry::Registry;
+pub use histogram::Histogram;
+pub use metric::{Counter, Gauge, TextReadout};
+pub use pattern::compile as compile_pattern;
+pub use query::{Format, Query};
+pub use registry::{Prefixed, Registry};
+pub use response_codes::ResponseCodes;
+pub use server::{ClusterManagerStats, ListenerManagerStats, ServerStats};

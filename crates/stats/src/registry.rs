@@ -6,41 +6,85 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use crate::Group;
+use crate::{Collected, Group, flush::Ledger};
 
 /// The registry; clones share it.
 #[derive(Clone, Default)]
 pub struct Registry {
-    groups: Arc<Mutex<BTreeMap<Arc<str>, Vec<Weak<dyn Group>>>>>,
+    shared: Arc<Shared>,
 }
+
+/// The groups of one prefix; metrics of the same name in them are one metric.
+pub struct Prefixed {
+    /// Such as `cluster.kube_a_b_80.`.
+    pub prefix: Arc<str>,
+    /// In the order in which they were registered.
+    pub groups: Vec<Arc<dyn Group>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    groups: Mutex<BTreeMap<Arc<str>, WeakGroups>>,
+    ledger: Mutex<Ledger>,
+}
+
+type WeakGroups = Vec<Weak<dyn Group>>;
 
 impl Registry {
     /// Registers `group` under `prefix`, such as `cluster.kube_a_b_80.` (with the final dot). The
-    /// registry holds it weakly: the owner keeps it alive.
+    /// registry holds it weakly: the owner keeps it alive. Colons become underscores, as in Envoy.
     pub fn register<G: Group + 'static>(&self, prefix: &str, group: &Arc<G>) {
         let weak: Weak<dyn Group> = Arc::<G>::downgrade(group);
-        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        groups.entry(prefix.into()).or_default().push(weak);
+        let prefix = prefix.replace(':', "_").into();
+        lock(&self.shared.groups)
+            .entry(prefix)
+            .or_default()
+            .push(weak);
     }
 
     /// The live groups by prefix.
-    pub fn groups(&self) -> Vec<(Arc<str>, Vec<Arc<dyn Group>>)> {
-        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn groups(&self) -> Vec<Prefixed> {
+        let mut groups = lock(&self.shared.groups);
         groups.retain(|_, list| {
             list.retain(|group| group.strong_count() > 0);
             !list.is_empty()
         });
         groups
             .iter()
-            .map(|(prefix, list)| {
-                (
-                    prefix.clone(),
-                    list.iter().filter_map(Weak::upgrade).collect(),
-                )
+            .map(|(prefix, list)| Prefixed {
+                prefix: prefix.clone(),
+                groups: list.iter().filter_map(Weak::upgrade).collect(),
             })
             .collect()
     }
+
+    /// Everything there is, summed and sorted. Histograms are as of the last [`Registry::flush`].
+    pub fn collect(&self) -> Collected {
+        let groups = self.groups();
+        Collected::new(&groups, &lock(&self.shared.ledger))
+    }
+
+    /// Closes the interval of every histogram. Envoy's default is to do so every 5 seconds; whoever
+    /// owns a timer calls it.
+    pub fn flush(&self) {
+        let groups = self.groups();
+        lock(&self.shared.ledger).flush(&groups);
+    }
+
+    /// Sets every counter to zero; gauges and histograms stay.
+    pub fn reset_counters(&self) {
+        for prefixed in self.groups() {
+            prefixed
+                .groups
+                .iter()
+                .for_each(|group| group.reset_counters());
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
