@@ -75,7 +75,9 @@ fn check_field(
     rule: &Rule,
 ) -> Option<String> {
     let absent = field.supports_presence() && !message.has_field(field);
-    match (absent, rule.required) {
+    // A member of a oneof is only looked at when it is the one that is set.
+    let required = rule.required && field.containing_oneof().is_none();
+    match (absent, required) {
         (true, true) => Some("value is required".to_owned()),
         (true, false) => None,
         (false, _) => rule.broken_by(&message.get_field(field)),
