@@ -7,6 +7,7 @@
 
 pub mod diagnostic;
 mod document;
+mod nearest;
 mod objects;
 mod parse;
 mod path;
@@ -17,6 +18,7 @@ mod yaml;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use document::{Document, Origin};
+pub use nearest::nearest;
 pub use parse::{Parsed, parse};
 pub use path::{FieldPath, Segment};
 pub use text::{Position, SourceText, Span};

@@ -9,6 +9,7 @@ mod chunk;
 mod events;
 mod extent;
 mod mapping;
+mod open;
 mod refusal;
 mod scalar;
 mod syntax;
