@@ -7,6 +7,7 @@
 
 pub mod diagnostic;
 mod document;
+mod json;
 mod nearest;
 mod objects;
 mod parse;

@@ -16,6 +16,9 @@ mod syntax;
 mod tree;
 
 pub(crate) use chunk::chunks;
+pub(crate) use mapping::Mapping;
+pub(crate) use refusal::Refusal;
+pub(crate) use scalar::number;
 pub(crate) use tree::read;
 
 use crate::{Document, Node, Origin, Value};

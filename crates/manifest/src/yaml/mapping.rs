@@ -11,7 +11,7 @@ use crate::{Entry, Node, Span, Value};
 
 /// Entries so far.
 #[derive(Default)]
-pub(super) struct Mapping {
+pub(crate) struct Mapping {
     entries: Vec<Slot>,
     /// Position by key; only kept when there are too many entries to look through.
     index: HashMap<String, usize>,
@@ -26,7 +26,7 @@ struct Slot {
 impl Mapping {
     /// Adds an entry; gives it back, with the place of the earlier one, when its key was already
     /// written.
-    pub(super) fn insert(&mut self, entry: Entry) -> Result<(), (Entry, Span)> {
+    pub(crate) fn insert(&mut self, entry: Entry) -> Result<(), (Entry, Span)> {
         match self.position(&entry.key).map(|at| &mut self.entries[at]) {
             Some(slot) if slot.explicit => return Err((entry, slot.entry.key_span)),
             Some(slot) => {
@@ -40,7 +40,7 @@ impl Mapping {
 
     /// Brings in the entries of a mapping, or of each mapping of a sequence, the first of which
     /// wins. Says whether it was one of these.
-    pub(super) fn merge(&mut self, node: Node) -> bool {
+    pub(crate) fn merge(&mut self, node: Node) -> bool {
         match node.value {
             Value::Mapping(entries) => {
                 self.merge_entries(entries);
@@ -63,7 +63,7 @@ impl Mapping {
     }
 
     /// The finished entries.
-    pub(super) fn into_entries(self) -> Vec<Entry> {
+    pub(crate) fn into_entries(self) -> Vec<Entry> {
         self.entries.into_iter().map(|slot| slot.entry).collect()
     }
 
