@@ -33,7 +33,11 @@ enum Style {
 }
 
 fn sketch() -> impl Strategy<Value = Sketch> {
-    let quotes = prop_oneof![Just(Quotes::None), Just(Quotes::Single), Just(Quotes::Double)];
+    let quotes = prop_oneof![
+        Just(Quotes::None),
+        Just(Quotes::Single),
+        Just(Quotes::Double)
+    ];
     let leaf = prop_oneof![
         Just(Sketch::Null),
         any::<bool>().prop_map(Sketch::Bool),
