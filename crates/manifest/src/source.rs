@@ -8,6 +8,7 @@
 mod directory;
 mod file;
 mod stdin;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use self::directory::Listing;
 use self::file::File;
+pub use self::watch::{WatchError, Watcher};
 use crate::{Diagnostic, Document, Severity};
 
 /// One source of documents.
@@ -183,3 +185,6 @@ fn unreadable(path: &Path, reason: &str) -> Diagnostic {
     Diagnostic::new("file-unreadable", Severity::Error, message)
         .help("check the permissions; until then its last good content stays in use")
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,12 +9,16 @@ mod chunk;
 mod events;
 mod extent;
 mod mapping;
+mod open;
 mod refusal;
 mod scalar;
 mod syntax;
 mod tree;
 
 pub(crate) use chunk::chunks;
+pub(crate) use mapping::Mapping;
+pub(crate) use refusal::Refusal;
+pub(crate) use scalar::number;
 pub(crate) use tree::read;
 
 use crate::{Document, Node, Origin, Value};

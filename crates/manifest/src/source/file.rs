@@ -112,10 +112,14 @@ fn parts(name: &str, bytes: &[u8], before: Option<&Good>) -> Result<Good, Vec<Di
     if !diagnostics.is_empty() {
         return Err(diagnostics);
     }
+    let patches = match before {
+        Some(good) if patched => good.patches + 1,
+        _ => 0,
+    };
     Ok(Good {
         source,
         parts,
-        patches: before.map_or(0, |good| good.patches + u32::from(patched)),
+        patches,
     })
 }
 
