@@ -28,7 +28,8 @@ pub(super) fn add(round: &Round, found: &mut Vec<Diagnostic>) {
         }
         for broken in &verdict.broken {
             let words = (codes::of(broken.reason), broken.message.clone());
-            let diagnostic = about(route, &broken.path, Severity::Error, words)
+            let path = reference_path(&broken.path, broken.reason, &broken.message);
+            let diagnostic = about(route, &path, Severity::Error, words)
                 .note("Its share of requests is answered 500.");
             found.push(match suggestion(round, broken.reason, &broken.message) {
                 Some(help) => diagnostic.help(help),
@@ -54,6 +55,16 @@ fn parent_path(route: &Object<HttpRoute>, parent: &ParentRef) -> FieldPath {
     }
 }
 
+/// The field of a reference that is wrong.
+fn reference_path(path: &FieldPath, reason: &str, message: &str) -> FieldPath {
+    match reason {
+        "BackendNotFound" if message.contains(" has no port ") => path.field("port"),
+        "BackendNotFound" => path.field("name"),
+        "RefNotPermitted" => path.field("namespace"),
+        _ => path.clone(),
+    }
+}
+
 /// A Gateway may be somewhere else than in these manifests, so this is only a warning.
 fn missing_parent(
     round: &Round,
@@ -75,11 +86,19 @@ fn missing_parent(
     let path = FieldPath::dotted("spec.parentRefs")
         .index(index.unwrap_or_default())
         .field("name");
-    let words = (codes::of("ParentNotFound"), format!("{gateway} does not exist"));
-    let diagnostic = about(route, &path, Severity::Warning, words)
-        .note("The route is not attached there.");
+    let words = (
+        codes::of("ParentNotFound"),
+        format!("{gateway} does not exist"),
+    );
+    let diagnostic =
+        about(route, &path, Severity::Warning, words).note("The route is not attached there.");
     let wanted = gateway.to_string();
-    let known: Vec<String> = round.store.gateways.keys().map(ToString::to_string).collect();
+    let known: Vec<String> = round
+        .store
+        .gateways
+        .keys()
+        .map(ToString::to_string)
+        .collect();
     found.push(match nearest(&wanted, known.iter().map(String::as_str)) {
         Some(name) => diagnostic.help(format!("did you mean {name}?")),
         None => diagnostic,
@@ -91,9 +110,9 @@ fn suggestion(round: &Round, reason: &str, message: &str) -> Option<String> {
     if reason != "BackendNotFound" {
         return None;
     }
-    let (wanted, rest) = message.split_once(" has no port").or_else(|| {
-        message.split_once(" does not exist")
-    })?;
+    let (wanted, rest) = message
+        .split_once(" has no port")
+        .or_else(|| message.split_once(" does not exist"))?;
     let keys = round.graph.backends.keys();
     if !rest.is_empty() {
         let ports: Vec<String> = keys
