@@ -92,7 +92,7 @@ fn add(table: &mut Table, object: &str, place: &str, conditions: &Value) {
         };
         if style != GOOD {
             let message = text(condition, "message");
-            if !message.is_empty() {
+            if !message.is_empty() && style != DIM {
                 sentences.push((format!("{word}: {message}"), style));
             }
             worst = if worst == BAD { BAD } else { style };
