@@ -46,6 +46,8 @@ pub struct Warning {
 pub struct AncestorVerdict {
     /// The target object.
     pub ancestor: ObjectRef,
+    /// Whether that object exists; told apart because an Invalid policy may miss its target, too.
+    pub exists: bool,
     /// The policy itself: `Invalid`, `TargetNotFound`.
     pub accepted: Outcome,
     /// How much of it is in force there.

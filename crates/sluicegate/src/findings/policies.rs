@@ -4,7 +4,7 @@
 //! In: the verdicts on policies. Out: diagnostics at targets and settings. What decoding found is
 //! not told again.
 
-use sluicegate_attach::verdict::{AncestorVerdict, Attachment, Outcome, PolicyVerdict};
+use sluicegate_attach::verdict::{AncestorVerdict, Attachment, PolicyVerdict};
 use sluicegate_manifest::{Diagnostic, FieldPath, Severity, nearest};
 use sluicegate_resource::ObjectRef;
 
@@ -65,8 +65,11 @@ fn target(
 ) {
     let policy = &verdict.policy;
     let object = &ancestor.ancestor;
-    if let Outcome::No(reason @ "TargetNotFound", message) = &ancestor.accepted {
-        let words = (codes::of(reason), message.clone());
+    if !ancestor.exists {
+        let words = (
+            codes::of("TargetNotFound"),
+            format!("{object} does not exist"),
+        );
         let diagnostic = about(
             policy,
             &target_path(verdict, object),
