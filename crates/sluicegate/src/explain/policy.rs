@@ -57,6 +57,8 @@ pub struct TargetFacts {
 pub struct ShareFacts {
     /// `namespace/name:port`.
     pub backend: String,
+    /// Why routes to it answer 500, when they do.
+    pub closed: Option<String>,
     /// One per unit that the policy sets.
     pub units: Vec<UnitShare>,
 }
@@ -119,6 +121,7 @@ fn shares(round: &Round, verdict: &PolicyVerdict) -> Vec<ShareFacts> {
     });
     let shares = bound.map(|backend| ShareFacts {
         backend: text(&backend.key),
+        closed: backend.closed.clone(),
         units: Unit::ALL
             .iter()
             .filter_map(|unit| share(backend, *unit, verdict))

@@ -30,13 +30,22 @@ pub(super) fn add(round: &Round, found: &mut Vec<Diagnostic>) {
         for ancestor in &verdict.ancestors {
             target(round, verdict, ancestor, found);
         }
-        // Two targets may give one finding.
-        let mut own: Vec<Diagnostic> = found.split_off(before);
-        while let Some(first) = (!own.is_empty()).then(|| own.remove(0)) {
-            own.retain(|it| (&it.message, &it.path) != (&first.message, &first.path));
-            found.push(first);
+        merge(found, before);
+    }
+}
+
+/// Several targets, or ports of one, may give one finding: the first is told, the others are notes.
+fn merge(found: &mut Vec<Diagnostic>, from: usize) {
+    let mut merged: Vec<Diagnostic> = Vec::new();
+    for one in found.split_off(from) {
+        let same = |it: &&mut Diagnostic| (it.code, &it.path) == (one.code, &one.path);
+        match merged.iter_mut().find(same) {
+            None => merged.push(one),
+            Some(first) if first.message == one.message => {}
+            Some(first) => first.notes.push(one.message),
         }
     }
+    found.append(&mut merged);
 }
 
 /// Only `tls` can be Invalid for a reason outside the policy's own document.

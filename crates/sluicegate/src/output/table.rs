@@ -65,7 +65,7 @@ impl Table {
     }
 
     /// Adds a row.
-    pub fn row<const N: usize>(&mut self, cells: [Cell; N]) {
+    pub fn row(&mut self, cells: impl Into<Vec<Cell>>) {
         self.rows.push(Row::Cells(cells.into()));
     }
 
@@ -148,7 +148,7 @@ fn paint(out: &mut String, text: &str, style: Style, pad: usize) {
     out.push_str(&format!("{style}{text}{style:#}{}", " ".repeat(pad)));
 }
 
-/// Breaks at blanks; a word that is too long, after `.`, `/`, `_`, `,` or wherever it must.
+/// Breaks at blanks, and within words that are too long.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
@@ -159,10 +159,7 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
             used = 0;
         }
         while word.len() > width {
-            let cut = word[..width]
-                .iter()
-                .rposition(|c| matches!(c, '.' | '/' | '_' | ','))
-                .map_or(width, |at| at + 1);
+            let cut = joint(&word, width);
             let rest = word.split_off(cut);
             push(&mut lines, &word, &mut used);
             lines.push(String::new());
@@ -172,6 +169,18 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
         push(&mut lines, &word, &mut used);
     }
     lines
+}
+
+/// Where to cut a word that is too long: after its last joint, or between the words of a camelCase
+/// name.
+fn joint(word: &[char], width: usize) -> usize {
+    let within = &word[..width];
+    let after = |at: usize| at + 1;
+    let joint = within
+        .iter()
+        .rposition(|c| matches!(c, '.' | '/' | '_' | ','));
+    let camel = || within.iter().skip(1).rposition(|c| c.is_ascii_uppercase());
+    joint.or_else(camel).map_or(width, after)
 }
 
 fn push(lines: &mut [String], word: &[char], used: &mut usize) {

@@ -89,44 +89,43 @@ fn policies(facts: &BackendFacts) -> Vec<&str> {
 }
 
 fn units(facts: &BackendFacts) -> Table {
-    let mut table = Table::new(0, &["SETTING", "VALUE", "SOURCE", "ENVOY FIELD"]);
+    // With one policy a line above the table names it.
+    let several = policies(facts).len() > 1;
+    let mut head = vec!["SETTING", "VALUE", "SOURCE"];
+    head.extend(several.then_some("POLICY"));
+    head.push("ENVOY FIELD");
+    let mut table = Table::new(0, &head);
     if facts.units.is_empty() {
         table.note("no policy sets anything here", DIM);
     }
-    // With several policies each unit says whose it is.
-    let several = policies(facts).len() > 1;
     for unit in &facts.units {
-        add(unit, &mut table);
-        if several {
-            table.note(format!("set by {}", unit.policy), DIM);
-        }
+        add(unit, several, &mut table);
         losers(unit, &mut table);
     }
     table
 }
 
-fn add(unit: &UnitFacts, table: &mut Table) {
+fn add(unit: &UnitFacts, with_policy: bool, table: &mut Table) {
     let in_force = unit.without_effect.is_none();
     for setting in &unit.settings {
-        let style = match (in_force, setting.is_api_default) {
-            (false, _) | (true, true) => DIM,
-            (true, false) => PLAIN,
-        };
-        let value = if in_force && !setting.is_api_default {
-            GOOD
-        } else {
-            DIM
-        };
+        let written = in_force && !setting.is_api_default;
+        let (style, value) = if written { (PLAIN, GOOD) } else { (DIM, DIM) };
         let field = match in_force {
             true => setting.envoy_field.unwrap_or_default(),
             false => "-",
         };
-        table.row([
+        let mut cells = vec![
             Cell::new(setting.field.clone(), style),
             Cell::new(setting.text(), value),
             Cell::new(setting.source.clone(), style),
-            Cell::new(field, DIM),
-        ]);
+        ];
+        if with_policy {
+            // The kind is always the same.
+            let name = unit.policy.rsplit(' ').next().unwrap_or_default();
+            cells.push(Cell::new(name, style));
+        }
+        cells.push(Cell::new(field, DIM));
+        table.row(cells);
     }
     if let Some(reason) = &unit.without_effect {
         table.note(format!("no effect: {reason}"), DOUBT);

@@ -48,6 +48,10 @@ pub fn policy(facts: &PolicyFacts, width: Option<usize>) -> String {
     for share in &facts.backends {
         text.push_str(&section(&format!("ON {}", share.backend)));
         let mut table = Table::new(0, &[]);
+        if let Some(reason) = &share.closed {
+            let words = format!("{BAD}closed: every request is answered 500{BAD:#}\n  {reason}\n");
+            text.push_str(&words);
+        }
         if share.units.is_empty() {
             table.note("contributes nothing", DIM);
         }
