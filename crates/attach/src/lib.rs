@@ -1,2 +1,97 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Placeholder until the crate lands.
+//! Which policy applies where, what it beat and why.
+//!
+//! In: a [`sluicegate_resource::Store`]. Out: a [`Graph`] of Gateways, listeners, routes and
+//! backends with the effective policy of each, and the [`verdict`]s that status, the command line
+//! and the admin API show. Pure: same resources, same graph, whatever their order.
+
+mod backends;
+mod certificate;
+mod effective;
+mod gateways;
+mod grants;
+mod graph;
+mod hostname;
+mod parents;
+mod policies;
+mod routes;
+mod suitability;
+mod targets;
+mod tls;
+mod tls_policies;
+mod unit;
+pub mod verdict;
+
+pub use certificate::KeyPair;
+pub use effective::{Beaten, EffectivePolicy, Winner};
+pub use graph::{
+    AttachedRoute, Backend, BackendKey, BackendSource, Gateway, Graph, Listener, ProtocolClass,
+    ResolvedBackend, ResolvedMirror, ResolvedRule,
+};
+pub use hostname::{covers, specificity};
+pub use tls::{CaSource, CertificateSource, TlsMaterial};
+pub use tls_policies::TlsPolicy;
+pub use unit::Unit;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use sluicegate_resource::Store;
+
+/// What an installation may choose.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Controller names of GatewayClasses that are ours. A Gateway whose class is not in the store
+    /// is ours too: a directory of manifests implies its class.
+    pub controller_names: Vec<String>,
+    /// Namespace whose policies may select objects of every namespace, through `targetSelectors`.
+    pub global_policy_namespace: Option<String>,
+}
+
+/// Our own controller name.
+pub const CONTROLLER_NAME: &str = "sluicegate.dev/gateway-controller";
+
+impl Default for Options {
+    /// Our own name and kgateway's, so that existing GatewayClasses work unchanged.
+    fn default() -> Self {
+        Self {
+            controller_names: vec![CONTROLLER_NAME.into(), "kgateway.dev/kgateway".into()],
+            global_policy_namespace: None,
+        }
+    }
+}
+
+/// Computes graphs, and keeps each backend's `Arc` for as long as nothing it depends on changes:
+/// translation is memoised by that identity.
+#[derive(Debug, Default)]
+pub struct Attacher {
+    options: Options,
+    backends: BTreeMap<BackendKey, Arc<Backend>>,
+}
+
+impl Attacher {
+    /// An attacher with nothing remembered.
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            backends: BTreeMap::new(),
+        }
+    }
+
+    /// The graph of `store`.
+    pub fn attach(&mut self, store: &Store) -> Graph {
+        let tls_policies = tls_policies::resolve(store);
+        let targets = targets::Targets::index(store);
+        let bound = policies::bind(store, &targets, &self.options);
+        let backends = backends::build(store, &bound, &tls_policies, &self.backends);
+        self.backends = backends;
+        let gateways = gateways::build(store, &self.options);
+        let (gateways, routes) = routes::attach(store, gateways, &self.backends);
+        Graph {
+            policies: policies::verdicts(&bound, &self.backends),
+            tls_policies: tls_policies::verdicts(store, &tls_policies, &gateways, &self.backends),
+            backends: self.backends.clone(),
+            gateways,
+            routes,
+        }
+    }
+}

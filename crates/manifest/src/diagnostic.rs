@@ -3,4 +3,23 @@
 
 mod model;
 
+use std::sync::Arc;
+
 pub use model::{Diagnostic, Location, Severity};
+
+use crate::{Origin, SourceText, Span};
+
+/// An error about a place in a text that is not a document yet.
+pub(crate) fn problem(
+    code: &'static str,
+    message: impl Into<String>,
+    source: &Arc<SourceText>,
+    span: Span,
+) -> Diagnostic {
+    let mut diagnostic = Diagnostic::new(code, Severity::Error, message);
+    diagnostic.location = Some(Location {
+        origin: Origin::Text(Arc::clone(source)),
+        span,
+    });
+    diagnostic
+}

@@ -67,9 +67,35 @@ impl SourceText {
 
     /// The text of a line counted from 1, without its line end.
     pub fn line(&self, line: usize) -> &str {
+        let starts = &self.line_starts;
+        let Some(start) = line.checked_sub(1).and_then(|line| starts.get(line)) else {
+            return "";
+        };
+        let end = starts
+            .get(line)
+            .map_or(self.text.len(), |end| *end as usize);
         self.text
-            .lines()
-            .nth(line.saturating_sub(1))
+            .get(*start as usize..end)
             .unwrap_or_default()
+            .trim_end_matches(['\n', '\r'])
+    }
+
+    /// The span of a line counted from 1, without its line end and indentation.
+    pub fn line_span(&self, line: usize) -> Span {
+        let text = self.line(line);
+        let start = line
+            .checked_sub(1)
+            .and_then(|line| self.line_starts.get(line))
+            .copied()
+            .unwrap_or(self.text.len() as u32);
+        Span {
+            start: start + (text.len() - text.trim_start().len()) as u32,
+            end: start + text.trim_end().len() as u32,
+        }
+    }
+
+    /// The text of a span; None when it does not lie within the text.
+    pub fn slice(&self, span: Span) -> Option<&str> {
+        self.text.get(span.start as usize..span.end as usize)
     }
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Gateway API kinds of `gateway.networking.k8s.io` (v1; v1beta1 and v1alpha3 where served).
+//!
+//! In: documents. Out: the kinds with the API's defaults applied.
 
 mod backend_tls_policy;
 #[allow(clippy::module_inception, reason = "the file is named for the kind")]
 mod gateway;
 mod gateway_class;
 mod http_route;
+mod reference;
 mod reference_grant;
 
 pub use backend_tls_policy::{

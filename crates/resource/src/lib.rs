@@ -4,7 +4,11 @@
 //! In: [`sluicegate_manifest::Document`]s. Out: a [`Store`] of typed objects (defaults applied,
 //! every spelling decoded to one model) and the diagnostics of everything that was refused.
 
+mod admission;
+pub mod codes;
 pub mod core;
+mod decode;
+mod decoder;
 pub mod gateway;
 pub mod istio;
 pub mod kgateway;
@@ -12,5 +16,6 @@ mod object;
 mod store;
 pub mod value;
 
+pub use decoder::{Decoder, UnknownFields};
 pub use object::{Metadata, Object, ObjectRef};
-pub use store::{Decoder, Objects, Store};
+pub use store::{Objects, Store};

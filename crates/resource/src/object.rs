@@ -59,6 +59,17 @@ pub struct Metadata {
 }
 
 impl Metadata {
+    /// Stands in for metadata that could not be read.
+    pub(crate) fn unnamed(group: &str, kind: &str) -> Self {
+        Self {
+            reference: ObjectRef::new(group, kind, "", ""),
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            creation_timestamp: None,
+            generation: 1,
+        }
+    }
+
     /// The namespace.
     pub fn namespace(&self) -> &str {
         &self.reference.namespace

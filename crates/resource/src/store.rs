@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The immutable set of resources that one translation reads.
 //!
-//! In: documents. Out: typed objects by reference, in a fixed order whatever the input order.
+//! In: decoded objects. Out: typed objects by reference, in a fixed order whatever the input order.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use sluicegate_manifest::{Diagnostic, Document};
+use sluicegate_manifest::Diagnostic;
 
 use crate::{
     Object, ObjectRef,
     core::{ConfigMap, EndpointSlice, Namespace, Secret, Service},
+    decode::Resource,
     gateway::{BackendTlsPolicy, Gateway, GatewayClass, HttpRoute, ReferenceGrant},
     istio::ServiceEntry,
     kgateway::{Backend, BackendConfigPolicy},
@@ -53,15 +54,29 @@ pub struct Store {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Decodes documents and remembers the result by document identity, so that a reload decodes only
-/// what changed and unchanged objects keep their `Arc`.
-#[derive(Debug, Default)]
-pub struct Decoder {}
-
-impl Decoder {
-    /// Decodes `documents` into a store. Two documents with one identity are an error at the second.
-    pub fn decode(&mut self, documents: &[Arc<Document>]) -> Store {
-        let _ = documents;
-        Store::default()
+impl Store {
+    /// Puts an object where its kind belongs.
+    pub(crate) fn insert(&mut self, reference: ObjectRef, resource: Resource) {
+        match resource {
+            Resource::Backend(object) => drop(self.backends.insert(reference, object)),
+            Resource::BackendConfigPolicy(object) => {
+                drop(self.backend_config_policies.insert(reference, object));
+            }
+            Resource::BackendTlsPolicy(object) => {
+                drop(self.backend_tls_policies.insert(reference, object));
+            }
+            Resource::ConfigMap(object) => drop(self.config_maps.insert(reference, object)),
+            Resource::EndpointSlice(object) => drop(self.endpoint_slices.insert(reference, object)),
+            Resource::Gateway(object) => drop(self.gateways.insert(reference, object)),
+            Resource::GatewayClass(object) => drop(self.gateway_classes.insert(reference, object)),
+            Resource::HttpRoute(object) => drop(self.http_routes.insert(reference, object)),
+            Resource::Namespace(object) => drop(self.namespaces.insert(reference, object)),
+            Resource::ReferenceGrant(object) => {
+                drop(self.reference_grants.insert(reference, object));
+            }
+            Resource::Secret(object) => drop(self.secrets.insert(reference, object)),
+            Resource::Service(object) => drop(self.services.insert(reference, object)),
+            Resource::ServiceEntry(object) => drop(self.service_entries.insert(reference, object)),
+        }
     }
 }

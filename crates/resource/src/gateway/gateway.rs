@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Gateway and its listeners.
+//!
+//! In: a document (`decode`, `listener`). Out: these types.
+
+mod decode;
+mod listener;
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! HTTPRoute.
+//!
+//! In: a document (`decode`, `matches`, `filters`, `backends`). Out: these types.
+
+mod backends;
+mod decode;
+mod filters;
+mod matches;
 
 use std::time::Duration;
 

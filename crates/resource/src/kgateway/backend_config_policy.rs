@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! BackendConfigPolicy: how a gateway connects to a backend.
 //!
-//! One file per section. Every *unit* (the granularity of merging, see
+//! In: a document (`decode`). Out: these types. One file per section. Every *unit* (the granularity of merging, see
 //! `docs/reference/backend-config-policy.md`) is a [`Written`] value that knows its path.
 
 mod circuit_breakers;
 mod common_http;
+mod decode;
 mod dns;
 mod health_check;
 mod http1;

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `healthCheck`.
+//!
+//! In: the block. Out: times, thresholds and what is asked.
 
 use std::time::Duration;
+
+use crate::admission::{Block, Field, I32_MAX};
 
 /// An active health check.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,4 +41,87 @@ pub enum HealthChecker {
         /// `method`, one of GET HEAD POST PUT DELETE OPTIONS TRACE PATCH.
         method: Option<String>,
     },
+}
+
+/// The methods that a check may use, in the order of the API.
+const METHODS: &[&str] = &[
+    "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH",
+];
+
+impl HealthCheck {
+    pub(super) fn decode(block: &Block<'_>) -> Option<Self> {
+        let timeout = positive(block, "timeout");
+        let interval = positive(block, "interval");
+        let unhealthy = block.required("unhealthyThreshold");
+        let healthy = block.required("healthyThreshold");
+        let unhealthy = unhealthy.and_then(|field| field.u32(0..=I32_MAX));
+        let healthy = healthy.and_then(|field| field.u32(0..=I32_MAX));
+        let checker = match (block.optional("http"), block.optional("grpc")) {
+            (Some(http), None) => http.object(HealthChecker::http).flatten(),
+            (None, Some(grpc)) => grpc.object(HealthChecker::grpc),
+            _ => {
+                block
+                    .field
+                    .reject("exactly one of the fields in [http grpc] must be set");
+                None
+            }
+        };
+        Some(Self {
+            timeout: timeout?,
+            interval: interval?,
+            unhealthy_threshold: unhealthy?,
+            healthy_threshold: healthy?,
+            checker: checker?,
+        })
+    }
+}
+
+impl HealthChecker {
+    fn http(block: &Block<'_>) -> Option<Self> {
+        let path = block.required("path").and_then(|field| {
+            let path = header_safe(&field)?;
+            if path.is_empty() {
+                field.reject_with("must not be empty", "write \"/\" for the root");
+            }
+            Some(path)
+        });
+        let host = block.optional("host").and_then(|field| header_safe(&field));
+        let method = block
+            .optional("method")
+            .and_then(|field| field.word(METHODS));
+        Some(Self::Http {
+            path: path?,
+            host,
+            method,
+        })
+    }
+
+    fn grpc(block: &Block<'_>) -> Self {
+        Self::Grpc {
+            service_name: block.string("serviceName").map(str::to_owned),
+            authority: block
+                .optional("authority")
+                .and_then(|field| header_safe(&field)),
+        }
+    }
+}
+
+/// A duration above zero: Envoy refuses every cluster of an update that has a zero here.
+fn positive(block: &Block<'_>, name: &'static str) -> Option<Duration> {
+    let field = block.required(name)?;
+    let duration = field.duration()?;
+    if duration.is_zero() {
+        field.reject("must be greater than 0s");
+        return None;
+    }
+    Some(duration)
+}
+
+/// Text that can be sent in a header.
+fn header_safe(field: &Field<'_>) -> Option<String> {
+    let text = field.string()?;
+    if text.chars().any(char::is_control) {
+        field.reject("must not contain control characters");
+    }
+    Some(text.to_owned())
 }

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `loadBalancer`, formerly `loadBalancerConfig`.
+//!
+//! In: the block in any spelling (`decode`, `hashing`). Out: these types.
+
+mod decode;
+mod hashing;
 
 use std::time::Duration;
 

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `tls`, formerly `sslConfig`.
+//!
+//! In: the block in any spelling (`decode`, `parameters`). Out: these types.
+
+mod decode;
+mod parameters;
 
 /// TLS towards the backend.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Our Gateways and their listeners, before routes attach.
+//!
+//! In: the store. Out: Gateways with a verdict on each listener: protocol, conflicts, certificates.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use sluicegate_resource::{
+    Object, ObjectRef, Store,
+    gateway::{self, ObjectReference, RouteKind},
+};
+
+use crate::{
+    Gateway, Listener, Options,
+    certificate::KeyPair,
+    grants::permitted,
+    hostname::covers,
+    verdict::{ListenerVerdict, Outcome},
+};
+
+/// Builds every Gateway whose class is ours. Gateways share one address, so on a port the oldest
+/// Gateway wins.
+pub(crate) fn build(store: &Store, options: &Options) -> Vec<Gateway> {
+    let mut objects: Vec<_> = store
+        .gateways
+        .values()
+        .filter(|g| is_ours(g, store, options))
+        .collect();
+    objects.sort_by(|a, b| a.metadata.age_order().cmp(&b.metadata.age_order()));
+    let mut taken: BTreeMap<u16, ObjectRef> = BTreeMap::new();
+    let mut gateways: Vec<Gateway> = Vec::new();
+    for object in objects {
+        let mut gateway = build_one(object, store);
+        for listener in &mut gateway.listeners {
+            let port = listener.spec.port;
+            if let Some(other) = taken
+                .get(&port)
+                .filter(|other| *other != object.reference())
+            {
+                let message = format!("port {port} belongs to {other}");
+                listener.verdict.accepted = Outcome::No("PortUnavailable", message);
+            }
+        }
+        for listener in &gateway.listeners {
+            if listener.verdict.accepted.is_ok() {
+                taken
+                    .entry(listener.spec.port)
+                    .or_insert_with(|| object.reference().clone());
+            }
+        }
+        gateway.accepted = accepted(&gateway);
+        gateways.push(gateway);
+    }
+    gateways.sort_by(|a, b| a.object.reference().cmp(b.object.reference()));
+    gateways
+}
+
+/// A Gateway is ours when its class is, or when no class of that name was given: manifests in a
+/// directory imply their class.
+fn is_ours(gateway: &Object<gateway::Gateway>, store: &Store, options: &Options) -> bool {
+    let class = ObjectRef::new(
+        "gateway.networking.k8s.io",
+        "GatewayClass",
+        "",
+        &gateway.spec.gateway_class_name,
+    );
+    store.gateway_classes.get(&class).is_none_or(|class| {
+        options
+            .controller_names
+            .contains(&class.spec.controller_name)
+    })
+}
+
+fn build_one(object: &Arc<Object<gateway::Gateway>>, store: &Store) -> Gateway {
+    let mut listeners: Vec<Listener> = object
+        .spec
+        .listeners
+        .iter()
+        .map(|spec| listener(object, spec, store))
+        .collect();
+    mark_conflicts(&mut listeners);
+    mark_overlaps(&mut listeners);
+    Gateway {
+        object: object.clone(),
+        accepted: Outcome::Ok,
+        listeners,
+    }
+}
+
+fn accepted(gateway: &Gateway) -> Outcome {
+    if gateway.object.spec.has_parameters_ref {
+        let message = "infrastructure.parametersRef names a kind that we do not know".to_owned();
+        return Outcome::No("InvalidParameters", message);
+    }
+    let unsupported = gateway
+        .object
+        .spec
+        .addresses
+        .iter()
+        .find(|(kind, _)| !matches!(kind.as_str(), "IPAddress" | "Hostname"));
+    if let Some((kind, _)) = unsupported {
+        let message = format!("address type {kind} is not supported");
+        return Outcome::No("UnsupportedAddress", message);
+    }
+    if gateway
+        .listeners
+        .iter()
+        .all(|listener| !listener.verdict.accepted.is_ok())
+    {
+        return Outcome::No("ListenersNotValid", "no listener is valid".to_owned());
+    }
+    Outcome::Ok
+}
+
+fn listener(
+    gateway: &Object<gateway::Gateway>,
+    spec: &gateway::Listener,
+    store: &Store,
+) -> Listener {
+    let mut verdict = ListenerVerdict::default();
+    let mut certificates = Vec::new();
+    match spec.protocol.as_str() {
+        "HTTP" => verdict.supported_kinds = vec!["HTTPRoute"],
+        "HTTPS" => {
+            verdict.supported_kinds = vec!["HTTPRoute"];
+            for reference in spec.tls.iter().flat_map(|tls| &tls.certificate_refs) {
+                match certificate(gateway, reference, store) {
+                    Ok(pair) => certificates.push(Arc::new(pair)),
+                    Err((reason, message)) => verdict.resolved_refs = Outcome::No(reason, message),
+                }
+            }
+            if certificates.is_empty() && verdict.resolved_refs.is_ok() {
+                let message = "no certificateRefs".to_owned();
+                verdict.resolved_refs = Outcome::No("InvalidCertificateRef", message);
+            }
+        }
+        other => {
+            let message = format!("protocol {other} is not supported; HTTP and HTTPS are");
+            verdict.accepted = Outcome::No("UnsupportedProtocol", message);
+        }
+    }
+    restrict_kinds(&mut verdict, &spec.allowed_routes.kinds);
+    Listener {
+        spec: spec.clone(),
+        gateway_namespace: gateway.metadata.namespace().to_owned(),
+        certificates,
+        routes: Vec::new(),
+        verdict,
+    }
+}
+
+fn restrict_kinds(verdict: &mut ListenerVerdict, allowed: &[RouteKind]) {
+    if allowed.is_empty() {
+        return;
+    }
+    let is_ours = |kind: &RouteKind| {
+        kind.group == "gateway.networking.k8s.io"
+            && verdict.supported_kinds.contains(&kind.kind.as_str())
+    };
+    if let Some(unknown) = allowed.iter().find(|kind| !is_ours(kind)) {
+        let message = format!("route kind {} is not supported here", unknown.kind);
+        verdict.resolved_refs = Outcome::No("InvalidRouteKinds", message);
+    }
+    let wanted: BTreeSet<&str> = allowed
+        .iter()
+        .filter(|kind| is_ours(kind))
+        .map(|kind| kind.kind.as_str())
+        .collect();
+    verdict.supported_kinds.retain(|kind| wanted.contains(kind));
+}
+
+fn certificate(
+    gateway: &Object<gateway::Gateway>,
+    reference: &ObjectReference,
+    store: &Store,
+) -> Result<KeyPair, (&'static str, String)> {
+    let bad = |message: String| ("InvalidCertificateRef", message);
+    let own = gateway.metadata.namespace();
+    let namespace = reference.namespace.as_deref().unwrap_or(own);
+    let secret = ObjectRef::new(
+        &reference.group,
+        &reference.kind,
+        namespace,
+        &reference.name,
+    );
+    if !reference.group.is_empty() || reference.kind != "Secret" {
+        return Err(bad(format!("{secret} is not a Secret")));
+    }
+    if !permitted(store, "Gateway", own, &secret) {
+        let message = format!("no ReferenceGrant in {namespace} lets {own} use {secret}");
+        return Err(("RefNotPermitted", message));
+    }
+    let found = store
+        .secrets
+        .get(&secret)
+        .ok_or_else(|| bad(format!("{secret} does not exist")))?;
+    let text = |key: &str| {
+        let bytes = found
+            .spec
+            .data
+            .get(key)
+            .ok_or_else(|| bad(format!("{secret} has no {key}")))?;
+        std::str::from_utf8(bytes).map_err(|_| bad(format!("{secret}: {key} is not PEM text")))
+    };
+    KeyPair::new(text("tls.crt")?, text("tls.key")?)
+        .map_err(|error| bad(format!("{secret}: {error}")))
+}
+
+/// Listeners of one Gateway that cannot be told apart: all of them lose (spec 4.3).
+fn mark_conflicts(listeners: &mut [Listener]) {
+    for index in 0..listeners.len() {
+        let mine = &listeners[index].spec;
+        let others = || {
+            let others = listeners.iter().enumerate();
+            others.filter(move |(at, other)| *at != index && other.spec.port == mine.port)
+        };
+        let reason = if others().any(|(_, other)| other.spec.protocol != mine.protocol) {
+            "ProtocolConflict"
+        } else if others().any(|(_, other)| other.spec.hostname == mine.hostname) {
+            "HostnameConflict"
+        } else {
+            continue;
+        };
+        let message = format!(
+            "another listener on port {} cannot be told apart from it",
+            mine.port
+        );
+        let verdict = &mut listeners[index].verdict;
+        verdict.conflicted = Some(reason);
+        verdict.accepted = Outcome::No(reason, message);
+    }
+}
+
+fn mark_overlaps(listeners: &mut [Listener]) {
+    for index in 0..listeners.len() {
+        let mine = &listeners[index].spec;
+        let name = |spec: &gateway::Listener| spec.hostname.clone().unwrap_or_else(|| "*".into());
+        let own = name(mine);
+        let overlaps = listeners.iter().enumerate().any(|(at, other)| {
+            at != index
+                && other.spec.port == mine.port
+                && other.spec.protocol == "HTTPS"
+                && (covers(&own, &name(&other.spec)) || covers(&name(&other.spec), &own))
+        });
+        listeners[index].verdict.overlapping_tls = overlaps && mine.protocol == "HTTPS";
+    }
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The graph: Gateway → listener → route → rule → backend, every reference resolved.
+//!
+//! In: what the rest of this crate decides. Out: everything that translation needs, and no lookups
+//! left to do.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use sluicegate_resource::{
+    Object, ObjectRef,
+    core::{EndpointSlice, Service, ServicePort},
+    gateway::{Filter, Fraction, HttpRoute, RouteRule},
+    istio::{ServiceEntry, ServiceEntryPort},
+    kgateway,
+};
+
+use crate::{
+    EffectivePolicy, TlsMaterial, TlsPolicy,
+    certificate::KeyPair,
+    verdict::{ListenerVerdict, Outcome, PolicyVerdict, RouteVerdict, TlsPolicyVerdict},
+};
+
+/// Everything that was decided.
+#[derive(Debug)]
+pub struct Graph {
+    /// Our Gateways, by reference.
+    pub gateways: Vec<Gateway>,
+    /// Every backend, used by a route or not.
+    pub backends: BTreeMap<BackendKey, Arc<Backend>>,
+    /// What became of each route that names one of our Gateways.
+    pub routes: Vec<RouteVerdict>,
+    /// What became of each BackendConfigPolicy.
+    pub policies: Vec<PolicyVerdict>,
+    /// What became of each BackendTLSPolicy.
+    pub tls_policies: Vec<TlsPolicyVerdict>,
+}
+
+/// Identity of a backend: what becomes one cluster.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BackendKey {
+    /// The Service, Backend or ServiceEntry.
+    pub object: ObjectRef,
+    /// The host, for a ServiceEntry.
+    pub host: Option<Arc<str>>,
+    /// The port; 0 for a Backend.
+    pub port: u16,
+}
+
+impl fmt::Display for BackendKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.object)?;
+        if let Some(host) = &self.host {
+            write!(f, " host {host}")?;
+        }
+        if self.port > 0 {
+            write!(f, " port {}", self.port)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// How a backend speaks HTTP (spec 4.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProtocolClass {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2 with prior knowledge.
+    Http2,
+    /// HTTP/1.1 that may upgrade to WebSocket.
+    WebSocket,
+}
+
+/// What a backend is made of.
+#[derive(Debug, Clone)]
+pub enum BackendSource {
+    /// A kgateway Backend; members by priority (one group with itself for a Static one).
+    Backend {
+        /// The object.
+        object: Arc<Object<kgateway::Backend>>,
+        /// Static Backends by priority.
+        groups: Vec<Vec<Arc<Object<kgateway::Backend>>>>,
+    },
+    /// One port of a Service, with the Service's EndpointSlices.
+    Service {
+        /// The object.
+        object: Arc<Object<Service>>,
+        /// The port.
+        port: ServicePort,
+        /// Its slices, by reference.
+        slices: Vec<Arc<Object<EndpointSlice>>>,
+    },
+    /// One host and port of a ServiceEntry.
+    ServiceEntry {
+        /// The object.
+        object: Arc<Object<ServiceEntry>>,
+        /// The host.
+        host: Arc<str>,
+        /// The port.
+        port: ServiceEntryPort,
+    },
+}
+
+/// A backend with its policies merged.
+#[derive(Debug)]
+pub struct Backend {
+    /// Identity.
+    pub key: BackendKey,
+    /// What it is made of.
+    pub source: BackendSource,
+    /// How it speaks HTTP.
+    pub protocol: ProtocolClass,
+    /// The merged BackendConfigPolicies.
+    pub policy: EffectivePolicy,
+    /// Policies bound to it, in order of precedence, Invalid ones at the end.
+    pub bound: Vec<Arc<Object<kgateway::BackendConfigPolicy>>>,
+    /// Certificates of the effective `tls`.
+    pub tls: Option<Arc<TlsMaterial>>,
+    /// The BackendTLSPolicy that replaces `tls`.
+    pub tls_policy: Option<Arc<TlsPolicy>>,
+    /// Why nothing may be sent there (design decision 9); routes answer 500.
+    pub closed: Option<String>,
+}
+
+/// A Gateway of ours.
+#[derive(Debug)]
+pub struct Gateway {
+    /// The object.
+    pub object: Arc<Object<sluicegate_resource::gateway::Gateway>>,
+    /// `InvalidParameters`, `ListenersNotValid`, `UnsupportedAddress`.
+    pub accepted: Outcome,
+    /// Listeners in the Gateway's order.
+    pub listeners: Vec<Listener>,
+}
+
+/// A listener of a Gateway.
+#[derive(Debug)]
+pub struct Listener {
+    /// The listener as decoded.
+    pub spec: sluicegate_resource::gateway::Listener,
+    /// Namespace of the Gateway; references without one mean it.
+    pub gateway_namespace: String,
+    /// Certificates, in order.
+    pub certificates: Vec<Arc<KeyPair>>,
+    /// Routes in order of precedence (oldest first).
+    pub routes: Vec<AttachedRoute>,
+    /// What became of it.
+    pub verdict: ListenerVerdict,
+}
+
+/// A route on a listener.
+#[derive(Debug, Clone)]
+pub struct AttachedRoute {
+    /// The route.
+    pub route: Arc<Object<HttpRoute>>,
+    /// Hostnames that listener and route have in common; `*` for every host.
+    pub hostnames: Vec<String>,
+    /// Its rules with backends resolved.
+    pub rules: Arc<Vec<ResolvedRule>>,
+}
+
+/// A rule with its references chased.
+#[derive(Debug, Clone)]
+pub struct ResolvedRule {
+    /// The rule as decoded.
+    pub rule: RouteRule,
+    /// Its backends.
+    pub backends: Vec<ResolvedBackend>,
+    /// Its mirrors.
+    pub mirrors: Vec<ResolvedMirror>,
+    /// A filter that cannot be honoured: the rule answers 500 and says why.
+    pub broken: Option<String>,
+}
+
+/// A backend of a rule.
+#[derive(Debug, Clone)]
+pub struct ResolvedBackend {
+    /// The backend; a broken reference keeps its share and answers 500.
+    pub key: Option<BackendKey>,
+    /// Weight.
+    pub weight: u32,
+    /// Filters of the backendRef.
+    pub filters: Vec<Filter>,
+}
+
+/// A mirror of a rule.
+#[derive(Debug, Clone)]
+pub struct ResolvedMirror {
+    /// Where copies go; broken ones are left out.
+    pub key: BackendKey,
+    /// Share of requests; `None` means all.
+    pub fraction: Option<Fraction>,
+}

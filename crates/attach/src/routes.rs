@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Attaching HTTPRoutes: to listeners above, to backends below.
+//!
+//! In: the store, Gateways, backends. Out: Gateways with their routes, and a verdict per route and
+//! parent.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use sluicegate_resource::{
+    Object, ObjectRef, Store,
+    gateway::{BackendRef, Filter, HttpRoute, ParentRef, RouteRule},
+};
+
+use crate::{
+    AttachedRoute, Backend, BackendKey, Gateway, ResolvedBackend, ResolvedMirror, ResolvedRule,
+    grants::permitted,
+    parents::places,
+    verdict::{Outcome, ParentVerdict, RouteVerdict},
+};
+
+type Backends = BTreeMap<BackendKey, Arc<Backend>>;
+
+/// Attaches every route of the store.
+pub(crate) fn attach(
+    store: &Store,
+    mut gateways: Vec<Gateway>,
+    backends: &Backends,
+) -> (Vec<Gateway>, Vec<RouteVerdict>) {
+    let mut routes: Vec<_> = store.http_routes.values().collect();
+    routes.sort_by(|a, b| a.metadata.age_order().cmp(&b.metadata.age_order()));
+    let mut verdicts = Vec::new();
+    for route in routes {
+        let verdict = attach_one(store, &mut gateways, route, backends);
+        if !verdict.parents.is_empty() {
+            verdicts.push(verdict);
+        }
+    }
+    verdicts.sort_by(|a, b| a.route.reference().cmp(b.route.reference()));
+    (gateways, verdicts)
+}
+
+fn attach_one(
+    store: &Store,
+    gateways: &mut [Gateway],
+    route: &Arc<Object<HttpRoute>>,
+    backends: &Backends,
+) -> RouteVerdict {
+    let mut parents = Vec::new();
+    let mut resolved: Option<(Arc<Vec<ResolvedRule>>, Outcome)> = None;
+    for parent in &route.spec.parent_refs {
+        let Some(gateway) = gateway_of(gateways, route, parent) else {
+            continue;
+        };
+        let (rules, resolved_refs) = resolved
+            .get_or_insert_with(|| resolve(store, route, backends))
+            .clone();
+        let accepted = match places(store, gateway, route, parent) {
+            Ok(places) => {
+                for (index, hostnames) in places {
+                    add(&mut gateway.listeners[index], route, hostnames, &rules);
+                }
+                Outcome::Ok
+            }
+            Err(outcome) => outcome,
+        };
+        parents.push(ParentVerdict {
+            parent: parent.clone(),
+            accepted,
+            resolved_refs,
+        });
+    }
+    RouteVerdict {
+        route: route.clone(),
+        parents,
+    }
+}
+
+fn gateway_of<'a>(
+    gateways: &'a mut [Gateway],
+    route: &Object<HttpRoute>,
+    parent: &ParentRef,
+) -> Option<&'a mut Gateway> {
+    if parent.group != "gateway.networking.k8s.io" || parent.kind != "Gateway" {
+        return None;
+    }
+    let namespace = parent
+        .namespace
+        .as_deref()
+        .unwrap_or(route.metadata.namespace());
+    let reference = ObjectRef::new(&parent.group, &parent.kind, namespace, &parent.name);
+    gateways
+        .iter_mut()
+        .find(|gateway| *gateway.object.reference() == reference)
+}
+
+/// Two parentRefs may lead to one listener; the route is there once.
+fn add(
+    listener: &mut crate::Listener,
+    route: &Arc<Object<HttpRoute>>,
+    hostnames: Vec<String>,
+    rules: &Arc<Vec<ResolvedRule>>,
+) {
+    if listener
+        .routes
+        .iter()
+        .any(|attached| Arc::ptr_eq(&attached.route, route))
+    {
+        return;
+    }
+    let unique: BTreeSet<String> = hostnames.into_iter().collect();
+    listener.verdict.attached_routes += 1;
+    listener.routes.push(AttachedRoute {
+        route: route.clone(),
+        hostnames: unique.into_iter().collect(),
+        rules: rules.clone(),
+    });
+}
+
+fn resolve(
+    store: &Store,
+    route: &Object<HttpRoute>,
+    backends: &Backends,
+) -> (Arc<Vec<ResolvedRule>>, Outcome) {
+    let mut problems: Vec<(&'static str, String)> = Vec::new();
+    let resolver = Resolver {
+        store,
+        backends,
+        namespace: route.metadata.namespace(),
+    };
+    let rules = route
+        .spec
+        .rules
+        .iter()
+        .map(|rule| resolver.rule(rule, &mut problems))
+        .collect();
+    // One reason is reported; those that come first in the API's order of checks win.
+    problems.sort_by_key(|(reason, _)| {
+        REASONS
+            .iter()
+            .position(|known| known == reason)
+            .unwrap_or(REASONS.len())
+    });
+    let outcome = match problems.first() {
+        Some((reason, _)) => {
+            let messages: Vec<&str> = problems
+                .iter()
+                .map(|(_, message)| message.as_str())
+                .collect();
+            Outcome::No(reason, messages.join("; "))
+        }
+        None => Outcome::Ok,
+    };
+    (Arc::new(rules), outcome)
+}
+
+const REASONS: [&str; 4] = [
+    "InvalidKind",
+    "RefNotPermitted",
+    "BackendNotFound",
+    "UnsupportedProtocol",
+];
+
+struct Resolver<'a> {
+    store: &'a Store,
+    backends: &'a Backends,
+    namespace: &'a str,
+}
+
+impl Resolver<'_> {
+    fn rule(&self, rule: &RouteRule, problems: &mut Vec<(&'static str, String)>) -> ResolvedRule {
+        let mut broken = None;
+        let mut mirrors = Vec::new();
+        for filter in &rule.filters {
+            match filter {
+                Filter::Extension(kind, name) => {
+                    let message =
+                        format!("filter {kind} {name} is not supported").replace("  ", " ");
+                    problems.push(("InvalidKind", message.clone()));
+                    broken = Some(message);
+                }
+                Filter::RequestMirror(mirror) => match self.backend(&mirror.backend_ref) {
+                    Ok(key) => mirrors.push(ResolvedMirror {
+                        key,
+                        fraction: mirror.fraction,
+                    }),
+                    Err(problem) => problems.push(problem),
+                },
+                _ => {}
+            }
+        }
+        let backends = rule
+            .backend_refs
+            .iter()
+            .map(|reference| {
+                let unsupported = reference
+                    .filters
+                    .iter()
+                    .any(|filter| matches!(filter, Filter::Extension(..)));
+                let found = self.backend(reference).and_then(|key| {
+                    let message = "a filter of a backendRef is not supported".to_owned();
+                    if unsupported {
+                        Err(("InvalidKind", message))
+                    } else {
+                        Ok(key)
+                    }
+                });
+                ResolvedBackend {
+                    key: found.map_err(|problem| problems.push(problem)).ok(),
+                    weight: reference.weight,
+                    filters: reference.filters.clone(),
+                }
+            })
+            .collect();
+        ResolvedRule {
+            rule: rule.clone(),
+            backends,
+            mirrors,
+            broken,
+        }
+    }
+
+    fn backend(&self, reference: &BackendRef) -> Result<BackendKey, (&'static str, String)> {
+        let namespace = reference.namespace.as_deref().unwrap_or(self.namespace);
+        let object = ObjectRef::new(
+            &reference.group,
+            &reference.kind,
+            namespace,
+            &reference.name,
+        );
+        let kind = (reference.group.as_str(), reference.kind.as_str());
+        let hostname = kind == ("networking.istio.io", "Hostname");
+        if !hostname && !matches!(kind, ("", "Service") | ("gateway.kgateway.dev", "Backend")) {
+            let message = format!("{object}: backends are Service, Backend or Hostname");
+            return Err(("InvalidKind", message));
+        }
+        if !hostname && !permitted(self.store, "HTTPRoute", self.namespace, &object) {
+            let message = format!(
+                "no ReferenceGrant in {namespace} lets {} use {object}",
+                self.namespace
+            );
+            return Err(("RefNotPermitted", message));
+        }
+        let port = if kind.1 == "Backend" {
+            0
+        } else {
+            reference.port.unwrap_or_default()
+        };
+        let found = if hostname {
+            self.by_hostname(&reference.name, port)
+        } else {
+            let key = BackendKey {
+                object: object.clone(),
+                host: None,
+                port,
+            };
+            self.backends.get(&key)
+        };
+        let missing = || {
+            let exists = self.store.services.contains_key(&object);
+            let what = if exists {
+                format!("{object} has no port {port}")
+            } else {
+                format!("{object} does not exist")
+            };
+            ("BackendNotFound", what)
+        };
+        let backend = found.ok_or_else(missing)?;
+        match unsupported_protocol(backend) {
+            Some(protocol) => {
+                let message = format!("{}: appProtocol {protocol} is not supported", backend.key);
+                Err(("UnsupportedProtocol", message))
+            }
+            None => Ok(backend.key.clone()),
+        }
+    }
+
+    /// A host of a ServiceEntry, looked up in every namespace: Istio hosts are mesh-wide names.
+    fn by_hostname(&self, host: &str, port: u16) -> Option<&Arc<Backend>> {
+        self.backends
+            .values()
+            .find(|backend| backend.key.port == port && backend.key.host.as_deref() == Some(host))
+    }
+}
+
+/// `kubernetes.io/` protocols that we do not speak; other unknown words mean HTTP/1.1.
+fn unsupported_protocol(backend: &Backend) -> Option<&str> {
+    let crate::BackendSource::Service { port, .. } = &backend.source else {
+        return None;
+    };
+    let protocol = port.app_protocol.as_deref()?;
+    let known = ["kubernetes.io/h2c", "kubernetes.io/ws", "kubernetes.io/wss"];
+    let secured = protocol == "kubernetes.io/wss" && backend.tls_policy.is_none();
+    let unknown = protocol.starts_with("kubernetes.io/") && !known.contains(&protocol);
+    (unknown || secured).then_some(protocol)
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A text to its documents.
+//!
+//! In: a source text, YAML or JSON. Out: all of its documents, or none and the reasons: a text is
+//! taken whole or not at all, so that a mistake never looks like a deletion.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::{Diagnostic, Document, SourceText, objects, yaml};
+
+/// What a text holds.
+#[derive(Debug, Clone, Default)]
+pub struct Parsed {
+    /// Its objects in the order of the text; empty if there are errors.
+    pub documents: Vec<Arc<Document>>,
+    /// What is wrong with it.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads a whole text.
+pub fn parse(source: Arc<SourceText>) -> Parsed {
+    let mut whole = Parsed::default();
+    for range in stretches(&source) {
+        match parse_stretch(&source, range) {
+            Ok(documents) => whole.documents.extend(documents),
+            Err(diagnostics) => whole.diagnostics.extend(diagnostics),
+        }
+    }
+    if !whole.diagnostics.is_empty() {
+        whole.documents.clear();
+    }
+    whole
+}
+
+/// The parts of a text that can be read one by one.
+pub(crate) fn stretches(source: &SourceText) -> Vec<Range<usize>> {
+    yaml::chunks(&source.text)
+}
+
+/// Reads one part of a text.
+pub(crate) fn parse_stretch(
+    source: &Arc<SourceText>,
+    range: Range<usize>,
+) -> Result<Vec<Arc<Document>>, Vec<Diagnostic>> {
+    let roots = yaml::read(source, range)?;
+    objects::documents(source, roots)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One file over time.
+//!
+//! In: its bytes at each load. Out: the documents of its last good content and what is wrong with
+//! the present one. Documents that stand where they stood, letter by letter, stay the same
+//! `Arc`s, so that an edit in place of one document costs that document only.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::unreadable;
+use crate::diagnostic::problem;
+use crate::parse::{parse_stretch, stretches};
+use crate::{Diagnostic, Document, SourceText, Span};
+
+/// What is known about a file.
+#[derive(Debug, Default)]
+pub(super) struct File {
+    /// The bytes read last, good or not; None if they could not be read.
+    seen: Option<Vec<u8>>,
+    good: Option<Good>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// The last content that parsed.
+#[derive(Debug)]
+struct Good {
+    source: Arc<SourceText>,
+    parts: Vec<Part>,
+    /// Loads since all documents referred to one text.
+    patches: u32,
+}
+
+#[derive(Debug)]
+struct Part {
+    range: Range<usize>,
+    documents: Vec<Arc<Document>>,
+}
+
+impl File {
+    /// Reads the file; `before` is what was known about it.
+    pub(super) fn read(path: &Path, before: Option<Self>) -> Self {
+        let name = path.display().to_string();
+        match std::fs::read(path) {
+            Ok(bytes) => Self::from_bytes(&name, bytes, before),
+            Err(reason) => Self {
+                seen: None,
+                diagnostics: vec![unreadable(path, &reason.to_string())],
+                ..before.unwrap_or_default()
+            },
+        }
+    }
+
+    /// Takes the present content.
+    pub(super) fn from_bytes(name: &str, bytes: Vec<u8>, before: Option<Self>) -> Self {
+        let before = before.unwrap_or_default();
+        if before.seen.as_ref() == Some(&bytes) {
+            return before;
+        }
+        let good = before.good;
+        match parts(name, &bytes, good.as_ref()) {
+            Ok(good) => Self {
+                seen: Some(bytes),
+                good: Some(good),
+                diagnostics: Vec::new(),
+            },
+            Err(diagnostics) => Self {
+                seen: Some(bytes),
+                good,
+                diagnostics,
+            },
+        }
+    }
+
+    /// The documents in use.
+    pub(super) fn documents(&self) -> impl Iterator<Item = &Arc<Document>> {
+        let parts = self.good.iter().flat_map(|good| &good.parts);
+        parts.flat_map(|part| &part.documents)
+    }
+
+    /// What is wrong with the present content.
+    pub(super) fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+
+    /// Whether the documents in use are not those of the present content.
+    pub(super) fn is_stale(&self) -> bool {
+        self.good.is_some() && !self.diagnostics.is_empty()
+    }
+}
+
+fn parts(name: &str, bytes: &[u8], before: Option<&Good>) -> Result<Good, Vec<Diagnostic>> {
+    let source = decode(name, bytes)?;
+    let before = before.filter(|good| good.patches < MAX_PATCHES);
+    let mut parts = Vec::new();
+    let mut diagnostics = Vec::new();
+    let mut patched = false;
+    for range in stretches(&source) {
+        let documents = match before.and_then(|good| good.unchanged(&source, &range)) {
+            Some(documents) => {
+                patched = true;
+                documents
+            }
+            None => parse_stretch(&source, range.clone()).unwrap_or_else(|problems| {
+                diagnostics.extend(problems);
+                Vec::new()
+            }),
+        };
+        parts.push(Part { range, documents });
+    }
+    if !diagnostics.is_empty() {
+        return Err(diagnostics);
+    }
+    Ok(Good {
+        source,
+        parts,
+        patches: before.map_or(0, |good| good.patches + u32::from(patched)),
+    })
+}
+
+impl Good {
+    /// The documents of a part that has the same bytes on the same lines as before.
+    fn unchanged(&self, source: &SourceText, range: &Range<usize>) -> Option<Vec<Arc<Document>>> {
+        let parts = &self.parts;
+        let at = parts.binary_search_by_key(&range.start, |part| part.range.start);
+        let part = &parts[at.ok()?];
+        let start = range.start as u32;
+        let same = part.range == *range
+            && self.source.text[range.clone()] == source.text[range.clone()]
+            && self.source.position(start) == source.position(start);
+        same.then(|| part.documents.clone())
+    }
+}
+
+fn decode(name: &str, bytes: &[u8]) -> Result<Arc<SourceText>, Vec<Diagnostic>> {
+    if bytes.len() > MAX_BYTES {
+        let source = Arc::new(SourceText::new(name, String::new()));
+        let words = format!("larger than {} MiB", MAX_BYTES >> 20);
+        return Err(vec![problem(
+            "file-too-large",
+            words,
+            &source,
+            Span::default(),
+        )]);
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(Arc::new(SourceText::new(name, text.to_owned()))),
+        Err(error) => {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            let source = Arc::new(SourceText::new(name, text));
+            let start = error.valid_up_to() as u32;
+            let end = start + char::REPLACEMENT_CHARACTER.len_utf8() as u32;
+            let problem = problem("file-encoding", "not UTF-8", &source, Span { start, end })
+                .help("save the file as UTF-8");
+            Err(vec![problem])
+        }
+    }
+}
+
+/// Every patch may keep one more old text alive; after this many the file is read afresh.
+const MAX_PATCHES: u32 = 16;
+
+/// Offsets are 32 bits wide, and no cluster's worth of manifests comes near this.
+const MAX_BYTES: usize = 512 << 20;

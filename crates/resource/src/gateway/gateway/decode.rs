@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Decoding of a Gateway.
+//!
+//! In: the root of a document. Out: the Gateway; listeners are next door.
+
+use super::{
+    super::reference,
+    Gateway, ObjectReference,
+    listener::{listeners, unique},
+};
+use crate::{
+    Metadata,
+    admission::{Block, Field},
+    codes,
+    decode::Body,
+    value::{is_domain_prefixed, is_hostname},
+};
+
+impl Body for Gateway {
+    fn decode(root: &Block<'_>, _: &Metadata) -> Self {
+        let spec = root.required("spec");
+        spec.and_then(|field| field.object(Self::spec))
+            .unwrap_or_default()
+    }
+}
+
+impl Gateway {
+    fn spec(block: &Block<'_>) -> Self {
+        block.unsupported(&["allowedListeners", "defaultScope"]);
+        let class = block
+            .required("gatewayClassName")
+            .and_then(|field| field.text(253));
+        let items = block.required("listeners").map(|field| field.items(1..=64));
+        let addresses = block.list("addresses", 0..=16);
+        let tls = block.optional("tls");
+        Self {
+            gateway_class_name: class.unwrap_or_default().to_owned(),
+            listeners: listeners(&items.unwrap_or_default()),
+            addresses: decode_addresses(&addresses),
+            has_parameters_ref: has_parameters_ref(block),
+            backend_client_certificate: tls.and_then(|field| field.object(backend_tls)).flatten(),
+        }
+    }
+}
+
+fn decode_addresses(items: &[Field<'_>]) -> Vec<(String, Option<String>)> {
+    let mut addresses = Vec::new();
+    for item in items {
+        let Some(address) = item.object(address) else {
+            continue;
+        };
+        if address.1.is_some() && !unique(&addresses, &address) {
+            item.duplicate(address.1.as_deref().unwrap_or_default());
+        }
+        addresses.push(address);
+    }
+    addresses
+}
+
+fn address(block: &Block<'_>) -> (String, Option<String>) {
+    let kind = block.optional("type").and_then(|field| {
+        let kind = field.text(253)?;
+        if !["Hostname", "IPAddress", "NamedAddress"].contains(&kind) && !is_domain_prefixed(kind) {
+            let message = format!(
+                "Unsupported value: {kind:?}: supported values: \"Hostname\", \"IPAddress\", \
+                 \"NamedAddress\", or a domain-prefixed type"
+            );
+            field.push(field.error(codes::UNSUPPORTED_VALUE, message));
+        }
+        Some(kind)
+    });
+    // API default.
+    let kind = kind.unwrap_or("IPAddress");
+    let value = block.optional("value").and_then(|field| {
+        let value = field.string().filter(|value| !value.is_empty())?;
+        field.check_text_length(value, 253);
+        let valid = match kind {
+            "IPAddress" => value.parse::<std::net::IpAddr>().is_ok(),
+            "Hostname" => is_hostname(value),
+            _ => true,
+        };
+        if !valid {
+            field.reject(format!("must be a valid value of type {kind}"));
+        }
+        Some(value.to_owned())
+    });
+    (kind.to_owned(), value)
+}
+
+fn has_parameters_ref(block: &Block<'_>) -> bool {
+    let Some(infrastructure) = block.optional("infrastructure") else {
+        return false;
+    };
+    let found = infrastructure.object(|block| {
+        for (name, most) in [("labels", 8), ("annotations", 16)] {
+            if let Some(field) = block.optional(name) {
+                field.check_length(field.string_map().len(), 0..=most);
+            }
+        }
+        let reference = block.optional("parametersRef");
+        if let Some(field) = &reference {
+            field.object(|block| {
+                reference::group(block, None);
+                reference::kind(block, None);
+                reference::name(block);
+            });
+        }
+        reference.is_some()
+    });
+    found.unwrap_or_default()
+}
+
+fn backend_tls(block: &Block<'_>) -> Option<ObjectReference> {
+    block.unsupported(&["frontend"]);
+    if let Some(frontend) = block.optional("frontend") {
+        frontend.object(frontend_tls);
+    }
+    block
+        .optional("backend")?
+        .object(|block| {
+            block
+                .optional("clientCertificateRef")?
+                .object(reference::secret)
+        })
+        .flatten()
+}
+
+/// Checks what the API server checks of a part that is not implemented.
+fn frontend_tls(block: &Block<'_>) {
+    let default = block.required("default");
+    default.and_then(|field| field.object(frontend_validation));
+    let mut ports = Vec::new();
+    for item in block.list("perPort", 0..=64) {
+        let port = item.object(|block| {
+            let tls = block.required("tls");
+            tls.and_then(|field| field.object(frontend_validation));
+            block.required("port").and_then(|field| field.port())
+        });
+        if let Some(Some(port)) = port {
+            if !unique(&ports, &port) {
+                item.duplicate(port.to_string());
+            }
+            ports.push(port);
+        }
+    }
+}
+
+fn frontend_validation(block: &Block<'_>) {
+    let Some(validation) = block.optional("validation") else {
+        return;
+    };
+    validation.object(|block| {
+        if let Some(mode) = block.optional("mode") {
+            mode.word(&["AllowValidOnly", "AllowInsecureFallback"]);
+        }
+        let references = block
+            .required("caCertificateRefs")
+            .map(|field| field.items(1..=16));
+        for item in references.unwrap_or_default() {
+            item.object(|block| {
+                reference::group(block, None);
+                reference::kind(block, None);
+                reference::namespace(block);
+                reference::name(block);
+            });
+        }
+    });
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Decoding of a BackendConfigPolicy.
+//!
+//! In: the root of a document. Out: the policy; one with an error keeps its targets and nothing
+//! else, so that its status can be written.
+
+use std::time::Duration;
+
+use sluicegate_manifest::Node;
+
+use super::{
+    BackendConfigPolicy, CircuitBreakers, CommonHttpProtocolOptions, HealthCheck,
+    Http1ProtocolOptions, Http2ProtocolOptions, LoadBalancer, OutlierDetection,
+    ProxyProtocolVersion, TcpKeepalive, Tls,
+    dns::Dns,
+    target::{target_refs, target_selectors},
+};
+use crate::{
+    Metadata,
+    admission::{Block, Field, I32_MAX},
+    codes,
+    decode::Body,
+    value::Written,
+};
+
+/// The annotation that ranks policies on one backend.
+const WEIGHT: &str = "kgateway.dev/policy-weight";
+
+/// The blocks that protect what is sent, in every spelling.
+const SECURING: [&str; 3] = ["tls", "sslConfig", "upstreamProxyProtocol"];
+
+impl Body for BackendConfigPolicy {
+    fn decode(root: &Block<'_>, _: &Metadata) -> Self {
+        let spec = root.required("spec");
+        let policy = spec
+            .and_then(|field| field.object(Self::spec))
+            .unwrap_or_default();
+        Self {
+            weight: weight(&root.field),
+            ..policy
+        }
+    }
+
+    fn refused(self) -> Option<Self> {
+        Some(Self {
+            target_refs: self.target_refs,
+            target_selectors: self.target_selectors,
+            weight: self.weight,
+            secures_connection: self.secures_connection,
+            ..Self::default()
+        })
+    }
+}
+
+impl BackendConfigPolicy {
+    fn spec(block: &Block<'_>) -> Self {
+        let dns = block.optional("dns");
+        let dns = dns
+            .and_then(|field| field.object(Dns::decode))
+            .unwrap_or_default();
+        let policy = Self {
+            target_refs: target_refs(&block.list("targetRefs", 1..=16)),
+            target_selectors: target_selectors(&block.list("targetSelectors", 0..=usize::MAX)),
+            connect_timeout: unit(block, "connectTimeout", connect_timeout),
+            per_connection_buffer_limit_bytes: unit(
+                block,
+                "perConnectionBufferLimitBytes",
+                |field| field.u32(0..=I32_MAX),
+            ),
+            tcp_keepalive: unit(block, "tcpKeepalive", |field| {
+                field.object(TcpKeepalive::decode)
+            }),
+            common_http_protocol_options: unit(block, "commonHttpProtocolOptions", |field| {
+                field.object(CommonHttpProtocolOptions::decode)
+            }),
+            http1_protocol_options: unit(block, "http1ProtocolOptions", |field| {
+                field.object(Http1ProtocolOptions::decode)
+            }),
+            http2_protocol_options: unit(block, "http2ProtocolOptions", |field| {
+                field.object(Http2ProtocolOptions::decode)
+            }),
+            tls: block.aliased("tls", &["sslConfig"], |field| {
+                field.object(Tls::decode).flatten()
+            }),
+            load_balancer: block.aliased("loadBalancer", &["loadBalancerConfig"], |field| {
+                field.object(LoadBalancer::decode)
+            }),
+            health_check: unit(block, "healthCheck", |field| {
+                field.object(HealthCheck::decode).flatten()
+            }),
+            outlier_detection: unit(block, "outlierDetection", |field| {
+                field.object(OutlierDetection::decode)
+            }),
+            circuit_breakers: unit(block, "circuitBreakers", |field| {
+                field.object(CircuitBreakers::decode)
+            }),
+            dns_refresh_rate: dns.refresh_rate,
+            dns_jitter: dns.jitter,
+            dns_respect_ttl: dns.respect_ttl,
+            upstream_proxy_protocol: unit(block, "upstreamProxyProtocol", |field| {
+                field.object(ProxyProtocolVersion::decode)
+            }),
+            weight: 0,
+            secures_connection: false,
+        };
+        if policy.http1_protocol_options.is_some() && policy.http2_protocol_options.is_some() {
+            block
+                .field
+                .reject("at most one of http1ProtocolOptions or http2ProtocolOptions may be set");
+        }
+        Self {
+            secures_connection: secures_connection(block),
+            ..policy
+        }
+    }
+}
+
+fn unit<T>(
+    block: &Block<'_>,
+    name: &'static str,
+    read: impl Fn(&Field<'_>) -> Option<T>,
+) -> Option<Written<T>> {
+    block.optional(name)?.written_as(|field| read(field))
+}
+
+/// Zero passes upstream's schema and makes Envoy refuse every cluster of the update.
+fn connect_timeout(field: &Field<'_>) -> Option<Duration> {
+    let timeout = field.duration()?;
+    if timeout.is_zero() {
+        field.reject("must be greater than 0s");
+        return None;
+    }
+    Some(timeout)
+}
+
+/// Whether the author meant to protect the connection, even by a misspelt name: such a policy must
+/// not fail open.
+fn secures_connection(block: &Block<'_>) -> bool {
+    let written = |name: &&str| block.field.node.entry(name).is_some();
+    let misspelt = || {
+        let mut unknown = block.unknown().into_iter();
+        unknown.any(|(_, meant)| meant.is_some_and(|name| SECURING.contains(&name)))
+    };
+    SECURING.iter().any(written) || misspelt()
+}
+
+fn weight(root: &Field<'_>) -> i64 {
+    let annotation = root
+        .node
+        .get("metadata")
+        .and_then(|metadata| metadata.get("annotations"))
+        .and_then(|annotations: &Node| annotations.get(WEIGHT));
+    let Some((node, text)) = annotation.and_then(|node| Some((node, node.as_str()?))) else {
+        return 0;
+    };
+    text.trim().parse().unwrap_or_else(|_| {
+        let path = root
+            .path
+            .field("metadata")
+            .field("annotations")
+            .field(WEIGHT);
+        let field = Field {
+            report: root.report,
+            node,
+            path,
+        };
+        let message = format!("Invalid value: {text:?}: must be an integer");
+        field.push(field.error(codes::INVALID_VALUE, message));
+        0
+    })
+}

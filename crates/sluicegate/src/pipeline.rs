@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The control side in one place: manifests in, graph and snapshots out.
+//!
+//! In: the inputs of the command line, read again at every round. Out: a [`Round`]; whatever did not
+//! change since the last one is not computed again.
+
+use std::sync::Arc;
+
+use sluicegate_attach::{Attacher, Graph};
+use sluicegate_manifest::{
+    Diagnostic, Document, Severity,
+    source::{FileState, Input, LoadError, Loader},
+};
+use sluicegate_resource::{Decoder, Store, UnknownFields};
+use sluicegate_translate::{Translation, Translator};
+
+/// What an installation may choose.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// For attachment.
+    pub attach: sluicegate_attach::Options,
+    /// For translation.
+    pub translate: sluicegate_translate::Options,
+}
+
+/// The stages with what they remember.
+#[derive(Debug)]
+pub struct Pipeline {
+    loader: Loader,
+    stages: Stages,
+}
+
+/// The stages from documents on.
+#[derive(Debug)]
+pub struct Stages {
+    decoder: Decoder,
+    attacher: Attacher,
+    translator: Translator,
+}
+
+/// Everything that one round found out.
+#[derive(Debug)]
+pub struct Round {
+    /// Every file with its state.
+    pub files: Vec<FileState>,
+    /// Problems with files and with objects.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The objects.
+    pub store: Store,
+    /// Who applies where.
+    pub graph: Graph,
+    /// What is served and enforced.
+    pub translation: Translation,
+}
+
+impl Round {
+    /// Whether any diagnostic is an error.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics
+            .iter()
+            .any(|found| found.severity == Severity::Error)
+    }
+}
+
+impl Pipeline {
+    /// A pipeline that has read nothing yet.
+    pub fn new(inputs: Vec<Input>, options: Options) -> Self {
+        Self {
+            loader: Loader::new(inputs),
+            stages: Stages::new(options),
+        }
+    }
+
+    /// Reads the inputs and computes everything that changed. `None` when nothing did since the
+    /// last round.
+    ///
+    /// # Errors
+    /// When an input of the command line cannot be read at all.
+    pub fn round(&mut self) -> Result<Option<Round>, LoadError> {
+        let loaded = self.loader.load()?;
+        if !loaded.changed {
+            return Ok(None);
+        }
+        let mut round = self.stages.round(&loaded.documents);
+        round.diagnostics.splice(0..0, loaded.diagnostics);
+        round.files = loaded.files;
+        Ok(Some(round))
+    }
+
+    /// The paths to watch for changes.
+    pub fn paths(&self) -> Vec<std::path::PathBuf> {
+        self.loader.paths()
+    }
+}
+
+impl Stages {
+    /// Stages that remember nothing yet.
+    pub fn new(options: Options) -> Self {
+        Self {
+            decoder: Decoder::new(UnknownFields::Error),
+            attacher: Attacher::new(options.attach),
+            translator: Translator::new(options.translate),
+        }
+    }
+
+    /// Decodes, attaches, translates.
+    pub fn round(&mut self, documents: &[Arc<Document>]) -> Round {
+        let store = self.decoder.decode(documents);
+        let graph = self.attacher.attach(&store);
+        let translation = self.translator.translate(&graph);
+        let diagnostics = store.diagnostics.clone();
+        Round {
+            files: Vec::new(),
+            diagnostics,
+            store,
+            graph,
+            translation,
+        }
+    }
+}

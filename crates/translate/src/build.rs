@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From graph to snapshots.
+//!
+//! In: a graph, and what the last round made. Out: snapshots, and the resources that were held back
+//! because Envoy would refuse them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use sluicegate_attach::{Backend, BackendKey, Graph, Listener};
+use sluicegate_resource::ObjectRef;
+use sluicegate_snapshot::{Builder, Resource, ResourceType, Snapshot, Version};
+use sluicegate_xds::{
+    prost::{Message, Name},
+    validate::violations,
+};
+
+use crate::{Options, cluster, endpoint, listener, names, route, secret};
+
+/// A resource that was not emitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Its type.
+    pub resource_type: ResourceType,
+    /// Its name.
+    pub name: String,
+    /// The constraints it breaks.
+    pub message: String,
+}
+
+/// The result of one round.
+#[derive(Debug, Default)]
+pub struct Translation {
+    /// By Gateway.
+    pub gateways: BTreeMap<ObjectRef, Arc<Snapshot>>,
+    /// Every Gateway together, for one process that serves them all.
+    pub all: Arc<Snapshot>,
+    /// What was held back.
+    pub refused: Vec<Refused>,
+    /// Backends that had to be translated; the others came from the last round.
+    pub translated_backends: usize,
+}
+
+/// Translates, and keeps what did not change.
+#[derive(Debug, Default)]
+pub struct Translator {
+    options: Options,
+    backends: BTreeMap<BackendKey, Translated>,
+}
+
+/// A backend's resources, with the backend they were made of.
+#[derive(Debug, Clone)]
+struct Translated {
+    backend: Arc<Backend>,
+    resources: Vec<Arc<Resource>>,
+    refused: Vec<Refused>,
+}
+
+impl Translator {
+    /// A translator with nothing remembered.
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            backends: BTreeMap::new(),
+        }
+    }
+
+    /// Translates `graph`.
+    pub fn translate(&mut self, graph: &Graph) -> Translation {
+        let mut translation = Translation::default();
+        let mut backends = BTreeMap::new();
+        for (key, backend) in &graph.backends {
+            let kept = self
+                .backends
+                .remove(key)
+                .filter(|old| Arc::ptr_eq(&old.backend, backend));
+            let translated = kept.unwrap_or_else(|| {
+                translation.translated_backends += 1;
+                translate_backend(backend, &self.options)
+            });
+            backends.insert(key.clone(), translated);
+        }
+        self.backends = backends;
+
+        let mut refused: Vec<Refused> = self
+            .backends
+            .values()
+            .flat_map(|backend| backend.refused.clone())
+            .collect();
+        let mut all = Builder::default();
+        for gateway in &graph.gateways {
+            let mut resources = Vec::new();
+            let listeners: Vec<&Listener> = gateway
+                .listeners
+                .iter()
+                .filter(|listener| listener.verdict.is_programmed())
+                .collect();
+            for port in ports(&listeners) {
+                let on_port: Vec<&Listener> = listeners
+                    .iter()
+                    .copied()
+                    .filter(|listener| listener.spec.port == port)
+                    .collect();
+                translate_port(port, &on_port, graph, (&mut resources, &mut refused));
+            }
+            let mut builder = Builder::default();
+            for resource in resources.iter().chain(self.backend_resources()) {
+                builder.add(resource.clone());
+            }
+            resources.into_iter().for_each(|resource| all.add(resource));
+            let snapshot = Arc::new(builder.build());
+            translation
+                .gateways
+                .insert(gateway.object.reference().clone(), snapshot);
+        }
+        self.backend_resources()
+            .for_each(|resource| all.add(resource.clone()));
+        translation.all = Arc::new(all.build());
+        translation.refused = refused;
+        translation
+    }
+
+    fn backend_resources(&self) -> impl Iterator<Item = &Arc<Resource>> {
+        self.backends
+            .values()
+            .flat_map(|translated| &translated.resources)
+    }
+}
+
+fn ports(listeners: &[&Listener]) -> Vec<u16> {
+    let mut ports: Vec<u16> = listeners
+        .iter()
+        .map(|listener| listener.spec.port)
+        .collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
+fn translate_backend(backend: &Arc<Backend>, options: &Options) -> Translated {
+    let mut translated = Translated {
+        backend: backend.clone(),
+        resources: Vec::new(),
+        refused: Vec::new(),
+    };
+    if backend.closed.is_some() {
+        return translated;
+    }
+    let name = names::cluster(&backend.key);
+    let cluster = cluster::cluster(backend, options);
+    let Some(cluster) = checked(
+        ResourceType::Cluster,
+        &name,
+        &cluster,
+        Version(0),
+        &mut translated.refused,
+    ) else {
+        return translated;
+    };
+    let version = cluster.version;
+    translated.resources.push(cluster);
+    if let Some(assignment) = endpoint::cluster_load_assignment(backend) {
+        // Envoy re-warms a changed cluster and waits for endpoints, so they change version with it.
+        let resource = checked(
+            ResourceType::Endpoint,
+            &name,
+            &assignment,
+            version,
+            &mut translated.refused,
+        );
+        translated.resources.extend(resource);
+    }
+    translated
+}
+
+fn translate_port(
+    port: u16,
+    listeners: &[&Listener],
+    graph: &Graph,
+    (resources, refused): (&mut Vec<Arc<Resource>>, &mut Vec<Refused>),
+) {
+    for configuration in route::route_configurations(port, listeners, graph) {
+        let name = configuration.name.clone();
+        resources.extend(checked(
+            ResourceType::Route,
+            &name,
+            &configuration,
+            Version(0),
+            refused,
+        ));
+    }
+    for (name, message) in secret::secrets(listeners) {
+        resources.extend(checked(
+            ResourceType::Secret,
+            &name,
+            &message,
+            Version(0),
+            refused,
+        ));
+    }
+    let name = names::listener(port);
+    let message = listener::listener(port, listeners, graph);
+    resources.extend(checked(
+        ResourceType::Listener,
+        &name,
+        &message,
+        Version(0),
+        refused,
+    ));
+}
+
+/// Encodes a message, unless it breaks a constraint of Envoy's API.
+fn checked<M: Message + Name>(
+    resource_type: ResourceType,
+    name: &str,
+    message: &M,
+    depends_on: Version,
+    refused: &mut Vec<Refused>,
+) -> Option<Arc<Resource>> {
+    let body = message.encode_to_vec();
+    let problem = match violations(resource_type.message_name(), &body) {
+        Ok(found) if found.is_empty() => None,
+        Ok(found) => Some(
+            found
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; "),
+        ),
+        Err(error) => Some(error.to_string()),
+    };
+    match problem {
+        None => Some(Arc::new(Resource::new(
+            resource_type,
+            name,
+            body,
+            depends_on,
+        ))),
+        Some(message) => {
+            refused.push(Refused {
+                resource_type,
+                name: name.to_owned(),
+                message,
+            });
+            None
+        }
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Names of xDS resources.
+//!
+//! In: backends, listeners, hosts. Out: the names that people find in `config_dump`.
+
+use sluicegate_attach::BackendKey;
+
+/// A cluster that is never sent: routes with a broken backend point at it and answer 500.
+pub const BLACKHOLE: &str = "blackhole-cluster";
+
+/// `kube_<namespace>_<service>_<port>`, `backend_<namespace>_<name>_0`,
+/// `istio-se_<namespace>_<name>_<host>_<port>`: plain concatenation, as kgateway does.
+pub fn cluster(key: &BackendKey) -> String {
+    let prefix = match &*key.object.kind {
+        "Service" => "kube",
+        "Backend" => "backend",
+        _ => "istio-se",
+    };
+    let object = &key.object;
+    match &key.host {
+        Some(host) => format!(
+            "{prefix}_{}_{}_{host}_{}",
+            object.namespace, object.name, key.port
+        ),
+        None => format!("{prefix}_{}_{}_{}", object.namespace, object.name, key.port),
+    }
+}
+
+/// `listener~<port>`.
+pub fn listener(port: u16) -> String {
+    format!("listener~{port}")
+}
+
+/// The route configuration of a plain port is named after its listener; each HTTPS listener of a
+/// port has one of its own, named after the Gateway listener.
+pub fn route_configuration(port: u16, https_listener: Option<&str>) -> String {
+    match https_listener {
+        Some(name) => format!("listener~{port}~{name}"),
+        None => listener(port),
+    }
+}
+
+/// `<route configuration>~<host with dots as _>`.
+pub fn virtual_host(route_configuration: &str, host: &str) -> String {
+    format!("{route_configuration}~{}", host.replace('.', "_"))
+}
+
+/// `kube_secret_<namespace>_<name>`.
+pub fn secret(namespace: &str, name: &str) -> String {
+    format!("kube_secret_{namespace}_{name}")
+}

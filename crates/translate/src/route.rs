@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `envoy.config.route.v3.RouteConfiguration`.
+//!
+//! In: the Gateway listeners of one port with their routes. Out: route configurations whose virtual
+//! hosts keep listeners apart, with rules in Gateway API's order of precedence.
+
+mod action;
+mod filters;
+mod matches;
+
+use std::{cmp::Reverse, collections::BTreeMap};
+
+use sluicegate_attach::{AttachedRoute, Graph, Listener, ResolvedRule, covers, specificity};
+use sluicegate_resource::gateway::{PathMatch, RouteMatch};
+use sluicegate_xds::pb::envoy::config::route::v3::{Route, RouteConfiguration, VirtualHost};
+
+use crate::names;
+
+/// One for a plain port, one per listener for HTTPS.
+pub(crate) fn route_configurations(
+    port: u16,
+    listeners: &[&Listener],
+    graph: &Graph,
+) -> Vec<RouteConfiguration> {
+    let https = listeners
+        .iter()
+        .any(|listener| listener.spec.protocol == "HTTPS");
+    if !https {
+        return vec![route_configuration(port, None, listeners, graph)];
+    }
+    let one = |listener: &&Listener| {
+        route_configuration(port, Some(&listener.spec.name), &[*listener], graph)
+    };
+    listeners.iter().map(one).collect()
+}
+
+fn route_configuration(
+    port: u16,
+    https_listener: Option<&str>,
+    listeners: &[&Listener],
+    graph: &Graph,
+) -> RouteConfiguration {
+    let name = names::route_configuration(port, https_listener);
+    let context = action::Context {
+        graph,
+        port,
+        https: https_listener.is_some(),
+    };
+    let virtual_hosts = hosts(listeners)
+        .into_iter()
+        .map(|(host, rules)| VirtualHost {
+            name: names::virtual_host(&name, &host),
+            domains: vec![host],
+            routes: routes(rules, &context),
+            ..VirtualHost::default()
+        })
+        .collect();
+    RouteConfiguration {
+        name,
+        virtual_hosts,
+        ignore_port_in_host_matching: true,
+        ..RouteConfiguration::default()
+    }
+}
+
+/// The rules of each host. A host belongs to the most specific listener that covers it, and only
+/// that listener's routes serve it; a listener's own hostname is there even without routes, so that
+/// no other listener answers for it.
+fn hosts<'a>(listeners: &[&'a Listener]) -> BTreeMap<String, Vec<&'a AttachedRoute>> {
+    let mut hosts: BTreeMap<String, Vec<&AttachedRoute>> = BTreeMap::new();
+    for listener in listeners {
+        if let Some(hostname) = listener
+            .spec
+            .hostname
+            .as_ref()
+            .filter(|_| listeners.len() > 1)
+        {
+            hosts.entry(hostname.clone()).or_default();
+        }
+        for route in &listener.routes {
+            for host in &route.hostnames {
+                if std::ptr::eq(most_specific(listeners, host, listener), *listener) {
+                    hosts.entry(host.clone()).or_default().push(route);
+                }
+            }
+        }
+    }
+    hosts
+}
+
+fn most_specific<'a>(listeners: &[&'a Listener], host: &str, own: &'a Listener) -> &'a Listener {
+    let covering = listeners.iter().copied().filter(|listener| {
+        listener
+            .spec
+            .hostname
+            .as_deref()
+            .is_none_or(|hostname| covers(hostname, host))
+    });
+    covering
+        .max_by_key(|listener| specificity(listener.spec.hostname.as_deref()))
+        .unwrap_or(own)
+}
+
+/// One Envoy route per match, most specific first (spec 5.3). Routes are given oldest first.
+fn routes(attached: Vec<&AttachedRoute>, context: &action::Context<'_>) -> Vec<Route> {
+    let mut matches: Vec<(&AttachedRoute, usize, &ResolvedRule, usize, &RouteMatch)> = Vec::new();
+    for route in attached {
+        for (index, rule) in route.rules.iter().enumerate() {
+            for (at, one) in rule.rule.matches.iter().enumerate() {
+                matches.push((route, index, rule, at, one));
+            }
+        }
+    }
+    // A stable sort: ties keep age, then the order in the object.
+    matches.sort_by_key(|(.., one)| precedence(one));
+    let route = |(route, index, rule, at, one): (&AttachedRoute, _, _, _, _)| {
+        let metadata = &route.route.metadata;
+        let name = format!(
+            "{}/{}/rule/{index}/match/{at}",
+            metadata.namespace(),
+            metadata.name()
+        );
+        action::route(name, rule, one, context)
+    };
+    matches.into_iter().map(route).collect()
+}
+
+/// Exact, then regular expressions, then prefixes, each by length; then method, headers, query.
+fn precedence(one: &RouteMatch) -> impl Ord + use<> {
+    let (kind, length) = match &one.path {
+        PathMatch::Exact(path) => (0, path.len()),
+        PathMatch::RegularExpression(path) => (1, path.len()),
+        PathMatch::PathPrefix(path) => (2, path.len()),
+    };
+    (
+        kind,
+        Reverse(length),
+        Reverse(one.method.is_some()),
+        Reverse(one.headers.len()),
+        Reverse(one.query_params.len()),
+    )
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a route does with a request.
+//!
+//! In: a resolved rule and one of its matches. Out: an Envoy route: to clusters, a redirect, or a
+//! fixed 500 where the rule cannot be honoured.
+
+use std::time::Duration;
+
+use sluicegate_attach::{Graph, ResolvedBackend, ResolvedMirror, ResolvedRule};
+use sluicegate_resource::gateway::{Filter, Fraction, RouteMatch, RouteTimeouts, UrlRewrite};
+use sluicegate_xds::pb::envoy::{
+    config::{
+        core::v3::RuntimeFractionalPercent,
+        route::v3::{
+            DirectResponseAction, Route, RouteAction, WeightedCluster,
+            route::Action,
+            route_action::{ClusterNotFoundResponseCode, ClusterSpecifier, RequestMirrorPolicy},
+            weighted_cluster::{ClusterWeight, cluster_weight::HostRewriteSpecifier},
+        },
+    },
+    r#type::v3::{FractionalPercent, fractional_percent::DenominatorType},
+};
+
+use super::{
+    filters::{self, headers},
+    matches::route_match,
+};
+use crate::{names, pb};
+
+/// Where a route is translated for.
+pub(super) struct Context<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) port: u16,
+    pub(super) https: bool,
+}
+
+pub(super) fn route(
+    name: String,
+    rule: &ResolvedRule,
+    one: &RouteMatch,
+    context: &Context<'_>,
+) -> Route {
+    let single = single_backend(rule);
+    let mut all_filters = rule.rule.filters.clone();
+    // The filters of an only backend are as good as the rule's.
+    all_filters.extend(
+        single
+            .into_iter()
+            .flat_map(|backend| backend.filters.clone()),
+    );
+    let (request, response) = headers(&all_filters);
+    Route {
+        name,
+        r#match: Some(route_match(one)),
+        action: Some(action(rule, one, &all_filters, context)),
+        request_headers_to_add: request.add,
+        request_headers_to_remove: request.remove,
+        response_headers_to_add: response.add,
+        response_headers_to_remove: response.remove,
+        ..Route::default()
+    }
+}
+
+fn single_backend(rule: &ResolvedRule) -> Option<&ResolvedBackend> {
+    match rule.backends.as_slice() {
+        [only] => Some(only),
+        _ => None,
+    }
+}
+
+fn action(
+    rule: &ResolvedRule,
+    one: &RouteMatch,
+    all_filters: &[Filter],
+    context: &Context<'_>,
+) -> Action {
+    if rule.broken.is_some() {
+        return internal_server_error();
+    }
+    let redirect = all_filters.iter().find_map(|filter| match filter {
+        Filter::RequestRedirect(redirect) => Some(redirect),
+        _ => None,
+    });
+    if let Some(redirect) = redirect {
+        return Action::Redirect(filters::redirect(redirect, &one.path, context));
+    }
+    let Some(specifier) = cluster_specifier(rule, context) else {
+        return internal_server_error();
+    };
+    let mut action = RouteAction {
+        cluster_specifier: Some(specifier),
+        cluster_not_found_response_code: ClusterNotFoundResponseCode::InternalServerError as i32,
+        timeout: timeout(rule.rule.timeouts).and_then(pb::duration),
+        request_mirror_policies: rule.mirrors.iter().map(mirror).collect(),
+        ..RouteAction::default()
+    };
+    for filter in all_filters {
+        if let Filter::UrlRewrite(rewrite) = filter {
+            filters::rewrite(&mut action, rewrite, &one.path);
+        }
+    }
+    Action::Route(action)
+}
+
+/// Gateway API's answer for a rule that cannot be honoured.
+fn internal_server_error() -> Action {
+    Action::DirectResponse(DirectResponseAction {
+        status: 500,
+        ..DirectResponseAction::default()
+    })
+}
+
+/// The clusters of a rule; `None` when nothing has a weight. A broken backend keeps its share and
+/// answers 500, because its cluster does not exist.
+fn cluster_specifier(rule: &ResolvedRule, context: &Context<'_>) -> Option<ClusterSpecifier> {
+    let weighted: Vec<&ResolvedBackend> = rule
+        .backends
+        .iter()
+        .filter(|backend| backend.weight > 0)
+        .collect();
+    match (weighted.as_slice(), rule.backends.len()) {
+        ([], _) => None,
+        ([only], 1) => Some(ClusterSpecifier::Cluster(cluster_name(only, context))),
+        (several, _) => {
+            let clusters = several
+                .iter()
+                .map(|backend| cluster_weight(backend, context))
+                .collect();
+            let weighted = WeightedCluster {
+                clusters,
+                ..WeightedCluster::default()
+            };
+            Some(ClusterSpecifier::WeightedClusters(weighted))
+        }
+    }
+}
+
+fn cluster_name(backend: &ResolvedBackend, context: &Context<'_>) -> String {
+    let open = backend.key.as_ref().filter(|key| {
+        context
+            .graph
+            .backends
+            .get(key)
+            .is_some_and(|backend| backend.closed.is_none())
+    });
+    open.map_or_else(|| names::BLACKHOLE.to_owned(), names::cluster)
+}
+
+fn cluster_weight(backend: &ResolvedBackend, context: &Context<'_>) -> ClusterWeight {
+    let (request, response) = headers(&backend.filters);
+    let rewrite = backend.filters.iter().find_map(|filter| match filter {
+        Filter::UrlRewrite(rewrite) => Some(rewrite),
+        _ => None,
+    });
+    // Envoy has no path rewrite and no redirect per weighted cluster.
+    let impossible = rewrite.is_some_and(|rewrite| rewrite.path.is_some())
+        || backend
+            .filters
+            .iter()
+            .any(|filter| matches!(filter, Filter::RequestRedirect(_)));
+    let name = if impossible {
+        names::BLACKHOLE.to_owned()
+    } else {
+        cluster_name(backend, context)
+    };
+    ClusterWeight {
+        name,
+        weight: pb::u32(backend.weight),
+        request_headers_to_add: request.add,
+        request_headers_to_remove: request.remove,
+        response_headers_to_add: response.add,
+        response_headers_to_remove: response.remove,
+        host_rewrite_specifier: rewrite
+            .and_then(|rewrite: &UrlRewrite| rewrite.hostname.clone())
+            .map(HostRewriteSpecifier::HostRewriteLiteral),
+        ..ClusterWeight::default()
+    }
+}
+
+fn mirror(mirror: &ResolvedMirror) -> RequestMirrorPolicy {
+    RequestMirrorPolicy {
+        cluster: names::cluster(&mirror.key),
+        runtime_fraction: mirror.fraction.map(runtime_fraction),
+        ..RequestMirrorPolicy::default()
+    }
+}
+
+/// A share in the smallest of Envoy's denominators that expresses it exactly, else in millionths.
+fn runtime_fraction(fraction: Fraction) -> RuntimeFractionalPercent {
+    let Fraction {
+        numerator,
+        denominator,
+    } = fraction;
+    let denominators = [
+        (100, DenominatorType::Hundred),
+        (10_000, DenominatorType::TenThousand),
+        (1_000_000, DenominatorType::Million),
+    ];
+    let wanted = u64::from(denominator.max(1));
+    let (parts, denominator) = denominators
+        .into_iter()
+        .find(|(parts, _)| (u64::from(numerator) * parts).is_multiple_of(wanted))
+        .unwrap_or((1_000_000, DenominatorType::Million));
+    let numerator = u64::from(numerator) * parts / wanted;
+    RuntimeFractionalPercent {
+        default_value: Some(FractionalPercent {
+            numerator: u32::try_from(numerator).unwrap_or(u32::MAX),
+            denominator: denominator as i32,
+        }),
+        ..RuntimeFractionalPercent::default()
+    }
+}
+
+/// Without retries there is one attempt, so the smaller of both limits is the limit; zero means none.
+/// Absent: Envoy's 15 s.
+fn timeout(timeouts: RouteTimeouts) -> Option<Duration> {
+    match (timeouts.request, timeouts.backend_request) {
+        (Some(request), Some(backend)) if !request.is_zero() && !backend.is_zero() => {
+            Some(request.min(backend))
+        }
+        (Some(request), Some(backend)) => Some(request.max(backend)),
+        (one, other) => one.or(other),
+    }
+}
