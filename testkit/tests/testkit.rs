@@ -207,3 +207,35 @@ async fn a_steady_load_sees_failures() {
     );
     assert!(!report.is_clean());
 }
+
+#[tokio::test]
+async fn httpbin_speaks_http2() {
+    let origin = Httpbin::start(loopback()).await.unwrap();
+    let stream = tokio::net::TcpStream::connect(origin.address())
+        .await
+        .unwrap();
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let io = hyper_util::rt::TokioIo::new(stream);
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let uri = format!("http://{}/anything", origin.address());
+    let request =
+        hyper::Request::post(uri).body(http_body_util::Full::<bytes::Bytes>::from("data"));
+    let response = sender.send_request(request.unwrap()).await.unwrap();
+    assert_eq!(response.version(), hyper::Version::HTTP_2);
+    let body = http_body_util::BodyExt::collect(response.into_body())
+        .await
+        .unwrap()
+        .to_bytes();
+    let shown: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(
+        (&shown["data"], &shown["method"]),
+        (&"data".into(), &"POST".into())
+    );
+    assert_eq!(
+        shown["url"],
+        format!("http://{}/anything", origin.address())
+    );
+}
