@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
-use sluicegate_manifest::{Diagnostic, FieldPath, Node, Origin, Severity, Value};
+use sluicegate_manifest::{Diagnostic, FieldPath, Node, Severity, Value};
 
 use super::{Block, Report, nearest};
 use crate::{
@@ -397,12 +397,7 @@ impl<'d> Field<'d> {
 
     /// The text of a scalar as the author wrote it: `on`, not `true`.
     fn as_written(&self) -> String {
-        let source = match &self.report.document.origin {
-            Origin::Text(source) => source
-                .text
-                .get(self.node.span.start as usize..self.node.span.end as usize),
-            Origin::Cluster(_) => None,
-        };
+        let source = sluicegate_manifest::written(self.report.document, self.node);
         match source.map(str::trim).filter(|text| !text.is_empty()) {
             Some(text) => text.to_owned(),
             None => self.node.to_json().to_string(),
