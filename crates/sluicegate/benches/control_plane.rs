@@ -18,7 +18,9 @@ use sluicegate_manifest::source::Input;
 const ROUNDS: usize = 5;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let services: usize = std::env::var("SERVICES").ok().map_or(Ok(10_000), |text| text.parse())?;
+    let services: usize = std::env::var("SERVICES")
+        .ok()
+        .map_or(Ok(10_000), |text| text.parse())?;
     let folder = std::env::temp_dir().join(format!("sluicegate-bench-{}", std::process::id()));
     write_manifests(&folder, services)?;
     let result = measure(&folder, services);
@@ -33,8 +35,7 @@ fn measure(folder: &Path, services: usize) -> Result<(), Box<dyn std::error::Err
     let mut touched = Vec::new();
     let mut memory = 0;
     for _ in 0..ROUNDS {
-        let mut pipeline =
-            Pipeline::new(vec![Input::Path(folder.to_owned())], Options::default());
+        let mut pipeline = Pipeline::new(vec![Input::Path(folder.to_owned())], Options::default());
         let (time, round) = timed(&mut pipeline)?;
         assert!(!round.has_errors(), "{:?}", round.diagnostics.first());
         assert_eq!(round.translation.translated_backends, services);
@@ -49,10 +50,22 @@ fn measure(folder: &Path, services: usize) -> Result<(), Box<dyn std::error::Err
         }
     }
     println!("services and policies            {services}");
-    println!("cold start, files to snapshot    {:>8.1} ms", median(&mut cold));
-    println!("one policy changed               {:>8.1} ms", median(&mut changes));
-    println!("backends translated per change   {:>8}", touched.iter().max().unwrap_or(&0));
-    println!("resident memory above idle       {:>8.1} MiB", (memory - idle) as f64 / 1024.0);
+    println!(
+        "cold start, files to snapshot    {:>8.1} ms",
+        median(&mut cold)
+    );
+    println!(
+        "one policy changed               {:>8.1} ms",
+        median(&mut changes)
+    );
+    println!(
+        "backends translated per change   {:>8}",
+        touched.iter().max().unwrap_or(&0)
+    );
+    println!(
+        "resident memory above idle       {:>8.1} MiB",
+        (memory - idle) as f64 / 1024.0
+    );
     Ok(())
 }
 
@@ -109,7 +122,8 @@ fn median(times: &mut [Duration]) -> f64 {
 fn resident_kib() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
+    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
+        .unwrap_or(0)
 }
 
 const GATEWAY: &str = "apiVersion: gateway.networking.k8s.io/v1
