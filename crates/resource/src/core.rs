@@ -13,3 +13,6 @@ pub use endpoint_slice::{Endpoint, EndpointPort, EndpointSlice};
 pub use namespace::Namespace;
 pub use secret::Secret;
 pub use service::{Service, ServicePort};
+
+#[cfg(test)]
+mod tests;

@@ -153,3 +153,6 @@ impl Draft<'_> {
         Some((metadata?, body))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,3 +4,6 @@
 mod service_entry;
 
 pub use service_entry::{ServiceEntry, ServiceEntryPort, WorkloadEndpoint};
+
+#[cfg(test)]
+mod tests;

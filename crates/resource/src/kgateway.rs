@@ -6,3 +6,6 @@ pub mod backend_config_policy;
 
 pub use backend::{Backend, BackendType, PriorityGroup, StaticHost};
 pub use backend_config_policy::BackendConfigPolicy;
+
+#[cfg(test)]
+mod tests;

@@ -56,7 +56,7 @@ impl<'d> Block<'d> {
         let diagnostic = Diagnostic::new(codes::REQUIRED_VALUE, Severity::Error, "Required value")
             .at(
                 self.field.report.document,
-                self.field.path.field(name),
+                self.field.path().field(name),
                 self.field.node.span,
             );
         self.field.report.push(diagnostic);
@@ -109,7 +109,7 @@ impl<'d> Block<'d> {
         for field in names.iter().filter_map(|name| self.optional(name)) {
             field.warn(
                 codes::UNSUPPORTED_FIELD,
-                format!("`{}` is accepted but not implemented", field.path),
+                format!("`{}` is accepted but not implemented", field.path()),
             );
         }
     }
@@ -134,7 +134,7 @@ impl<'d> Block<'d> {
 
     pub(super) fn finish(self) {
         for (entry, suggestion) in self.unknown() {
-            let path = self.field.path.field(&entry.key);
+            let path = self.field.path().field(&entry.key);
             let report = self.field.report;
             let diagnostic = Diagnostic::new(
                 codes::UNKNOWN_FIELD,
@@ -194,7 +194,7 @@ impl<'d> Block<'d> {
             .unwrap_or_default()
     }
 
-    fn present(&self, name: &str) -> Option<Field<'d>> {
+    fn present(&self, name: &'static str) -> Option<Field<'d>> {
         let entry = self.entries.iter().find(|entry| entry.key == name)?;
         (entry.value.value != Value::Null).then(|| self.field.child(name, &entry.value))
     }

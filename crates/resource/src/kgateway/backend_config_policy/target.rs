@@ -46,7 +46,7 @@ pub(super) fn target_refs(items: &[Field<'_>]) -> Vec<Written<NamedTarget>> {
         let value = item.object(|block| named(block, item)).flatten()?;
         Some(Written {
             value,
-            path: item.path.clone(),
+            path: item.path(),
         })
     });
     targets.collect()
@@ -58,7 +58,7 @@ pub(super) fn target_selectors(items: &[Field<'_>]) -> Vec<Written<LabelTarget>>
         let value = item.object(|block| labelled(block, item)).flatten()?;
         Some(Written {
             value,
-            path: item.path.clone(),
+            path: item.path(),
         })
     });
     targets.collect()
