@@ -39,7 +39,7 @@ fn changes(router: &Router, request: &Request) -> Result<Vec<Action>, String> {
     let loggers = (router.views.loggers)();
     let known = |name: &str| loggers.iter().any(|(logger, _)| logger == name);
     let mut actions = Vec::new();
-    let mut one = |name: &str, level: &str| {
+    let one = |actions: &mut Vec<Action>, name: &str, level: &str| {
         if name.is_empty() || level.is_empty() {
             return Err("error: empty logger name or empty logger level".to_owned());
         }
@@ -51,31 +51,29 @@ fn changes(router: &Router, request: &Request) -> Result<Vec<Action>, String> {
         actions.push(Action::SetLogLevel { logger, level });
         Ok(())
     };
-    match request.parameters.as_slice() {
-        [] => {}
-        // The home page's form sends the empty choice along with everything else.
-        [(key, value)] if matches!(key.as_str(), "level" | "paths") && value.is_empty() => {}
-        [(key, value)] if key == "level" => {
-            let level = parse(value)?;
-            let logger = None;
-            actions.push(Action::SetLogLevel { logger, level });
-        }
-        [(key, value)] if key == "paths" => {
-            for pair in value.split(',') {
-                let (name, level) = pair.split_once(':').unwrap_or((pair, ""));
-                one(name, level)?;
+    // The home page's form sends its empty fields along.
+    let is_blank = |name: &str, value: &str| matches!(name, "level" | "paths") && value.is_empty();
+    let given = request.parameters.iter();
+    let given: Vec<_> = given
+        .filter(|(name, value)| !is_blank(name, value))
+        .collect();
+    for (name, value) in &given {
+        match name.as_str() {
+            "level" | "paths" if given.len() > 1 => {
+                return Err("error: invalid number of parameters".to_owned());
             }
-        }
-        [(name, level)] => one(name, level)?,
-        several => {
-            for (name, level) in several.iter().filter(|(_, value)| !value.is_empty()) {
-                match name.as_str() {
-                    "level" | "paths" => {
-                        return Err("error: invalid number of parameters".to_owned());
-                    }
-                    name => one(name, level)?,
+            "level" => {
+                let level = parse(value)?;
+                let logger = None;
+                actions.push(Action::SetLogLevel { logger, level });
+            }
+            "paths" => {
+                for pair in value.split(',') {
+                    let (name, level) = pair.split_once(':').unwrap_or((pair, ""));
+                    one(&mut actions, name, level)?;
                 }
             }
+            name => one(&mut actions, name, value)?,
         }
     }
     Ok(actions)

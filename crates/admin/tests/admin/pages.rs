@@ -92,6 +92,13 @@ async fn actions() {
             },
         ),
         (
+            "/logging?paths=&level=warning",
+            Action::SetLogLevel {
+                logger: None,
+                level: LogLevel::Warning,
+            },
+        ),
+        (
             "/logging?paths=admin:off",
             Action::SetLogLevel {
                 logger: Some("admin".into()),
