@@ -36,6 +36,12 @@ impl<'d> Block<'d> {
         }
     }
 
+    /// Whether nothing is set.
+    pub(crate) fn is_empty(&self) -> bool {
+        let mut values = self.entries.iter().map(|entry| &entry.value.value);
+        values.all(|value| *value == Value::Null)
+    }
+
     /// The field `name`, when it is there and not null.
     pub(crate) fn optional(&self, name: &'static str) -> Option<Field<'d>> {
         self.names.borrow_mut().today.push(name);

@@ -145,6 +145,10 @@ const UNREAD: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "gateway.networking.x-k8s.io",
+        &["XBackend", "XBackendTrafficPolicy", "XListenerSet", "XMesh"],
+    ),
+    (
         ISTIO,
         &[
             "DestinationRule",
