@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is wrong with a document, and how it is shown.
 
+mod json;
 mod model;
+mod render;
 
 use std::sync::Arc;
 
+pub use json::to_json;
 pub use model::{Diagnostic, Location, Severity};
+pub use render::render;
 
 use crate::{Origin, SourceText, Span};
 
@@ -23,3 +27,6 @@ pub(crate) fn problem(
     });
     diagnostic
 }
+
+#[cfg(test)]
+mod tests;
