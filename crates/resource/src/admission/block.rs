@@ -6,9 +6,9 @@
 
 use std::{cell::RefCell, ops::RangeInclusive, time::Duration};
 
-use sluicegate_manifest::{Diagnostic, Entry, Severity, Value};
+use sluicegate_manifest::{Diagnostic, Entry, Severity, Value, nearest};
 
-use super::{Field, nearest};
+use super::Field;
 use crate::{codes, value::Written};
 
 /// A mapping being read. Made by [`Field::object`], which also finishes it.
