@@ -23,6 +23,14 @@ fn rules() {
             ("invalid-value", "spec.connectTimeout", "write \"0s\""),
         ),
         (
+            "connectTimeout: 200.5s",
+            (
+                "invalid-value",
+                "spec.connectTimeout",
+                "write \"200s500ms\"",
+            ),
+        ),
+        (
             "connectTimeout: 1.5s",
             ("invalid-value", "spec.connectTimeout", "write \"1500ms\""),
         ),
