@@ -9,7 +9,6 @@ mod block;
 mod envelope;
 mod field;
 mod kind;
-mod nearest;
 mod report;
 
 pub(crate) use block::Block;
@@ -18,5 +17,4 @@ pub(crate) use field::{Field, I32_MAX};
 #[cfg(test)]
 pub(crate) use kind::KINDS;
 pub(crate) use kind::{Claim, GATEWAY, ISTIO, KGATEWAY, Kind, claim};
-pub(crate) use nearest::nearest;
 pub(crate) use report::Report;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Core kinds: the few fields of Service, EndpointSlice, Secret, ConfigMap and Namespace that
 //! translation reads.
+//!
+//! In: documents. Out: those fields, with the API server's defaults.
 
 mod config_map;
 mod endpoint_slice;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Istio kinds of `networking.istio.io`.
+//!
+//! In: documents. Out: ServiceEntries.
 
 mod service_entry;
 

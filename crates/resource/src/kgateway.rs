@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! kgateway kinds of `gateway.kgateway.dev`.
+//!
+//! In: documents. Out: Backends and BackendConfigPolicies.
 
 mod backend;
 pub mod backend_config_policy;

@@ -6,9 +6,9 @@
 
 use std::{cell::RefCell, ops::RangeInclusive, time::Duration};
 
-use sluicegate_manifest::{Diagnostic, Entry, Severity, Value};
+use sluicegate_manifest::{Diagnostic, Entry, Severity, Value, nearest};
 
-use super::{Field, nearest};
+use super::Field;
 use crate::{codes, value::Written};
 
 /// A mapping being read. Made by [`Field::object`], which also finishes it.
@@ -34,6 +34,12 @@ impl<'d> Block<'d> {
             entries,
             names: RefCell::default(),
         }
+    }
+
+    /// Whether nothing is set.
+    pub(crate) fn is_empty(&self) -> bool {
+        let mut values = self.entries.iter().map(|entry| &entry.value.value);
+        values.all(|value| *value == Value::Null)
     }
 
     /// The field `name`, when it is there and not null.

@@ -210,13 +210,27 @@ fn secrets_and_config_maps() {
 
 #[test]
 fn contents_are_never_shown() {
-    let store =
-        store("apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {tls.key: hunter2!}\n");
-    assert_verdicts(
-        "bad base64",
-        &store.diagnostics,
-        &[("invalid-value", "data[tls.key]", "standard base64")],
-    );
-    assert!(!format!("{:?}", store.diagnostics[0].message).contains("hunter2"));
-    assert!(store.secrets.is_empty());
+    let cases: [(&str, Verdict<'_>); 2] = [
+        (
+            "data: {tls.key: hunter2!}",
+            ("invalid-value", "data[tls.key]", "standard base64"),
+        ),
+        (
+            "stringData: {pin: 48151}",
+            ("invalid-type", "stringData.pin", "put it in quotes"),
+        ),
+    ];
+    for (data, expected) in cases {
+        let store = store(&format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: a}}\n{data}\n"
+        ));
+        assert_verdicts(data, &store.diagnostics, &[expected]);
+        let found = &store.diagnostics[0];
+        let shown = format!("{} {:?} {:?}", found.message, found.help, found.notes);
+        assert!(
+            !shown.contains("hunter2") && !shown.contains("48151"),
+            "{shown}"
+        );
+        assert!(store.secrets.is_empty());
+    }
 }

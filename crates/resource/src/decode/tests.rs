@@ -8,8 +8,8 @@ use std::sync::Arc;
 use sluicegate_manifest::{Document, Node, Origin, Severity};
 
 use crate::{
-    ObjectRef, UnknownFields,
-    decoder::Decoder,
+    ObjectRef,
+    decode::decode,
     testing::{Verdict, assert_verdicts, store},
 };
 
@@ -314,7 +314,7 @@ fn tree() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    /// Arbitrary trees of every kind decode or are refused, and never panic.
+    /// Arbitrary trees of every kind decode, or are refused with a reason, and never panic.
     #[test]
     fn decoding_never_panics(kind in 0..crate::admission::KINDS.len(), body in tree(), spec in tree()) {
         let kind = &crate::admission::KINDS[kind];
@@ -336,10 +336,15 @@ proptest! {
             origin: Origin::Cluster("test".into()),
             root: Node::from_json(Value::Object(root)),
         });
-        for mode in [UnknownFields::Error, UnknownFields::Warning] {
-            let store = Decoder::new(mode).decode(&[Arc::clone(&document)]);
-            let errors = store.diagnostics.iter().filter(|found| found.severity == Severity::Error);
-            for found in errors {
+        for unknown_fields in [Severity::Error, Severity::Warning] {
+            let decoded = decode(&document, unknown_fields);
+            let refused = decoded.diagnostics.iter().any(|found| found.severity == Severity::Error);
+            if !refused {
+                assert!(decoded.resource.is_some(), "refused without a reason");
+            } else if kind.name != "BackendConfigPolicy" {
+                assert!(decoded.resource.is_none(), "kept in spite of an error");
+            }
+            for found in &decoded.diagnostics {
                 assert!(crate::codes::ALL.iter().any(|(code, _)| *code == found.code));
             }
         }

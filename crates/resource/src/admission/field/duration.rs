@@ -71,16 +71,17 @@ fn duration_fix(text: &str) -> String {
 }
 
 fn milliseconds_fix(milliseconds: f64) -> String {
-    // Five digits at most: larger amounts are written in seconds.
-    let (amount, unit) = if milliseconds < 100_000.0 {
-        (milliseconds, "ms")
-    } else {
-        (milliseconds / 1_000.0, "s")
-    };
-    if amount >= 100_000.0 {
+    let duration = Duration::try_from_secs_f64((milliseconds / 1_000.0).max(0.0));
+    // Five digits at most in a group: larger amounts are written in larger units.
+    let Some(duration) = duration.ok().filter(|found| found.as_secs() < 100_000) else {
         return "write it in hours and minutes, such as \"48h30m\"".to_owned();
+    };
+    let total = duration.as_millis();
+    match (duration.as_secs(), total % 1_000) {
+        _ if total < 100_000 => format!("write \"{total}ms\""),
+        (seconds, 0) => format!("write \"{seconds}s\""),
+        (seconds, rest) => format!("write \"{seconds}s{rest}ms\""),
     }
-    format!("write \"{}{unit}\"", amount.round())
 }
 
 fn short(duration: Duration) -> String {

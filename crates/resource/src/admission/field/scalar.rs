@@ -5,10 +5,10 @@
 
 use std::ops::RangeInclusive;
 
-use sluicegate_manifest::Value;
+use sluicegate_manifest::{Value, nearest};
 
 use super::Field;
-use crate::{admission::nearest, codes, value::parse_quantity};
+use crate::{codes, value::parse_quantity};
 
 impl<'d> Field<'d> {
     pub(crate) fn string(&self) -> Option<&'d str> {

@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use sluicegate_manifest::nearest;
+
 use crate::{
-    admission::{Block, Field, ISTIO, KGATEWAY, nearest},
+    admission::{Block, Field, ISTIO, KGATEWAY},
     codes,
     value::{Written, is_subdomain},
 };

@@ -151,6 +151,14 @@ fn doubtful_settings_get_a_warning() {
                 "`verifySubjectAltNames` has no effect",
             ),
         ),
+        (
+            "outlierDetection: {enforcingConsecutiveLocalOriginFailure: 5}",
+            (
+                "no-effect",
+                "spec.outlierDetection.enforcingConsecutiveLocalOriginFailure",
+                "without `splitExternalLocalOriginErrors: true`",
+            ),
+        ),
     ];
     for (spec, expected) in cases {
         let policy = policy(spec);
