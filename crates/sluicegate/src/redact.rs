@@ -58,7 +58,13 @@ mod tests {
         }, {"private_key": {"filename": "/key.pem"}}]});
         redact(&mut value);
         let text = value.to_string();
-        assert!(text.contains("public") && text.contains("/key.pem"), "{text}");
-        assert!(!text.contains("secret\"") && !text.contains("c2VjcmV0"), "{text}");
+        assert!(
+            text.contains("public") && text.contains("/key.pem"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("secret\"") && !text.contains("c2VjcmV0"),
+            "{text}"
+        );
     }
 }

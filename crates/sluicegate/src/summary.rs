@@ -33,7 +33,9 @@ impl Summary {
             errors: count(Severity::Error),
             warnings: count(Severity::Warning),
             advice: count(Severity::Advice),
-            ignored: ignored.map(|(kind, count)| (kind.clone(), *count)).collect(),
+            ignored: ignored
+                .map(|(kind, count)| (kind.clone(), *count))
+                .collect(),
         }
     }
 

@@ -4,9 +4,7 @@
 //! In: its verdict. Out: an entry per target object. Selectors that select nothing have no object:
 //! they are told under the policy itself, as is a policy without any target.
 
-use sluicegate_attach::verdict::{
-    AncestorVerdict, Attachment, Outcome, PolicyVerdict, Warning,
-};
+use sluicegate_attach::verdict::{AncestorVerdict, Attachment, Outcome, PolicyVerdict, Warning};
 
 use crate::{
     Context, ObjectStatus,
@@ -42,9 +40,12 @@ pub(crate) fn status(verdict: &PolicyVerdict, context: &Context<'_>) -> ObjectSt
 fn target(verdict: &AncestorVerdict, generation: i64) -> Conditions {
     let mut conditions = accepted(&verdict.accepted, generation);
     conditions = match verdict.attachment {
-        Attachment::Attached => {
-            conditions.add("Attached", State::True, "Attached", "Attached to all targets")
-        }
+        Attachment::Attached => conditions.add(
+            "Attached",
+            State::True,
+            "Attached",
+            "Attached to all targets",
+        ),
         Attachment::Merged => conditions.add(
             "Attached",
             State::True,

@@ -57,11 +57,7 @@ fn accepted(gateway: &Gateway, conditions: Conditions) -> Conditions {
 }
 
 /// Programmed means that the configuration is made and at least one listener is bound.
-fn programmed(
-    gateway: &Gateway,
-    runtime: Option<&Runtime>,
-    conditions: Conditions,
-) -> Conditions {
+fn programmed(gateway: &Gateway, runtime: Option<&Runtime>, conditions: Conditions) -> Conditions {
     let name = "Programmed";
     if !gateway.accepted.is_ok() {
         return conditions.add(name, State::False, "Invalid", "The Gateway is not accepted");
@@ -75,7 +71,12 @@ fn programmed(
         return conditions.add(name, State::False, "Invalid", "No listener can serve");
     }
     let Some(runtime) = runtime else {
-        return conditions.add(name, State::Unknown, "Pending", "No data plane has reported yet");
+        return conditions.add(
+            name,
+            State::Unknown,
+            "Pending",
+            "No data plane has reported yet",
+        );
     };
     if runtime.addresses.is_empty() {
         let message = "The data plane has no address";
@@ -118,5 +119,10 @@ fn resolved_refs(gateway: &Gateway, conditions: Conditions) -> Conditions {
         return conditions.add("ResolvedRefs", State::True, "ResolvedRefs", "");
     }
     let message = format!("Listeners with broken references: {}", broken.join(", "));
-    conditions.add("ResolvedRefs", State::False, "ListenersNotResolved", &message)
+    conditions.add(
+        "ResolvedRefs",
+        State::False,
+        "ListenersNotResolved",
+        &message,
+    )
 }

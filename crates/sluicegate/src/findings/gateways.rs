@@ -30,12 +30,7 @@ pub(super) fn add(round: &Round, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn add_listener(
-    gateway: &Gateway,
-    index: usize,
-    listener: &Listener,
-    found: &mut Vec<Diagnostic>,
-) {
+fn add_listener(gateway: &Gateway, index: usize, listener: &Listener, found: &mut Vec<Diagnostic>) {
     let path = FieldPath::dotted("spec.listeners").index(index);
     let name = &listener.spec.name;
     if let Outcome::No(reason, message) = &listener.verdict.accepted {

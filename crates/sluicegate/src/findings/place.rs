@@ -4,9 +4,7 @@
 //! In: an object, a path in it, words. Out: a diagnostic that underlines the value, or the key of a
 //! block, or the nearest thing above that was written.
 
-use sluicegate_manifest::{
-    Diagnostic, Document, FieldPath, Node, Segment, Severity, Span, Value,
-};
+use sluicegate_manifest::{Diagnostic, Document, FieldPath, Node, Segment, Severity, Span, Value};
 use sluicegate_resource::Object;
 
 /// A diagnostic about the field at `path` of `object`.
@@ -55,11 +53,13 @@ fn first_entry(node: &Node) -> Span {
     let Value::Mapping(entries) = &node.value else {
         return node.span;
     };
-    entries.first().map_or(node.span, |entry| match entry.value.value {
-        Value::Mapping(_) | Value::Sequence(_) => entry.key_span,
-        _ => Span {
-            start: entry.key_span.start,
-            end: entry.value.span.end,
-        },
-    })
+    entries
+        .first()
+        .map_or(node.span, |entry| match entry.value.value {
+            Value::Mapping(_) | Value::Sequence(_) => entry.key_span,
+            _ => Span {
+                start: entry.key_span.start,
+                end: entry.value.span.end,
+            },
+        })
 }

@@ -19,7 +19,10 @@ pub(super) fn add(round: &Round, found: &mut Vec<Diagnostic>) {
         let before = found.len();
         invalid(verdict, found);
         for path in &verdict.unmatched_selectors {
-            let words = (codes::of("TargetNotFound"), format!("{path} selects no object"));
+            let words = (
+                codes::of("TargetNotFound"),
+                format!("{path} selects no object"),
+            );
             let diagnostic = about(&verdict.policy, path, Severity::Warning, words)
                 .note("Labels are those of the object itself, in the policy's namespace.");
             found.push(diagnostic);
@@ -47,8 +50,9 @@ fn invalid(verdict: &PolicyVerdict, found: &mut Vec<Diagnostic>) {
         let tls = policy.spec.tls.as_ref();
         let path = tls.map_or_else(name, |written| written.path.clone());
         let words = (codes::of("Invalid"), error.clone());
-        let diagnostic = about(policy, &path, Severity::Error, words)
-            .note("The policy secures the connection, so its backends answer 500 until it is valid.");
+        let diagnostic = about(policy, &path, Severity::Error, words).note(
+            "The policy secures the connection, so its backends answer 500 until it is valid.",
+        );
         found.push(diagnostic);
     }
 }
@@ -63,7 +67,12 @@ fn target(
     let object = &ancestor.ancestor;
     if let Outcome::No(reason @ "TargetNotFound", message) = &ancestor.accepted {
         let words = (codes::of(reason), message.clone());
-        let diagnostic = about(policy, &target_path(verdict, object), Severity::Error, words);
+        let diagnostic = about(
+            policy,
+            &target_path(verdict, object),
+            Severity::Error,
+            words,
+        );
         found.push(match suggestion(round, object) {
             Some(help) => diagnostic.help(help),
             None => diagnostic,
@@ -94,15 +103,13 @@ fn target_path(verdict: &PolicyVerdict, object: &ObjectRef) -> FieldPath {
 
 fn suggestion(round: &Round, missing: &ObjectRef) -> Option<String> {
     let objects = || round.graph.backends.keys().map(|key| &key.object);
-    let here = objects().filter(|object| {
-        object.kind == missing.kind && object.namespace == missing.namespace
-    });
+    let here = objects()
+        .filter(|object| object.kind == missing.kind && object.namespace == missing.namespace);
     if let Some(name) = nearest(&missing.name, here.map(|object| &*object.name)) {
         return Some(format!("did you mean {name:?}?"));
     }
-    let elsewhere = objects().find(|object| {
-        object.kind == missing.kind && object.name == missing.name
-    })?;
+    let elsewhere =
+        objects().find(|object| object.kind == missing.kind && object.name == missing.name)?;
     Some(format!(
         "{elsewhere} exists: a policy targets objects of its own namespace, so move the policy there"
     ))

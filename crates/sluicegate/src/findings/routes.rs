@@ -75,11 +75,19 @@ fn missing_parent(
     let path = FieldPath::dotted("spec.parentRefs")
         .index(index.unwrap_or_default())
         .field("name");
-    let words = (codes::of("ParentNotFound"), format!("{gateway} does not exist"));
-    let diagnostic = about(route, &path, Severity::Warning, words)
-        .note("The route is not attached there.");
+    let words = (
+        codes::of("ParentNotFound"),
+        format!("{gateway} does not exist"),
+    );
+    let diagnostic =
+        about(route, &path, Severity::Warning, words).note("The route is not attached there.");
     let wanted = gateway.to_string();
-    let known: Vec<String> = round.store.gateways.keys().map(ToString::to_string).collect();
+    let known: Vec<String> = round
+        .store
+        .gateways
+        .keys()
+        .map(ToString::to_string)
+        .collect();
     found.push(match nearest(&wanted, known.iter().map(String::as_str)) {
         Some(name) => diagnostic.help(format!("did you mean {name}?")),
         None => diagnostic,
@@ -91,9 +99,9 @@ fn suggestion(round: &Round, reason: &str, message: &str) -> Option<String> {
     if reason != "BackendNotFound" {
         return None;
     }
-    let (wanted, rest) = message.split_once(" has no port").or_else(|| {
-        message.split_once(" does not exist")
-    })?;
+    let (wanted, rest) = message
+        .split_once(" has no port")
+        .or_else(|| message.split_once(" does not exist"))?;
     let keys = round.graph.backends.keys();
     if !rest.is_empty() {
         let ports: Vec<String> = keys

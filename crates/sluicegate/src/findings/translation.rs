@@ -43,7 +43,12 @@ fn unusable(backend: &Backend) -> Option<Diagnostic> {
 fn held_back(round: &Round, refused: &Refused) -> Diagnostic {
     let words = (
         codes::of("RefusedResource"),
-        format!("{} {}: {}", kind(refused.resource_type), refused.name, refused.message),
+        format!(
+            "{} {}: {}",
+            kind(refused.resource_type),
+            refused.name,
+            refused.message
+        ),
     );
     let backend = round
         .graph

@@ -104,9 +104,9 @@ impl Table {
         let height = wrapped.iter().map(Vec::len).max().unwrap_or_default();
         for line in 0..height {
             // Blanks at the end of a line are left out.
-            let last = wrapped.iter().rposition(|lines| {
-                lines.get(line).is_some_and(|text| !text.is_empty())
-            });
+            let last = wrapped
+                .iter()
+                .rposition(|lines| lines.get(line).is_some_and(|text| !text.is_empty()));
             out.push_str(&" ".repeat(self.indent));
             for (column, (cell, lines)) in cells.iter().zip(&wrapped).enumerate() {
                 if last.is_none_or(|last| column > last) {

@@ -121,9 +121,7 @@ fn is_duration(text: &str) -> bool {
 }
 
 /// Words that some version of YAML reads as something else than text.
-const WORDS: [&str; 9] = [
-    "false", "n", "no", "null", "off", "on", "true", "y", "yes",
-];
+const WORDS: [&str; 9] = ["false", "n", "no", "null", "off", "on", "true", "y", "yes"];
 
 #[cfg(test)]
 mod tests {
@@ -147,7 +145,11 @@ mod tests {
         });
         let yaml = to_string(&value);
         let parsed = parse(Arc::new(SourceText::new("t", yaml.clone())));
-        assert!(parsed.diagnostics.is_empty(), "{yaml}\n{:?}", parsed.diagnostics);
+        assert!(
+            parsed.diagnostics.is_empty(),
+            "{yaml}\n{:?}",
+            parsed.diagnostics
+        );
         let mut expected = value;
         expected["numbers"][3] = json!(10);
         assert_eq!(parsed.documents[0].root.to_json(), expected, "{yaml}");

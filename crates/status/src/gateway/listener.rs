@@ -13,8 +13,7 @@ use crate::{
 
 pub(super) fn status(listener: &Listener, generation: i64, runtime: Option<&Runtime>) -> Value {
     let verdict = &listener.verdict;
-    let conditions =
-        Conditions::of(generation).outcome("Accepted", &verdict.accepted, "Accepted");
+    let conditions = Conditions::of(generation).outcome("Accepted", &verdict.accepted, "Accepted");
     let conditions = programmed(listener, runtime, conditions);
     let conditions = conditions.outcome("ResolvedRefs", &verdict.resolved_refs, "ResolvedRefs");
     let conditions = match verdict.conflicted {
