@@ -5,6 +5,7 @@ pub mod admin_client;
 pub mod changes;
 pub mod cli;
 pub mod commands;
+pub mod condition_table;
 pub mod explain;
 pub mod failure;
 pub mod findings;

@@ -28,7 +28,8 @@ pub(super) fn add(round: &Round, found: &mut Vec<Diagnostic>) {
         }
         for broken in &verdict.broken {
             let words = (codes::of(broken.reason), broken.message.clone());
-            let diagnostic = about(route, &broken.path, Severity::Error, words)
+            let path = reference_path(&broken.path, broken.reason, &broken.message);
+            let diagnostic = about(route, &path, Severity::Error, words)
                 .note("Its share of requests is answered 500.");
             found.push(match suggestion(round, broken.reason, &broken.message) {
                 Some(help) => diagnostic.help(help),
@@ -51,6 +52,16 @@ fn parent_path(route: &Object<HttpRoute>, parent: &ParentRef) -> FieldPath {
         (Some(_), _) => path.field("sectionName"),
         (None, Some(_)) => path.field("port"),
         (None, None) => path.field("name"),
+    }
+}
+
+/// The field of a reference that is wrong.
+fn reference_path(path: &FieldPath, reason: &str, message: &str) -> FieldPath {
+    match reason {
+        "BackendNotFound" if message.contains(" has no port ") => path.field("port"),
+        "BackendNotFound" => path.field("name"),
+        "RefNotPermitted" => path.field("namespace"),
+        _ => path.clone(),
     }
 }
 
