@@ -18,13 +18,16 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads a whole text.
+/// Reads a whole text of less than 4 GiB.
 pub fn parse(source: Arc<SourceText>) -> Parsed {
     let mut whole = Parsed::default();
     for range in stretches(&source) {
         match parse_stretch(&source, range) {
             Ok(documents) => whole.documents.extend(documents),
             Err(diagnostics) => whole.diagnostics.extend(diagnostics),
+        }
+        if whole.diagnostics.len() >= MAX_DIAGNOSTICS {
+            break;
         }
     }
     if !whole.diagnostics.is_empty() {
@@ -54,6 +57,9 @@ fn roots(source: &Arc<SourceText>, range: Range<usize>) -> Result<Vec<Node>, Vec
     json::read(source, range.clone())
         .or_else(|refusal| yaml::read(source, range).map_err(|_| vec![refusal.explain(source)]))
 }
+
+/// Nobody reads more than this about one text.
+pub(crate) const MAX_DIAGNOSTICS: usize = 50;
 
 #[cfg(test)]
 mod tests;

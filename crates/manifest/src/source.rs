@@ -37,7 +37,7 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
     /// The files, in the order of their documents.
     pub files: Vec<FileState>,
-    /// Whether documents or diagnostics differ from those of the load before.
+    /// Whether documents or diagnostics differ from those of the load before; true the first time.
     pub changed: bool,
 }
 
@@ -83,7 +83,7 @@ pub struct Loader {
     inputs: Vec<Input>,
     files: BTreeMap<PathBuf, File>,
     stdin: Option<File>,
-    last: Loaded,
+    last: Option<Loaded>,
 }
 
 impl Loader {
@@ -93,7 +93,7 @@ impl Loader {
             inputs,
             files: BTreeMap::new(),
             stdin: None,
-            last: Loaded::default(),
+            last: None,
         }
     }
 
@@ -112,8 +112,9 @@ impl Loader {
         }
         self.refresh(&listing);
         let mut loaded = self.gather(&listing);
-        loaded.changed = differs(&self.last, &loaded);
-        self.last = loaded.clone();
+        let last = self.last.as_ref();
+        loaded.changed = last.is_none_or(|last| differs(last, &loaded));
+        self.last = Some(loaded.clone());
         Ok(loaded)
     }
 

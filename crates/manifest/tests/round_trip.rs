@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Any tree, printed as YAML in any style, reads back as the same tree with the same places.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use proptest::collection::vec;
@@ -149,12 +148,12 @@ impl Printer {
     fn block_sequence(&mut self, items: &[Sketch], indent: usize) -> Node {
         let mut nodes: Vec<Node> = Vec::new();
         for item in items {
-            write!(self.text, "\n{:indent$}- ", "").unwrap();
+            self.text.push_str(&format!("\n{:indent$}- ", ""));
             nodes.push(self.print(item, indent, Style::Block));
             self.comment(item);
         }
-        let start = nodes.first().unwrap().span.start;
-        let end = nodes.last().unwrap().span.end;
+        let start = nodes[0].span.start;
+        let end = nodes[nodes.len() - 1].span.end;
         let value = Value::Sequence(nodes);
         let span = Span { start, end };
         Node { value, span }
@@ -163,7 +162,7 @@ impl Printer {
     fn block_mapping(&mut self, entries: &[(String, Sketch)], indent: usize) -> Node {
         let mut nodes: Vec<Entry> = Vec::new();
         for (at, (key, value)) in entries.iter().enumerate() {
-            write!(self.text, "\n{:indent$}", "").unwrap();
+            self.text.push_str(&format!("\n{:indent$}", ""));
             let (key, key_span) = self.key(at, key);
             self.text.push(' ');
             let sketch = value;
@@ -175,8 +174,8 @@ impl Printer {
                 value,
             });
         }
-        let start = nodes.first().unwrap().key_span.start;
-        let end = nodes.last().unwrap().value.span.end;
+        let start = nodes[0].key_span.start;
+        let end = nodes[nodes.len() - 1].value.span.end;
         let value = Value::Mapping(nodes);
         let span = Span { start, end };
         Node { value, span }

@@ -78,11 +78,11 @@ impl Cli {
         match self.command {
             Command::Check(arguments) => check::run(&arguments),
             Command::Completions(arguments) => completions::run(&arguments),
-            Command::Demo(arguments) => demo::run(arguments),
+            Command::Demo(arguments) => demo::run(&arguments),
             Command::Diff(arguments) => diff::run(&arguments),
             Command::Dump(arguments) => dump::run(&arguments),
             Command::Explain(arguments) => explain::run(&arguments),
-            Command::Run(arguments) => run::run(arguments),
+            Command::Run(arguments) => run::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
             Command::Translate(arguments) => translate::run(&arguments),
         }

@@ -13,5 +13,6 @@ pub mod input;
 pub mod output;
 pub mod pipeline;
 pub mod redact;
+pub mod server;
 pub mod summary;
 pub mod xds_view;

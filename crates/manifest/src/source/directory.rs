@@ -47,8 +47,8 @@ impl Listing {
     /// Whether a file may still exist in a directory that could not be listed.
     pub(super) fn hides(&self, file: &Path) -> bool {
         let mut unreadable = self.unreadable.iter();
-        !self.files.iter().any(|listed| listed == file)
-            && unreadable.any(|(directory, _)| file.starts_with(directory))
+        unreadable.any(|(directory, _)| file.starts_with(directory))
+            && !self.files.iter().any(|listed| listed == file)
     }
 
     /// Lists a directory and all below it, depth first, without recursion.
