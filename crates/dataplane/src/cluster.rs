@@ -7,9 +7,11 @@
 mod hosts;
 mod id;
 mod local;
+mod membership;
 mod shared;
 
 pub(crate) use hosts::Host;
 pub(crate) use id::ClusterId;
 pub(crate) use local::LocalCluster;
+pub(crate) use membership::Membership;
 pub(crate) use shared::ClusterShared;

@@ -12,14 +12,16 @@ use std::{
 
 use arc_swap::ArcSwap;
 use sluicegate_snapshot::{ResourceType, Snapshot, Subscriber};
+use sluicegate_stats::Registry;
 use tokio::sync::mpsc;
 
 use crate::{
+    cluster::Membership,
     data_plane::Options,
     listen::{SocketId, bind},
     plan::{Compiler, ListenerPlan, Plan},
     report::{BindError, Report, State, Unsupported},
-    resolve::Resolved,
+    resolve::{Answer, Resolved, Resolver},
     worker::Command,
 };
 
@@ -42,6 +44,9 @@ pub(crate) struct Control {
     shown: Arc<Shown>,
     compiler: Compiler,
     resolved: Resolved,
+    resolver: Resolver,
+    answers: mpsc::UnboundedReceiver<Answer>,
+    membership: Membership,
     sockets: BTreeMap<SocketAddr, SocketId>,
     next_socket: u64,
 }
@@ -52,13 +57,18 @@ impl Control {
         options: Options,
         workers: Vec<mpsc::UnboundedSender<Command>>,
         shown: Arc<Shown>,
+        registry: Registry,
     ) -> Self {
+        let (sender, answers) = mpsc::unbounded_channel();
         Self {
             options,
             workers,
             shown,
             compiler: Compiler::default(),
             resolved: Resolved::default(),
+            resolver: Resolver::new(sender),
+            answers,
+            membership: Membership::new(registry),
             sockets: BTreeMap::new(),
             next_socket: 0,
         }
@@ -70,16 +80,15 @@ impl Control {
         if !is_empty(&first) {
             self.apply(&first);
         }
+        let mut closed = false;
         loop {
             tokio::select! {
-                changed = snapshots.changed() => match changed {
+                // Without a publisher the last snapshot stays in force.
+                changed = snapshots.changed(), if !closed => match changed {
                     Some(snapshot) => self.apply(&snapshot),
-                    None => {
-                        // The last snapshot stays in force.
-                        stop.recv().await;
-                        return;
-                    }
+                    None => closed = true,
                 },
+                Some(answer) = self.answers.recv() => self.resolve(answer),
                 _ = stop.recv() => return,
             }
         }
@@ -89,9 +98,8 @@ impl Control {
         self.set_state(State::Initializing);
         let (plan, resources) = self.compiler.compile(snapshot, &self.resolved);
         let plan = Arc::new(plan);
-        self.shown.plan.store(plan.clone());
-        // Before its sockets open, so that the first connection finds its listener.
-        self.tell(|| Command::Apply(plan.clone()));
+        self.resolver.follow(&plan);
+        self.enforce(&plan, !resources.is_empty());
         let binds = self.bind(&plan);
         self.unbind(&plan);
         self.shown.report.store(Arc::new(Report {
@@ -100,7 +108,31 @@ impl Control {
             binds,
             unsupported: unsupported(&plan),
         }));
-        self.set_state(State::Live);
+        self.settle();
+    }
+
+    /// Takes in what a cluster's names stand for.
+    fn resolve(&mut self, answer: Answer) {
+        self.resolver.answered(&answer.0);
+        if self.resolved.update(answer) {
+            let plan = Arc::new(self.compiler.plan(&self.resolved));
+            self.enforce(&plan, false);
+        }
+        self.settle();
+    }
+
+    /// Hands the plan to the workers. This comes before its sockets open, so that the first
+    /// connection finds its listener.
+    fn enforce(&mut self, plan: &Arc<Plan>, refused: bool) {
+        self.membership.follow(plan, refused);
+        self.shown.plan.store(plan.clone());
+        self.tell(|| Command::Apply(plan.clone()));
+    }
+
+    fn settle(&self) {
+        if self.resolver.settled() {
+            self.set_state(State::Live);
+        }
     }
 
     /// Opens sockets for new addresses.

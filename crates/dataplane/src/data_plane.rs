@@ -108,7 +108,7 @@ impl DataPlane {
         });
         let (stop, stopped) = mpsc::channel(1);
         let drain_time = options.drain_time;
-        let control = Control::new(options, workers.clone(), shown.clone());
+        let control = Control::new(options, workers.clone(), shown.clone(), registry);
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()

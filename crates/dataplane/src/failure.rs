@@ -13,8 +13,6 @@ pub(crate) enum Failure {
     BadRequest(HeadError),
     /// The client went away.
     ClientGone,
-    /// The client sent nothing for too long between requests. No answer.
-    ClientIdle,
     /// More header fields than the backend's `max_headers_count` (our own enforcement).
     ClusterHeaders,
     /// The backend refuses underscores in header names (our own enforcement).
@@ -23,7 +21,7 @@ pub(crate) enum Failure {
     ConnectFailed(ConnectError),
     /// `connect_timeout` passed.
     ConnectTimeout,
-    /// HTTP/1.0 or a request for another tunnel than we serve.
+    /// `request_headers_timeout` passed.
     HeadersTimeout,
     /// Stream duration limit of route or listener.
     MaxDuration,
@@ -100,7 +98,6 @@ impl Failure {
         match self {
             Self::BadRequest(error) => bad_request(error),
             Self::ClientGone => client(0, "", "DC", "downstream_remote_disconnect"),
-            Self::ClientIdle => client(0, "", "-", ""),
             Self::ClusterHeaders => client(431, TOO_LARGE, "-", "cluster.too_many_headers"),
             Self::ClusterUnderscore => client(400, BAD, "-", "cluster.unexpected_underscore"),
             Self::ConnectFailed(error) => Row {
@@ -185,7 +182,6 @@ impl Failure {
     pub(crate) fn breaks_connection(self) -> bool {
         match self {
             Self::BadRequest(HeadError::MissingHost | HeadError::Fragment) => false,
-            Self::BadRequest(_) | Self::ClientGone | Self::ClientIdle => true,
             Self::HeadersTimeout | Self::Underscore => true,
             _ => false,
         }

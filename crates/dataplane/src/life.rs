@@ -11,6 +11,7 @@ mod finish;
 mod forward_body;
 mod linger;
 mod match_route;
+mod mirror;
 mod pick_host;
 mod pump;
 mod receive_head;
@@ -18,6 +19,7 @@ mod receive_response_head;
 mod respond;
 mod send_head;
 mod session;
+mod tunnel;
 
 use std::{net::SocketAddr, rc::Rc, sync::Arc};
 
@@ -80,5 +82,8 @@ async fn request(session: &mut Session, exchange: &mut Exchange) -> Result<After
     forward_body::forward_body(session, exchange).await?;
     receive_response_head::receive_response_head(session, exchange, &target).await?;
     respond::respond(session, exchange).await?;
+    if exchange.record.switched {
+        Box::pin(tunnel::tunnel(session, exchange)).await?;
+    }
     Ok(finish::finish(session, exchange))
 }

@@ -16,9 +16,7 @@ mod value;
 
 use std::{collections::HashMap, sync::Arc};
 
-use sluicegate_snapshot::Version;
-
-pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Thresholds, Underscores};
+pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Query, Thresholds, Underscores};
 pub(crate) use compile::Compiler;
 pub(crate) use endpoint::{Endpoint, Endpoints, Health};
 pub(crate) use listener::{ConnectionManager, ListenerPlan, Routes, ServerHeader};
@@ -31,8 +29,6 @@ use crate::{
 /// Everything the workers enforce.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    /// Version of the snapshot it was compiled from.
-    pub(crate) version: Version,
     /// Listeners.
     pub(crate) listeners: Vec<Arc<ListenerPlan>>,
     /// Route configurations by name.

@@ -21,6 +21,10 @@ use crate::{cluster::Host, connect::connect, failure::Failure, plan::Priority};
 /// The pool of one host.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
+    #[expect(
+        clippy::vec_box,
+        reason = "requests hold the box; moving it costs a pointer"
+    )]
     idle: RefCell<Vec<Box<Upstream>>>,
     queue: RefCell<VecDeque<Ticket>>,
     /// Connections being made.

@@ -20,4 +20,4 @@ pub(crate) use matcher::{
 pub(crate) use mutation::{Condition, Mutations};
 pub(crate) use redirect::push_location;
 pub(crate) use rewrite::push_path;
-pub(crate) use table::{RouteTable, VirtualHost};
+pub(crate) use table::{RouteTable, VirtualHost, without_port};

@@ -39,6 +39,7 @@ stat_group! {
         upstream_rq_active_overflow: Counter,
         upstream_rq: ResponseCodes,
         external_upstream_rq: ResponseCodes = "external.upstream_rq",
+        internal_upstream_rq: ResponseCodes = "internal.upstream_rq",
         upstream_rq_time: Histogram,
         upstream_rq_timeout: Counter,
         upstream_rq_max_duration_reached: Counter,
@@ -50,6 +51,7 @@ stat_group! {
         upstream_flow_control_backed_up_total: Counter,
         upstream_flow_control_drained_total: Counter,
         lb_healthy_panic: Counter,
+        retry_or_shadow_abandoned: Counter,
     }
 }
 
@@ -135,13 +137,24 @@ stat_group! {
         membership_total: Gauge,
         membership_healthy: Gauge,
         membership_degraded: Gauge,
-        membership_excluded: Gauge,
         membership_change: Counter,
         update_attempt: Counter,
         update_success: Counter,
-        update_failure: Counter,
         update_empty: Counter,
-        update_no_rebuild: Counter,
+    }
+}
+
+stat_group! {
+    /// Clusters and listeners as a whole, kept by the control side.
+    pub(crate) struct ManagerStats {
+        cluster_added: Counter = "cluster_manager.cluster_added",
+        cluster_modified: Counter = "cluster_manager.cluster_modified",
+        cluster_removed: Counter = "cluster_manager.cluster_removed",
+        active_clusters: Gauge = "cluster_manager.active_clusters",
+        cds_update_attempt: Counter = "cluster_manager.cds.update_attempt",
+        cds_update_success: Counter = "cluster_manager.cds.update_success",
+        cds_update_rejected: Counter = "cluster_manager.cds.update_rejected",
+        listeners_active: Gauge = "listener_manager.total_listeners_active",
     }
 }
 

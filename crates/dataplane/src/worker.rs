@@ -58,6 +58,10 @@ pub(crate) struct Worker {
     cluster_stats: RefCell<HashMap<String, Arc<ClusterStats>>>,
     http_stats: RefCell<HashMap<String, Arc<HttpStats>>>,
     listener_stats: RefCell<HashMap<String, Arc<ListenerStats>>>,
+    #[expect(
+        clippy::vec_box,
+        reason = "requests hold the box; moving it costs a pointer"
+    )]
     exchanges: RefCell<Vec<Box<Exchange>>>,
     listening: RefCell<HashMap<u64, AbortHandle>>,
     sweeper: Notify,

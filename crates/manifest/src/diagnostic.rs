@@ -28,5 +28,27 @@ pub(crate) fn problem(
     diagnostic
 }
 
+/// The codes of this crate, each with its meaning.
+pub const CODES: &[(&str, &str)] = &[
+    ("duplicate-key", "A mapping has a key twice."),
+    ("file-encoding", "A file is not UTF-8."),
+    ("file-too-large", "A file is larger than what is read."),
+    (
+        "file-unreadable",
+        "A file or directory cannot be read; its last good content stays in use.",
+    ),
+    ("json-syntax", "A text is not JSON."),
+    (
+        "not-an-object",
+        "A document is not a Kubernetes object with apiVersion and kind.",
+    ),
+    (
+        "yaml-limit",
+        "A text nests or repeats itself beyond what is read.",
+    ),
+    ("yaml-syntax", "A text is not YAML."),
+    ("yaml-value", "A value cannot be expressed in JSON."),
+];
+
 #[cfg(test)]
 mod tests;

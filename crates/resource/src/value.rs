@@ -8,6 +8,7 @@ mod duration;
 mod int_or_string;
 mod name;
 mod quantity;
+pub(crate) mod regex;
 mod selector;
 
 pub(crate) use base64::decode_base64;

@@ -18,6 +18,8 @@ pub(crate) enum Framing {
     Empty,
     /// This many bytes are to come.
     Length(u64),
+    /// No message any more: bytes as they come, until the sender closes.
+    Tunnel,
     /// Until the sender closes; sent on as chunks.
     UntilClose,
 }
@@ -53,7 +55,7 @@ impl Framing {
         match self {
             Self::Empty | Self::Length(0) => true,
             Self::Chunked(chunked, _) => chunked.done(),
-            Self::Length(_) | Self::UntilClose => false,
+            Self::Length(_) | Self::Tunnel | Self::UntilClose => false,
         }
     }
 
@@ -72,6 +74,11 @@ impl Framing {
                     tail: b"",
                 })
             }
+            Self::Tunnel => Ok(Staged {
+                taken: input.len(),
+                raw: 0..input.len(),
+                tail: b"",
+            }),
             Self::Chunked(chunked, trailers) => stage_chunks(chunked, *trailers, input, out),
             Self::UntilClose => {
                 push_size(input.len() as u64, out);
@@ -89,6 +96,10 @@ impl Framing {
         match self {
             Self::UntilClose => {
                 out.extend_from_slice(b"0\r\n\r\n");
+                *self = Self::Empty;
+                true
+            }
+            Self::Tunnel => {
                 *self = Self::Empty;
                 true
             }

@@ -12,8 +12,8 @@ use super::{
     head::{RequestHead, tokens},
 };
 use crate::{
-    plan::{ConnectionManager, Underscores},
-    route::{Condition, Mutations, PathRewrite, push_path},
+    plan::ConnectionManager,
+    route::{Condition, Mutations, PathRewrite, push_path, without_port},
 };
 
 /// Everything that shapes the head.
@@ -36,14 +36,14 @@ pub(crate) struct UpstreamRequest<'a> {
     pub(crate) forwarded_host: bool,
     /// The new path.
     pub(crate) path: &'a PathRewrite,
-    /// Cluster setting on underscores.
-    pub(crate) underscores: Underscores,
+    /// Fields with underscores in their names are left out.
+    pub(crate) drop_underscores: bool,
     /// Remaining route timeout to announce.
     pub(crate) expected_timeout: Option<Duration>,
     /// Upgrade headers are kept.
     pub(crate) upgrade: bool,
-    /// Appended to the host of a mirrored request.
-    pub(crate) host_suffix: &'a [u8],
+    /// The copy for a mirror: its host says so.
+    pub(crate) shadow: bool,
 }
 
 impl UpstreamRequest<'_> {
@@ -75,14 +75,14 @@ impl UpstreamRequest<'_> {
     fn is_plain(&self) -> bool {
         self.mutations.remove.is_empty()
             && !self.head.message.names_hops
-            && !(self.head.message.underscores && self.underscores == Underscores::Drop)
+            && !(self.head.message.underscores && self.drop_underscores)
     }
 
     fn drops(&self, field: &Field) -> bool {
         let name = field.name.of(self.bytes);
         let message = &self.head.message;
         self.mutations.removes(name)
-            || (self.underscores == Underscores::Drop && name.contains(&b'_'))
+            || (self.drop_underscores && name.contains(&b'_'))
             || (message.names_hops
                 && !matches!(field.known, Known::Connection | Known::Upgrade | Known::Te)
                 && message.hops_name(self.bytes, name))
@@ -96,9 +96,15 @@ impl UpstreamRequest<'_> {
             None => self.case.push_new(b"host", out),
         }
         out.extend_from_slice(b": ");
-        let received = self.head.authority.of(self.bytes);
-        out.extend_from_slice(self.host.unwrap_or(received));
-        out.extend_from_slice(self.host_suffix);
+        let host = self.host.unwrap_or(self.head.authority.of(self.bytes));
+        if self.shadow {
+            let name = without_port(host);
+            out.extend_from_slice(name);
+            out.extend_from_slice(b"-shadow");
+            out.extend_from_slice(&host[name.len()..]);
+        } else {
+            out.extend_from_slice(host);
+        }
         out.extend_from_slice(b"\r\n");
     }
 

@@ -17,6 +17,7 @@ pub(crate) struct Inbox {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    received: u64,
 }
 
 impl Inbox {
@@ -58,10 +59,16 @@ impl Inbox {
         let polled = stream.poll_read(cx, &mut room[..room_length]);
         if let Poll::Ready(Ok(count)) = polled {
             self.end += count;
+            self.received += count as u64;
         } else {
             self.park(buffers);
         }
         polled
+    }
+
+    /// Bytes read since this was last asked.
+    pub(crate) fn take_received(&mut self) -> u64 {
+        std::mem::take(&mut self.received)
     }
 
     /// Drops everything.

@@ -120,6 +120,7 @@ async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>)
     record.close |= !complete || session.draining();
     record.status = reply.status;
     record.responding = true;
+    exchange.answer.clear(&session.worker.buffers);
     exchange.download.clear();
     LocalReply {
         status: reply.status,
@@ -168,20 +169,11 @@ async fn flush(session: &mut Session, exchange: &mut Exchange) -> bool {
     let limit = session.manager().stream_idle_timeout;
     let deadline = limit.map(|limit| Instant::now() + limit);
     poll_fn(|cx| {
-        while !exchange.download.out.is_empty() {
-            let out = &mut exchange.download.out;
-            match session.stream.poll_write(cx, out, b"") {
-                Poll::Ready(Ok(count)) => {
-                    session.stats.downstream_cx_tx_bytes_total.add(count as u64);
-                    out.drain(..count);
-                }
-                Poll::Ready(Err(_)) => return Poll::Ready(false),
-                Poll::Pending => {
-                    return session.timer.poll(cx, deadline).map(|()| false);
-                }
-            }
+        let (download, inbox) = (&mut exchange.download, &mut exchange.answer);
+        match download.poll_flush(cx, inbox, &mut session.stream) {
+            Poll::Ready(outcome) => Poll::Ready(outcome.is_ok()),
+            Poll::Pending => session.timer.poll(cx, deadline).map(|()| false),
         }
-        Poll::Ready(true)
     })
     .await
 }
@@ -191,9 +183,9 @@ async fn flush(session: &mut Session, exchange: &mut Exchange) -> bool {
 async fn cut(session: &mut Session, exchange: &mut Exchange) -> After {
     session.stats.downstream_rq_tx_reset.inc();
     session.stats.downstream_rq_rx_reset.inc();
-    exchange.answer.clear(&session.worker.buffers);
     let gone = exchange.record.failure == Some(Failure::ClientGone);
     let flushed = !gone && flush(session, exchange).await;
+    exchange.answer.clear(&session.worker.buffers);
     finish::count(session, exchange, Instant::now());
     if flushed { After::Linger } else { After::Close }
 }

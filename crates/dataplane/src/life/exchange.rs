@@ -58,6 +58,8 @@ pub(crate) struct Record {
     pub(super) close: bool,
     /// The upgrade that was asked for and is allowed.
     pub(super) upgrade: bool,
+    /// The upstream agreed to it.
+    pub(super) switched: bool,
     /// Status sent to the client; 0 before.
     pub(super) status: u16,
     /// What went wrong.

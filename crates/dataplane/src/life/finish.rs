@@ -56,13 +56,42 @@ pub(super) fn finish(session: &mut Session, exchange: &mut Exchange) -> After {
     }
 }
 
-/// Counts the request on the client's side.
-pub(super) fn count(session: &Session, exchange: &Exchange, now: Instant) {
+/// Counts bytes and pauses, and the request on the client's side.
+pub(super) fn count(session: &mut Session, exchange: &mut Exchange, now: Instant) {
+    let stats = &session.stats;
+    let (upload, download) = (&exchange.upload, &exchange.download);
+    stats
+        .downstream_cx_rx_bytes_total
+        .add(session.inbox.take_received());
+    stats.downstream_cx_tx_bytes_total.add(download.written);
+    let received = exchange.answer.take_received();
+    if let Some(cluster) = &exchange.record.cluster {
+        cluster.upstream_cx_tx_bytes_total.add(upload.written);
+        cluster.upstream_cx_rx_bytes_total.add(received);
+        cluster.retry_or_shadow_abandoned.add(upload.lost_tees);
+        cluster
+            .upstream_flow_control_backed_up_total
+            .add(upload.waits.0);
+        cluster
+            .upstream_flow_control_drained_total
+            .add(upload.waits.1);
+        cluster
+            .upstream_flow_control_paused_reading_total
+            .add(download.waits.0);
+        cluster
+            .upstream_flow_control_resumed_reading_total
+            .add(download.waits.1);
+        stats
+            .downstream_flow_control_paused_reading_total
+            .add(upload.waits.0);
+        stats
+            .downstream_flow_control_resumed_reading_total
+            .add(upload.waits.1);
+    }
     let record = &exchange.record;
     if !record.received {
         return;
     }
-    let stats = &session.stats;
     stats.downstream_rq_active.add(-1);
     stats.downstream_rq.inc(record.status);
     if let Some(started) = record.started {

@@ -67,9 +67,6 @@ pub(super) fn poll_upload(
         },
     );
     let moved = exchange.upload.written - before;
-    if let Some(stats) = &exchange.record.cluster {
-        stats.upstream_cx_tx_bytes_total.add(moved);
-    }
     match polled {
         Poll::Pending => {
             if moved > 0 {

@@ -7,6 +7,7 @@
 
 use std::task::{Context, Poll, ready};
 
+use super::mirror::Tee;
 use crate::{
     http::Framing,
     io::{Buffers, Inbox, Stream},
@@ -29,8 +30,14 @@ pub(super) struct Pump {
     tail: &'static [u8],
     /// Bytes written in all.
     pub(super) written: u64,
-    /// The writer had to wait.
-    pub(super) blocked: bool,
+    /// The writer has to wait.
+    blocked: bool,
+    /// How often the writer had to wait, and how often it could go on.
+    pub(super) waits: (u64, u64),
+    /// Copies for mirrors.
+    pub(super) tees: Vec<Tee>,
+    /// Mirrors that were given up.
+    pub(super) lost_tees: u64,
 }
 
 /// Where the bytes come from and go to.
@@ -67,14 +74,15 @@ impl Pump {
     ) -> Poll<Result<(), Stopped>> {
         loop {
             self.stage(ends.inbox)?;
-            let flushed = self.poll_flush(cx, ends);
+            let flushed = self.poll_flush(cx, ends.inbox, ends.to);
+            self.note_waiting(flushed.is_pending());
             if flushed.is_pending() {
-                self.blocked = true;
                 ends.inbox.park(ends.buffers);
                 return Poll::Pending;
             }
             ready!(flushed)?;
             if self.framing.done() {
+                self.tees.drain(..).for_each(Tee::end);
                 return Poll::Ready(Ok(()));
             }
             if !ends.inbox.is_empty() {
@@ -102,6 +110,18 @@ impl Pump {
         self.tail = b"";
         self.written = 0;
         self.blocked = false;
+        self.waits = (0, 0);
+        self.tees.clear();
+        self.lost_tees = 0;
+    }
+
+    fn note_waiting(&mut self, waiting: bool) {
+        if waiting && !self.blocked {
+            self.waits.0 += 1;
+        } else if self.blocked && !waiting {
+            self.waits.1 += 1;
+        }
+        self.blocked = waiting;
     }
 
     fn staged(&self) -> usize {
@@ -111,10 +131,18 @@ impl Pump {
     /// Takes the next run of the body into view.
     fn stage(&mut self, inbox: &mut Inbox) -> Result<(), Stopped> {
         while self.raw == 0 && self.tail.is_empty() && !self.framing.done() && !inbox.is_empty() {
+            let generated = self.out.len();
             let staged = self
                 .framing
                 .stage(inbox.bytes(), &mut self.out)
                 .map_err(|_| Stopped::Framing)?;
+            if !self.tees.is_empty() {
+                let raw = &inbox.bytes()[staged.raw.clone()];
+                let before = self.tees.len();
+                self.tees
+                    .retain(|tee| tee.push([&self.out[generated..], raw, staged.tail]));
+                self.lost_tees += (before - self.tees.len()) as u64;
+            }
             inbox.consume(staged.raw.start);
             self.raw = staged.raw.len();
             self.skip = staged.taken - staged.raw.end;
@@ -137,10 +165,12 @@ impl Pump {
         Ok(())
     }
 
-    fn poll_flush(
+    /// Writes what was read so far, and nothing else.
+    pub(super) fn poll_flush(
         &mut self,
         cx: &mut Context<'_>,
-        ends: &mut Ends<'_>,
+        inbox: &mut Inbox,
+        to: &mut Stream,
     ) -> Poll<Result<(), Stopped>> {
         while self.staged() > 0 {
             let head = &self.out[self.sent..];
@@ -151,16 +181,16 @@ impl Pump {
                 self.tail = b"";
                 continue;
             }
-            let body = &ends.inbox.bytes()[..self.raw];
-            let polled = ends.to.poll_write(cx, head, body);
+            let body = &inbox.bytes()[..self.raw];
+            let polled = to.poll_write(cx, head, body);
             let count = ready!(polled).map_err(|_| Stopped::Refused)?;
             self.written += count as u64;
             let of_head = count.min(head.len());
             self.sent += of_head;
             self.raw -= count - of_head;
-            ends.inbox.consume(count - of_head);
+            inbox.consume(count - of_head);
             if self.raw == 0 {
-                ends.inbox.consume(self.skip);
+                inbox.consume(self.skip);
                 self.skip = 0;
             }
         }

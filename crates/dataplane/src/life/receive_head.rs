@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{exchange::Exchange, session::Session};
 use crate::{
     failure::Failure,
-    http::{Framing, Parsed, Trailers},
+    http::{Framing, HeadError, Parsed, Trailers},
     plan::Underscores,
 };
 
@@ -22,7 +22,15 @@ pub(super) async fn receive_head(
     let now = Instant::now();
     exchange.record.started = Some(now);
     let limits = session.manager().limits;
-    if parse(session, exchange, limits)? == Parsed::Partial {
+    let parsed = match parse(session, exchange, limits) {
+        // The head is whole and its body well delimited: the connection may go on.
+        Err(refused @ Failure::BadRequest(HeadError::Fragment | HeadError::MissingHost)) => {
+            accept(session, exchange, now)?;
+            return Err(refused);
+        }
+        other => other?,
+    };
+    if parsed == Parsed::Partial {
         let manager = &session.listener.manager;
         exchange.deadlines.headers = manager.request_headers_timeout.map(|limit| now + limit);
         exchange.deadlines.request = manager.request_timeout.map(|limit| now + limit);
@@ -100,17 +108,19 @@ fn accept(session: &mut Session, exchange: &mut Exchange, now: Instant) -> Resul
         codec.requests_rejected_with_underscores_in_headers.inc();
         return Err(Failure::Underscore);
     }
+    if message.underscores && manager.underscores == Underscores::Drop {
+        let names = message.fields.iter().map(|field| field.name.of(bytes));
+        let dropped = names.filter(|name| name.contains(&b'_')).count();
+        let codec = &session.worker.codec_stats;
+        codec.dropped_headers_with_underscores.add(dropped as u64);
+    }
     let limit = manager.max_requests_per_connection;
     if limit > 0 && session.requests >= limit {
         record.close = true;
         stats.downstream_cx_max_requests_reached.inc();
     }
     exchange.upload.framing = if message.chunked {
-        Framing::chunked(if manager.trailers {
-            Trailers::Forward
-        } else {
-            Trailers::Drop
-        })
+        Framing::chunked(Trailers::Drop)
     } else {
         Framing::Length(message.content_length.unwrap_or(0))
     };

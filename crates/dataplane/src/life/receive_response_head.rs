@@ -65,14 +65,11 @@ fn poll_head(
             exchange
                 .answer
                 .poll_fill(cx, &mut upstream.stream, buffers, config_limit(limits));
-        let count = match filled {
+        match filled {
             Poll::Pending => return Poll::Pending,
-            Poll::Ready(Ok(count)) if count > 0 => count,
+            Poll::Ready(Ok(count)) if count > 0 => {}
             Poll::Ready(_) if before > 0 => return Poll::Ready(Err(Failure::Protocol)),
             Poll::Ready(_) => return Poll::Ready(Err(Failure::Terminated)),
-        };
-        if let Some(stats) = &exchange.record.cluster {
-            stats.upstream_cx_rx_bytes_total.add(count as u64);
         }
         if !exchange.answer.bytes()[before..].contains(&b'\n') && exchange.answer.len() < 512 {
             continue;
@@ -126,6 +123,7 @@ fn accept(
     record.close |= !complete || session.draining() || refused_upgrade;
     record.status = exchange.response.status;
     record.responding = true;
+    record.switched = switching;
     record.reusable = complete && reusable(&exchange.response, &exchange.download.framing);
     let closes = exchange.response.message.close || exchange.response.old;
     if closes {

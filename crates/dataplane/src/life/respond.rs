@@ -33,7 +33,8 @@ pub(super) async fn respond(session: &mut Session, exchange: &mut Exchange) -> R
     .await
 }
 
-fn poll_download(
+/// Moves the response on.
+pub(super) fn poll_download(
     cx: &mut Context<'_>,
     session: &mut Session,
     exchange: &mut Exchange,
@@ -56,7 +57,6 @@ fn poll_download(
         },
     );
     let moved = exchange.download.written - before;
-    session.stats.downstream_cx_tx_bytes_total.add(moved);
     match polled {
         Poll::Pending => {
             if moved > 0 {

@@ -86,11 +86,27 @@ pub(crate) struct ClusterConfig {
 #[derive(Debug)]
 pub(crate) enum Discovery {
     /// Names to look up: hostnames stand where addresses should be.
-    Dns(Box<ClusterLoadAssignment>, Duration),
+    Dns {
+        /// The names.
+        assignment: Box<ClusterLoadAssignment>,
+        /// How often.
+        refresh: Duration,
+        /// How.
+        query: Query,
+    },
     /// The endpoint resource of this name.
     Eds(String),
     /// The cluster itself.
     Static(Box<ClusterLoadAssignment>),
+}
+
+/// How names are looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Query {
+    /// `dns_lookup_family`, by number.
+    pub(crate) family: i32,
+    /// LOGICAL_DNS: one address stands for the name.
+    pub(crate) first_only: bool,
 }
 
 /// TCP keepalive as measured on Envoy: no field set still switches it on, any zero leaves it off.
@@ -132,10 +148,7 @@ impl ClusterConfig {
     /// Compiles a cluster.
     pub(super) fn compile(id: ClusterId, cluster: &Cluster) -> Result<Self, String> {
         let options = http_options(cluster)?;
-        let common = options
-            .common_http_protocol_options
-            .clone()
-            .unwrap_or_default();
+        let common = options.common_http_protocol_options.unwrap_or_default();
         let http1 = http1_options(&options)?;
         let Names { case, preserve } = names(http1.header_key_format.as_ref());
         let stat_name = if cluster.alt_stat_name.is_empty() {
@@ -208,7 +221,7 @@ fn http_options(cluster: &Cluster) -> Result<HttpProtocolOptions, String> {
     match cluster.typed_extension_protocol_options.get(key) {
         Some(packed) => any::unpack(packed).ok_or_else(|| format!("{key} does not decode")),
         None => Ok(HttpProtocolOptions {
-            common_http_protocol_options: cluster.common_http_protocol_options.clone(),
+            common_http_protocol_options: cluster.common_http_protocol_options,
             ..HttpProtocolOptions::default()
         }),
     }
@@ -239,10 +252,16 @@ fn discovery(cluster: &Cluster) -> Result<Discovery, String> {
     match &cluster.cluster_discovery_type {
         Some(ClusterDiscoveryType::Type(kind)) => match DiscoveryType::try_from(*kind) {
             Ok(DiscoveryType::Static) => Ok(Discovery::Static(assignment())),
-            Ok(DiscoveryType::StrictDns | DiscoveryType::LogicalDns) => Ok(Discovery::Dns(
-                assignment(),
-                refresh(cluster.dns_refresh_rate.as_ref()),
-            )),
+            Ok(dns @ (DiscoveryType::StrictDns | DiscoveryType::LogicalDns)) => {
+                Ok(Discovery::Dns {
+                    assignment: assignment(),
+                    refresh: refresh(cluster.dns_refresh_rate.as_ref()),
+                    query: Query {
+                        family: cluster.dns_lookup_family,
+                        first_only: dns == DiscoveryType::LogicalDns,
+                    },
+                })
+            }
             Ok(DiscoveryType::Eds) => Ok(Discovery::Eds(
                 cluster
                     .eds_cluster_config
@@ -256,10 +275,15 @@ fn discovery(cluster: &Cluster) -> Result<Discovery, String> {
         Some(ClusterDiscoveryType::ClusterType(custom)) => {
             let dns: Option<DnsCluster> = custom.typed_config.as_ref().and_then(any::unpack);
             let dns = dns.ok_or_else(|| format!("cluster type {} is not known", custom.name))?;
-            Ok(Discovery::Dns(
-                assignment(),
-                refresh(dns.dns_refresh_rate.as_ref()),
-            ))
+            Ok(Discovery::Dns {
+                assignment: assignment(),
+                refresh: refresh(dns.dns_refresh_rate.as_ref()),
+                query: Query {
+                    // This message counts from UNSPECIFIED, the cluster's own field from AUTO.
+                    family: (dns.dns_lookup_family - 1).max(0),
+                    first_only: dns.all_addresses_in_single_endpoint,
+                },
+            })
         }
         None => Ok(Discovery::Static(assignment())),
     }

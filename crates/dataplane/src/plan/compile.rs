@@ -112,10 +112,11 @@ impl Compiler {
                 ListenerPlan::compile(&listener, resource.version, names).map(Arc::new)
             },
         );
-        (self.plan(snapshot.version(), resolved), errors)
+        (self.plan(resolved), errors)
     }
 
-    fn plan(&self, version: Version, resolved: &Resolved) -> Plan {
+    /// The plan of what was compiled last, with the names as they are resolved now.
+    pub(crate) fn plan(&self, resolved: &Resolved) -> Plan {
         let mut clusters = vec![None; self.names.ids.len()];
         for built in self
             .clusters
@@ -129,7 +130,6 @@ impl Compiler {
             }));
         }
         Plan {
-            version,
             clusters,
             routes: self
                 .routes
@@ -146,7 +146,7 @@ impl Compiler {
 
     fn endpoints_of(&self, built: &Built, resolved: &Resolved) -> Arc<Endpoints> {
         let found = match &built.config.discovery {
-            Discovery::Dns(..) => resolved.endpoints(&built.config.name),
+            Discovery::Dns { .. } => resolved.endpoints(&built.config.name),
             Discovery::Eds(name) => self
                 .endpoints
                 .get(name.as_str())

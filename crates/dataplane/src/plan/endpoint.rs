@@ -3,14 +3,21 @@
 //!
 //! In: a ClusterLoadAssignment. Out: its endpoints in order, by priority.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use sluicegate_xds::pb::envoy::config::{
     core::v3::{HealthStatus, Locality},
-    endpoint::v3::{ClusterLoadAssignment, LbEndpoint, lb_endpoint::HostIdentifier},
+    endpoint::v3::{
+        ClusterLoadAssignment, Endpoint as ProtoEndpoint, LbEndpoint, LocalityLbEndpoints,
+        lb_endpoint::HostIdentifier,
+    },
 };
 
-use super::value::{number, socket_address};
+use super::value::{host_and_port, number, socket_address};
 
 /// The endpoints, in the order of the assignment.
 #[derive(Debug, Default)]
@@ -52,14 +59,65 @@ pub(crate) enum Health {
 }
 
 impl Endpoints {
-    /// Compiles an assignment.
+    /// Compiles an assignment of addresses.
     pub(super) fn compile(assignment: &ClusterLoadAssignment) -> Result<Self, String> {
+        Self::build(assignment, |host| {
+            Ok(vec![socket_address(host.address.as_ref())?])
+        })
+    }
+
+    /// The names and ports of an assignment of names.
+    pub(crate) fn names(assignment: &ClusterLoadAssignment) -> Vec<(String, u16)> {
+        let groups = assignment.endpoints.iter();
+        groups
+            .flat_map(|group| &group.lb_endpoints)
+            .filter_map(|endpoint| match endpoint.host_identifier.as_ref()? {
+                HostIdentifier::Endpoint(host) => host_and_port(host.address.as_ref()).ok(),
+                HostIdentifier::EndpointName(_) => None,
+            })
+            .map(|(host, port)| (host.to_owned(), port))
+            .collect()
+    }
+
+    /// Compiles an assignment of names, given what they stand for.
+    pub(crate) fn resolve(
+        assignment: &ClusterLoadAssignment,
+        names: &HashMap<(String, u16), Vec<SocketAddr>>,
+    ) -> Result<Self, String> {
+        Self::build(assignment, |host| {
+            let (name, port) = host_and_port(host.address.as_ref())?;
+            Ok(names
+                .get(&(name.to_owned(), port))
+                .cloned()
+                .unwrap_or_default())
+        })
+    }
+
+    /// Whether both lead to the same hosts.
+    pub(crate) fn same_hosts(&self, other: &Self) -> bool {
+        let addresses = |of: &Self| -> Vec<SocketAddr> {
+            of.endpoints
+                .iter()
+                .map(|endpoint| endpoint.address)
+                .collect()
+        };
+        addresses(self) == addresses(other)
+    }
+
+    fn build(
+        assignment: &ClusterLoadAssignment,
+        addresses: impl Fn(&ProtoEndpoint) -> Result<Vec<SocketAddr>, String>,
+    ) -> Result<Self, String> {
         let policy = assignment.policy.as_ref();
         let mut endpoints = Vec::new();
         for group in &assignment.endpoints {
             for endpoint in &group.lb_endpoints {
-                let compiled = compile(endpoint, group.priority, group.locality.clone())?;
-                endpoints.push(Arc::new(compiled));
+                let Some(HostIdentifier::Endpoint(host)) = &endpoint.host_identifier else {
+                    return Err("an endpoint without an address".to_owned());
+                };
+                for address in addresses(host)? {
+                    endpoints.push(Arc::new(one(endpoint, host, address, group)));
+                }
             }
         }
         Ok(Self {
@@ -72,22 +130,26 @@ impl Endpoints {
     }
 }
 
-fn compile(
+fn one(
     endpoint: &LbEndpoint,
-    priority: u32,
-    locality: Option<Locality>,
-) -> Result<Endpoint, String> {
-    let Some(HostIdentifier::Endpoint(host)) = &endpoint.host_identifier else {
-        return Err("an endpoint without an address".to_owned());
-    };
-    Ok(Endpoint {
-        address: socket_address(host.address.as_ref())?,
-        hostname: host.hostname.clone(),
+    host: &ProtoEndpoint,
+    address: SocketAddr,
+    group: &LocalityLbEndpoints,
+) -> Endpoint {
+    let name = host_and_port(host.address.as_ref()).map_or("", |(name, _)| name);
+    let is_name = name.parse::<IpAddr>().is_err();
+    Endpoint {
+        address,
+        hostname: if host.hostname.is_empty() && is_name {
+            name.to_owned()
+        } else {
+            host.hostname.clone()
+        },
         weight: number(endpoint.load_balancing_weight.as_ref()).unwrap_or(1),
-        priority,
+        priority: group.priority,
         health: Health::of(endpoint.health_status()),
-        locality,
-    })
+        locality: group.locality.clone(),
+    }
 }
 
 impl Health {

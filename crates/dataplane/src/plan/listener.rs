@@ -196,10 +196,7 @@ impl ConnectionManager {
         manager: &HttpConnectionManager,
         cluster_names: &mut ClusterNames,
     ) -> Result<Self, String> {
-        let common = manager
-            .common_http_protocol_options
-            .clone()
-            .unwrap_or_default();
+        let common = manager.common_http_protocol_options.unwrap_or_default();
         let http1 = manager.http_protocol_options.clone().unwrap_or_default();
         let Names { case, preserve } = names(http1.header_key_format.as_ref());
         let kilobytes = number(manager.max_request_headers_kb.as_ref()).unwrap_or(HEADERS_KB);

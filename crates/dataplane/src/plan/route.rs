@@ -55,11 +55,7 @@ pub(super) fn compile(
             .iter()
             .map(|route| one_route(config, host, route, names))
             .collect();
-        let compiled = VirtualHost {
-            name: host.name.clone(),
-            routes,
-        };
-        table.add(compiled, &host.domains);
+        table.add(VirtualHost { routes }, &host.domains);
     }
     table.unsupported.sort_unstable();
     table.unsupported.dedup();
@@ -100,7 +96,6 @@ fn one_route(
     }
     let broken = error.is_some();
     Route {
-        name: route.name.clone(),
         matcher: matcher.unwrap_or_default(),
         action: match action {
             Ok(action) if !broken => action,

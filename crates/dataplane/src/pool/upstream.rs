@@ -42,7 +42,7 @@ impl Upstream {
     }
 
     /// Closes it and counts how that came about.
-    pub(crate) fn close(mut self: Box<Self>, by: Closed) {
+    pub(crate) fn close(mut self, by: Closed) {
         if let Some(lease) = self.take_lease() {
             lease.close(by);
         }

@@ -13,8 +13,6 @@ use crate::{cluster::ClusterId, plan::Priority};
 /// A route.
 #[derive(Debug, Default)]
 pub(crate) struct Route {
-    /// Its name.
-    pub(crate) name: String,
     /// When it applies.
     pub(crate) matcher: RouteMatch,
     /// What it does.

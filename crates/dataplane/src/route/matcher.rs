@@ -162,7 +162,7 @@ impl HeaderMatch {
             // Absent: only a presence condition can hold, inverted or not; any other inverted
             // condition holds as well (Envoy's HeaderUtility).
             None => match self.value {
-                ValueMatch::Present(wanted) => !wanted != self.invert,
+                ValueMatch::Present(wanted) => wanted == self.invert,
                 _ => self.invert,
             },
         }

@@ -55,9 +55,12 @@ fn from_tls_policy(policy: &TlsPolicy, options: &Options) -> UpstreamTlsContext 
 }
 
 fn from_policy(tls: &Tls, material: &TlsMaterial, options: &Options) -> UpstreamTlsContext {
+    // Envoy refuses names to verify without an authority.
+    let verified = material.ca != CaSource::None;
     let names = tls
         .verify_subject_alt_names
         .iter()
+        .filter(|_| verified)
         .map(|name| subject_alt_name(SanType::Dns, name))
         .collect();
     UpstreamTlsContext {

@@ -29,7 +29,8 @@ use sluicegate_xds::{
                 listener::v3::{Filter, FilterChain, Listener, filter::ConfigType},
                 route::v3::{
                     Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost, route,
-                    route_action::ClusterSpecifier, route_match::PathSpecifier,
+                    route_action::{ClusterSpecifier, HostRewriteSpecifier},
+                    route_match::PathSpecifier,
                 },
             },
             extensions::{
@@ -218,4 +219,26 @@ pub(crate) fn endpoint(at: SocketAddr) -> LbEndpoint {
         })),
         ..LbEndpoint::default()
     }
+}
+
+/// Replaces all addresses by a name.
+pub(crate) fn rename(assignment: &mut ClusterLoadAssignment, name: &str) {
+    for group in &mut assignment.endpoints {
+        for endpoint in &mut group.lb_endpoints {
+            let Some(HostIdentifier::Endpoint(endpoint)) = &mut endpoint.host_identifier else {
+                continue;
+            };
+            let Some(Address {
+                address: Some(address::Address::SocketAddress(socket)),
+            }) = &mut endpoint.address
+            else {
+                continue;
+            };
+            socket.address = name.to_owned();
+        }
+    }
+}
+
+pub(crate) fn auto_host_rewrite() -> HostRewriteSpecifier {
+    HostRewriteSpecifier::AutoHostRewrite(protobuf::BoolValue { value: true })
 }

@@ -6,7 +6,7 @@
 use super::{HeaderMatch, Matcher, PathMatch, QueryParamMatch, RouteMatch};
 use crate::{
     admission::{Block, Field},
-    value::is_header_name,
+    value::{is_header_name, regex},
 };
 
 const METHODS: &[&str] = &[
@@ -49,7 +49,10 @@ fn path_match(block: &Block<'_>, field: &Field<'_>) -> PathMatch {
     });
     let value = value.unwrap_or_else(|| "/".to_owned());
     match kind.as_deref() {
-        Some("RegularExpression") => PathMatch::RegularExpression(value),
+        Some("RegularExpression") => {
+            check_regex(&value, field);
+            PathMatch::RegularExpression(value)
+        }
         Some("Exact") => {
             check_path(&value, field);
             PathMatch::Exact(value)
@@ -58,6 +61,12 @@ fn path_match(block: &Block<'_>, field: &Field<'_>) -> PathMatch {
             check_path(&value, field);
             PathMatch::PathPrefix(value)
         }
+    }
+}
+
+fn check_regex(pattern: &str, field: &Field<'_>) {
+    if let Some(problem) = regex::problem(pattern) {
+        field.reject(format!("must be a regular expression of RE2: {problem}"));
     }
 }
 
@@ -139,9 +148,13 @@ fn named(block: &Block<'_>, longest: usize) -> Option<(String, Matcher)> {
         }
         Some(name.to_owned())
     });
-    let value = block
-        .required("value")
-        .and_then(|field| field.text(longest));
+    let value = block.required("value").and_then(|field| {
+        let value = field.text(longest)?;
+        if kind.as_deref() == Some("RegularExpression") {
+            check_regex(value, &field);
+        }
+        Some(value)
+    });
     let value = value?.to_owned();
     let matcher = match kind.as_deref() {
         Some("RegularExpression") => Matcher::RegularExpression(value),

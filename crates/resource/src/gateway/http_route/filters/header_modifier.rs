@@ -16,7 +16,11 @@ pub(super) fn decode(block: &Block<'_>) -> HeaderModifier {
         add: values(&block.list("add", 0..=16)),
         remove: remove
             .iter()
-            .filter_map(|item| item.string().map(str::to_owned))
+            .filter_map(|item| {
+                let name = item.string()?;
+                check_name(name, item);
+                Some(name.to_owned())
+            })
             .collect(),
     }
 }
@@ -39,9 +43,7 @@ fn values(items: &[Field<'_>]) -> Vec<HeaderValue> {
 fn header_value(block: &Block<'_>) -> Option<HeaderValue> {
     let name = block.required("name").and_then(|field| {
         let name = field.text(256)?;
-        if !name.is_empty() && !is_header_name(name) {
-            field.reject("must be a token of letters, digits and !#$%&'*+-.^_`|~");
-        }
+        check_name(name, &field);
         Some(name.to_owned())
     });
     let value = block.required("value").and_then(|field| {
@@ -55,4 +57,17 @@ fn header_value(block: &Block<'_>) -> Option<HeaderValue> {
         name: name?,
         value: value?,
     })
+}
+
+/// Envoy refuses every route of the port for a modifier of `host`.
+fn check_name(name: &str, field: &Field<'_>) {
+    if !name.is_empty() && !is_header_name(name) {
+        field.reject("must be a token of letters, digits and !#$%&'*+-.^_`|~");
+    }
+    if name.eq_ignore_ascii_case("host") {
+        field.reject_with(
+            "a header modifier cannot change `host`",
+            "use a URLRewrite filter with `hostname`",
+        );
+    }
 }

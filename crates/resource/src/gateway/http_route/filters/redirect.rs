@@ -68,6 +68,10 @@ fn modifier(block: &Block<'_>, field: &Field<'_>) -> Option<PathModifier> {
         let field = block.optional(name)?;
         let text = field.string()?;
         field.check_text_length(text, 1024);
+        // Envoy refuses every route of the port for one.
+        if text.chars().any(char::is_control) {
+            field.reject("must not contain control characters");
+        }
         Some(text.to_owned())
     };
     let full = text("replaceFullPath");

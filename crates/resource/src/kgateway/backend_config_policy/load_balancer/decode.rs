@@ -18,6 +18,9 @@ const ALGORITHMS: [&str; 5] = ["leastRequest", "roundRobin", "ringHash", "maglev
 /// The largest ring that Envoy's API allows, and its default maximum.
 const MAX_RING: u64 = 8_388_608;
 
+/// Envoy's default minimum.
+const DEFAULT_MIN_RING: u64 = 1024;
+
 impl LoadBalancer {
     pub(in super::super) fn decode(block: &Block<'_>) -> Self {
         let locality = block.aliased("localityType", &["localityConfigType"], |field| {
@@ -123,7 +126,8 @@ fn ring_hash(
     field: &Field<'_>,
     outer: &OuterHostname<'_>,
 ) -> LoadBalancerAlgorithm {
-    let size = |name| block.optional(name).and_then(|field| field.u64(0));
+    // Zero passes upstream's schema; a ring without entries finds no host.
+    let size = |name| block.optional(name).and_then(|field| field.u64(1));
     let minimum = size("minimumRingSize");
     let maximum = size("maximumRingSize");
     if maximum.is_some_and(|maximum| maximum > MAX_RING) {
@@ -131,12 +135,11 @@ fn ring_hash(
             "maximumRingSize must be less than or equal to {MAX_RING}"
         ));
     }
-    if let Some(minimum) = minimum
-        && minimum > maximum.unwrap_or(MAX_RING)
-    {
+    let least = minimum.unwrap_or(DEFAULT_MIN_RING);
+    let most = maximum.unwrap_or(MAX_RING);
+    if least > most {
         field.reject(format!(
-            "minimumRingSize must be less than or equal to maximumRingSize ({})",
-            maximum.unwrap_or(MAX_RING)
+            "minimumRingSize ({least}) must be less than or equal to maximumRingSize ({most})"
         ));
     }
     let hashing = Hashing::decode(block, outer);

@@ -9,6 +9,9 @@ use crate::{
     codes,
 };
 
+/// What TLS can say in a server name or a protocol, in bytes; Envoy refuses more.
+const LONGEST: usize = 255;
+
 /// The fields of which exactly one must be there, in the order of the API.
 const SOURCES: &str = "[secretRef files insecureSkipVerify wellKnownCACertificates]";
 
@@ -24,18 +27,21 @@ impl Tls {
             |field| Some(field.strings(0..=usize::MAX)),
         );
         let simple_tls = block.aliased("simpleTLS", &["oneWayTLS"], Field::boolean);
-        let sni = block
-            .optional("sni")
-            .and_then(|field| field.text(usize::MAX));
-        let alpn_protocols = block.optional("alpnProtocols");
+        let sni = block.optional("sni").and_then(|field| field.text(LONGEST));
+        let alpn_protocols = block.list("alpnProtocols", 0..=usize::MAX);
         let tls = Self {
             source: source?,
             sni: sni.map(str::to_owned),
             verify_subject_alt_names: names.map(|names| names.value).unwrap_or_default(),
             parameters: parameters.map(|parameters| parameters.value),
             alpn_protocols: alpn_protocols
-                .map(|field| field.strings(0..=usize::MAX))
-                .unwrap_or_default(),
+                .iter()
+                .filter_map(|field| {
+                    let protocol = field.string()?;
+                    field.check_text_length(protocol, LONGEST);
+                    Some(protocol.to_owned())
+                })
+                .collect(),
             allow_renegotiation: block.boolean("allowRenegotiation"),
             simple_tls: simple_tls.map(|simple| simple.value),
         };
