@@ -75,6 +75,11 @@ const ROWS: &[(Unit, &str, &str)] = &[
     ),
     (
         Unit::TcpKeepalive,
+        "",
+        "upstream_connection_options.tcp_keepalive",
+    ),
+    (
+        Unit::TcpKeepalive,
         "keepAliveProbes",
         "upstream_connection_options.tcp_keepalive.keepalive_probes",
     ),
@@ -87,6 +92,11 @@ const ROWS: &[(Unit, &str, &str)] = &[
         Unit::TcpKeepalive,
         "keepAliveInterval",
         "upstream_connection_options.tcp_keepalive.keepalive_interval",
+    ),
+    (
+        Unit::CommonHttpProtocolOptions,
+        "",
+        "common_http_protocol_options",
     ),
     (
         Unit::CommonHttpProtocolOptions,
@@ -113,6 +123,7 @@ const ROWS: &[(Unit, &str, &str)] = &[
         "headersWithUnderscoresAction",
         "common_http_protocol_options.headers_with_underscores_action",
     ),
+    (Unit::Http1ProtocolOptions, "", "http_protocol_options"),
     (
         Unit::Http1ProtocolOptions,
         "enableTrailers",
@@ -128,6 +139,7 @@ const ROWS: &[(Unit, &str, &str)] = &[
         "overrideStreamErrorOnInvalidHttpMessage",
         "http_protocol_options.override_stream_error_on_invalid_http_message",
     ),
+    (Unit::Http2ProtocolOptions, "", "http2_protocol_options"),
     (
         Unit::Http2ProtocolOptions,
         "initialStreamWindowSize",
@@ -163,6 +175,7 @@ const ROWS: &[(Unit, &str, &str)] = &[
         "connectionKeepalive.connectionIdleInterval",
         "http2_protocol_options.connection_keepalive.connection_idle_interval",
     ),
+    (Unit::Tls, "", "transport_socket"),
     (
         Unit::Tls,
         "secretRef.name",
@@ -239,6 +252,7 @@ const ROWS: &[(Unit, &str, &str)] = &[
         "simpleTLS",
         "transport_socket.common_tls_context.tls_certificates",
     ),
+    (Unit::LoadBalancer, "", "load_balancing_policy"),
     (
         Unit::LoadBalancer,
         "healthyPanicThreshold",
@@ -258,6 +272,11 @@ const ROWS: &[(Unit, &str, &str)] = &[
         Unit::LoadBalancer,
         "localityType",
         "load_balancing_policy.locality_weighted_lb_config",
+    ),
+    (
+        Unit::LoadBalancer,
+        "leastRequest",
+        "load_balancing_policy.least_request",
     ),
     (
         Unit::LoadBalancer,
@@ -281,6 +300,11 @@ const ROWS: &[(Unit, &str, &str)] = &[
     ),
     (
         Unit::LoadBalancer,
+        "roundRobin",
+        "load_balancing_policy.round_robin",
+    ),
+    (
+        Unit::LoadBalancer,
         "roundRobin.slowStart.window",
         "load_balancing_policy.round_robin.slow_start_config.slow_start_window",
     ),
@@ -293,6 +317,11 @@ const ROWS: &[(Unit, &str, &str)] = &[
         Unit::LoadBalancer,
         "roundRobin.slowStart.minWeightPercent",
         "load_balancing_policy.round_robin.slow_start_config.min_weight_percent",
+    ),
+    (
+        Unit::LoadBalancer,
+        "ringHash",
+        "load_balancing_policy.ring_hash",
     ),
     (
         Unit::LoadBalancer,
@@ -314,6 +343,7 @@ const ROWS: &[(Unit, &str, &str)] = &[
         "ringHash.hashPolicies",
         "load_balancing_policy.ring_hash.consistent_hashing_lb_config.hash_policy",
     ),
+    (Unit::LoadBalancer, "maglev", "load_balancing_policy.maglev"),
     (
         Unit::LoadBalancer,
         "maglev.useHostnameForHashing",
@@ -327,6 +357,11 @@ const ROWS: &[(Unit, &str, &str)] = &[
     (Unit::LoadBalancer, "random", "load_balancing_policy.random"),
     (
         Unit::LoadBalancer,
+        "zoneAware.preferLocal",
+        "load_balancing_policy.locality_lb_config.zone_aware_lb_config",
+    ),
+    (
+        Unit::LoadBalancer,
         "zoneAware.preferLocal.minEndpointsThreshold",
         "load_balancing_policy.locality_lb_config.zone_aware_lb_config.min_cluster_size",
     ),
@@ -337,9 +372,15 @@ const ROWS: &[(Unit, &str, &str)] = &[
     ),
     (
         Unit::LoadBalancer,
+        "zoneAware.preferLocal.force",
+        "load_balancing_policy.locality_lb_config.zone_aware_lb_config.force_local_zone",
+    ),
+    (
+        Unit::LoadBalancer,
         "zoneAware.preferLocal.force.minEndpointsInZoneThreshold",
         "load_balancing_policy.locality_lb_config.zone_aware_lb_config.force_local_zone.min_size",
     ),
+    (Unit::HealthCheck, "", "health_checks"),
     (Unit::HealthCheck, "timeout", "health_checks.timeout"),
     (Unit::HealthCheck, "interval", "health_checks.interval"),
     (
@@ -377,6 +418,7 @@ const ROWS: &[(Unit, &str, &str)] = &[
         "grpc.authority",
         "health_checks.grpc_health_check.authority",
     ),
+    (Unit::OutlierDetection, "", "outlier_detection"),
     (
         Unit::OutlierDetection,
         "consecutive5xx",
@@ -417,6 +459,7 @@ const ROWS: &[(Unit, &str, &str)] = &[
         "maxEjectionPercent",
         "outlier_detection.max_ejection_percent",
     ),
+    (Unit::CircuitBreakers, "", "circuit_breakers.thresholds"),
     (
         Unit::CircuitBreakers,
         "maxConnections",
@@ -445,54 +488,10 @@ const ROWS: &[(Unit, &str, &str)] = &[
     (Unit::DnsRefreshRate, "", "cluster_type.dns_refresh_rate"),
     (Unit::DnsJitter, "", "cluster_type.dns_jitter"),
     (Unit::DnsRespectTtl, "", "cluster_type.respect_dns_ttl"),
+    (Unit::UpstreamProxyProtocol, "", "transport_socket"),
     (
         Unit::UpstreamProxyProtocol,
         "version",
         "transport_socket.config.version",
     ),
-    // Blocks that may stand empty.
-    (
-        Unit::TcpKeepalive,
-        "",
-        "upstream_connection_options.tcp_keepalive",
-    ),
-    (
-        Unit::CommonHttpProtocolOptions,
-        "",
-        "common_http_protocol_options",
-    ),
-    (Unit::Http1ProtocolOptions, "", "http_protocol_options"),
-    (Unit::Http2ProtocolOptions, "", "http2_protocol_options"),
-    (Unit::Tls, "", "transport_socket"),
-    (Unit::LoadBalancer, "", "load_balancing_policy"),
-    (
-        Unit::LoadBalancer,
-        "leastRequest",
-        "load_balancing_policy.least_request",
-    ),
-    (Unit::LoadBalancer, "maglev", "load_balancing_policy.maglev"),
-    (
-        Unit::LoadBalancer,
-        "ringHash",
-        "load_balancing_policy.ring_hash",
-    ),
-    (
-        Unit::LoadBalancer,
-        "roundRobin",
-        "load_balancing_policy.round_robin",
-    ),
-    (
-        Unit::LoadBalancer,
-        "zoneAware.preferLocal",
-        "load_balancing_policy.locality_lb_config.zone_aware_lb_config",
-    ),
-    (
-        Unit::LoadBalancer,
-        "zoneAware.preferLocal.force",
-        "load_balancing_policy.locality_lb_config.zone_aware_lb_config.force_local_zone",
-    ),
-    (Unit::HealthCheck, "", "health_checks"),
-    (Unit::OutlierDetection, "", "outlier_detection"),
-    (Unit::CircuitBreakers, "", "circuit_breakers.thresholds"),
-    (Unit::UpstreamProxyProtocol, "", "transport_socket"),
 ];
