@@ -1,2 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Origin servers, raw clients and certificates for tests and for `sluicegate demo`.
+//! Origin servers and raw clients for tests and for `sluicegate demo`.
+//!
+//! In: an address or a script. Out: servers that stop when their handle is dropped and count what
+//! reached them, and clients that see bytes as they are. Everything that waits does so within
+//! [`patience`].
+
+mod eventually;
+mod full_backlog;
+mod httpbin;
+mod message;
+mod raw_client;
+mod raw_origin;
+mod steady_client;
+
+pub use eventually::{eventually, patience, within};
+pub use full_backlog::FullBacklog;
+pub use httpbin::Httpbin;
+pub use message::Message;
+pub use raw_client::RawClient;
+pub use raw_origin::{RawOrigin, Received, Step};
+pub use steady_client::{Load, Report, SteadyClient};

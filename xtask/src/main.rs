@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Repository tasks. `cargo xtask descriptors [--check]`, `cargo xtask layout`.
+//! Repository tasks: `cargo xtask descriptors [--check]` and `cargo xtask layout`.
 
 mod descriptors;
+mod layout;
 
 use anyhow::{Result, bail};
 
@@ -11,6 +12,7 @@ fn main() -> Result<()> {
     match words.as_slice() {
         ["descriptors"] => descriptors::write(),
         ["descriptors", "--check"] => descriptors::check(),
-        _ => bail!("usage: cargo xtask descriptors [--check]"),
+        ["layout"] => layout::check(),
+        _ => bail!("usage: cargo xtask descriptors [--check] | layout"),
     }
 }

@@ -1,2 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Placeholder until the crate lands.
+//! The Envoy-compatible admin API.
+//!
+//! In: a bound listener and [`Views`], the read-only handles that the binary hands in. Out: an
+//! HTTP/1 server whose pages, formats, method rules and error texts are Envoy's, so that what
+//! people wrote against Envoy's admin keeps working. The few changing pages call back into the
+//! binary through [`Action`].
+
+mod answer;
+mod command;
+mod config_dump;
+mod page;
+mod request;
+mod router;
+mod server;
+mod views;
+
+pub use answer::Answer;
+pub use server::Admin;
+pub use views::{Action, ActionResult, LogLevel, Page, ServerState, Show, Startup, View, Views};

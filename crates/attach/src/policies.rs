@@ -193,6 +193,7 @@ fn ancestor(
 ) -> AncestorVerdict {
     let mut verdict = AncestorVerdict {
         ancestor: object.clone(),
+        exists: keys.is_some(),
         accepted: Outcome::Ok,
         attachment: Attachment::Pending,
         overridden_by: None,

@@ -9,16 +9,17 @@ use std::{
     sync::Arc,
 };
 
+use sluicegate_manifest::FieldPath;
 use sluicegate_resource::{
     Object, ObjectRef, Store,
-    gateway::{BackendRef, Filter, HttpRoute, ParentRef, RouteRule},
+    gateway::{BackendRef, Filter, HttpRoute, Matcher, ParentRef, PathMatch, RouteRule},
 };
 
 use crate::{
     AttachedRoute, Backend, BackendKey, Gateway, ResolvedBackend, ResolvedMirror, ResolvedRule,
     grants::permitted,
     parents::places,
-    verdict::{Outcome, ParentVerdict, RouteVerdict},
+    verdict::{BrokenReference, Outcome, ParentVerdict, RouteVerdict},
 };
 
 type Backends = BTreeMap<BackendKey, Arc<Backend>>;
@@ -49,18 +50,20 @@ fn attach_one(
     backends: &Backends,
 ) -> RouteVerdict {
     let mut parents = Vec::new();
-    let mut resolved: Option<(Arc<Vec<ResolvedRule>>, Outcome)> = None;
+    let mut resolved: Option<(Arc<Vec<ResolvedRule>>, Vec<BrokenReference>)> = None;
     for parent in &route.spec.parent_refs {
         let Some(gateway) = gateway_of(gateways, route, parent) else {
             continue;
         };
-        let (rules, resolved_refs) = resolved
-            .get_or_insert_with(|| resolve(store, route, backends))
-            .clone();
-        let accepted = match places(store, gateway, route, parent) {
+        let (rules, broken) = resolved.get_or_insert_with(|| resolve(store, route, backends));
+        let found = unsupported_pattern(route).map_or_else(
+            || places(store, gateway, route, parent),
+            |message| Err(Outcome::No("UnsupportedValue", message)),
+        );
+        let accepted = match found {
             Ok(places) => {
                 for (index, hostnames) in places {
-                    add(&mut gateway.listeners[index], route, hostnames, &rules);
+                    add(&mut gateway.listeners[index], route, hostnames, rules);
                 }
                 Outcome::Ok
             }
@@ -69,13 +72,40 @@ fn attach_one(
         parents.push(ParentVerdict {
             parent: parent.clone(),
             accepted,
-            resolved_refs,
+            resolved_refs: summary(broken),
         });
     }
     RouteVerdict {
         route: route.clone(),
         parents,
+        broken: resolved.map(|(_, broken)| broken).unwrap_or_default(),
     }
+}
+
+/// A regular expression that Envoy would refuse, and the whole route configuration with it.
+fn unsupported_pattern(route: &Object<HttpRoute>) -> Option<String> {
+    let matches = route.spec.rules.iter().flat_map(|rule| &rule.matches);
+    let patterns = matches.flat_map(|one| {
+        let path = match &one.path {
+            PathMatch::RegularExpression(pattern) => Some(pattern),
+            PathMatch::Exact(_) | PathMatch::PathPrefix(_) => None,
+        };
+        let values = one.headers.iter().map(|matched| &matched.value);
+        let values = values.chain(one.query_params.iter().map(|matched| &matched.value));
+        path.into_iter()
+            .chain(values.filter_map(|value| match value {
+                Matcher::RegularExpression(pattern) => Some(pattern),
+                Matcher::Exact(_) => None,
+            }))
+    });
+    patterns
+        .filter_map(|pattern| regex::Regex::new(pattern).err())
+        .next()
+        .map(|error| {
+            let reason = error.to_string();
+            let last = reason.lines().last().unwrap_or_default();
+            format!("a regular expression cannot be read: {last}")
+        })
 }
 
 fn gateway_of<'a>(
@@ -123,8 +153,8 @@ fn resolve(
     store: &Store,
     route: &Object<HttpRoute>,
     backends: &Backends,
-) -> (Arc<Vec<ResolvedRule>>, Outcome) {
-    let mut problems: Vec<(&'static str, String)> = Vec::new();
+) -> (Arc<Vec<ResolvedRule>>, Vec<BrokenReference>) {
+    let mut problems: Vec<BrokenReference> = Vec::new();
     let resolver = Resolver {
         store,
         backends,
@@ -137,23 +167,27 @@ fn resolve(
         .map(|rule| resolver.rule(rule, &mut problems))
         .collect();
     // One reason is reported; those that come first in the API's order of checks win.
-    problems.sort_by_key(|(reason, _)| {
+    problems.sort_by_key(|problem| {
         REASONS
             .iter()
-            .position(|known| known == reason)
+            .position(|known| *known == problem.reason)
             .unwrap_or(REASONS.len())
     });
-    let outcome = match problems.first() {
-        Some((reason, _)) => {
-            let messages: Vec<&str> = problems
-                .iter()
-                .map(|(_, message)| message.as_str())
-                .collect();
-            Outcome::No(reason, messages.join("; "))
-        }
-        None => Outcome::Ok,
+    (Arc::new(rules), problems)
+}
+
+/// The first reason, every message once.
+fn summary(broken: &[BrokenReference]) -> Outcome {
+    let Some(first) = broken.first() else {
+        return Outcome::Ok;
     };
-    (Arc::new(rules), outcome)
+    let mut messages: Vec<&str> = Vec::new();
+    for problem in broken {
+        if !messages.contains(&problem.message.as_str()) {
+            messages.push(&problem.message);
+        }
+    }
+    Outcome::No(first.reason, messages.join("; "))
 }
 
 const REASONS: [&str; 4] = [
@@ -170,15 +204,23 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    fn rule(&self, rule: &RouteRule, problems: &mut Vec<(&'static str, String)>) -> ResolvedRule {
+    fn rule(&self, rule: &RouteRule, problems: &mut Vec<BrokenReference>) -> ResolvedRule {
         let mut broken = None;
         let mut mirrors = Vec::new();
-        for filter in &rule.filters {
+        let mut report = |(reason, message), path: &FieldPath| {
+            problems.push(BrokenReference {
+                reason,
+                message,
+                path: path.clone(),
+            });
+        };
+        for (index, filter) in rule.filters.iter().enumerate() {
             match filter {
                 Filter::Extension(kind, name) => {
                     let message =
                         format!("filter {kind} {name} is not supported").replace("  ", " ");
-                    problems.push(("InvalidKind", message.clone()));
+                    let path = rule.path.field("filters").index(index);
+                    report(("InvalidKind", message.clone()), &path);
                     broken = Some(message);
                 }
                 Filter::RequestMirror(mirror) => match self.backend(&mirror.backend_ref) {
@@ -186,7 +228,7 @@ impl Resolver<'_> {
                         key,
                         fraction: mirror.fraction,
                     }),
-                    Err(problem) => problems.push(problem),
+                    Err(problem) => report(problem, &mirror.backend_ref.path),
                 },
                 _ => {}
             }
@@ -208,7 +250,9 @@ impl Resolver<'_> {
                     }
                 });
                 ResolvedBackend {
-                    key: found.map_err(|problem| problems.push(problem)).ok(),
+                    key: found
+                        .map_err(|problem| report(problem, &reference.path))
+                        .ok(),
                     weight: reference.weight,
                     filters: reference.filters.clone(),
                 }

@@ -46,6 +46,8 @@ pub struct Warning {
 pub struct AncestorVerdict {
     /// The target object.
     pub ancestor: ObjectRef,
+    /// Whether that object exists; told apart because an Invalid policy may miss its target, too.
+    pub exists: bool,
     /// The policy itself: `Invalid`, `TargetNotFound`.
     pub accepted: Outcome,
     /// How much of it is in force there.
@@ -107,6 +109,17 @@ pub struct ParentVerdict {
     pub resolved_refs: Outcome,
 }
 
+/// A reference or filter of a route that leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokenReference {
+    /// `InvalidKind`, `RefNotPermitted`, `BackendNotFound`, `UnsupportedProtocol`.
+    pub reason: &'static str,
+    /// A sentence for people.
+    pub message: String,
+    /// The backendRef or filter, as written.
+    pub path: FieldPath,
+}
+
 /// What became of a route.
 #[derive(Debug, Clone)]
 pub struct RouteVerdict {
@@ -114,6 +127,8 @@ pub struct RouteVerdict {
     pub route: Arc<Object<HttpRoute>>,
     /// One per parentRef that is ours, in the route's order.
     pub parents: Vec<ParentVerdict>,
+    /// What `resolved_refs` of every parent sums up; the reason that is reported comes first.
+    pub broken: Vec<BrokenReference>,
 }
 
 /// What became of a listener.

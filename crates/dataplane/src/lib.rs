@@ -1,2 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Placeholder until the crate lands.
+//! Enforces a snapshot.
+//!
+//! In: snapshots of xDS resources. Out: traffic. One worker thread per core, each with its own
+//! sockets, pools and numbers; a control thread compiles snapshots into plans. The life of a request
+//! is told in `life.rs`, everything that can go wrong stands in `failure.rs`.
+
+mod balance;
+mod cluster;
+mod connect;
+mod control;
+mod data_plane;
+mod failure;
+mod http;
+mod io;
+mod life;
+mod listen;
+mod plan;
+mod pool;
+mod report;
+mod resolve;
+mod route;
+mod stats;
+mod view;
+mod worker;
+
+pub use data_plane::{DataPlane, Options, StartError};
+pub use report::{BindError, Report, ResourceError, State, Unsupported};

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is wrong with a document, and how it is shown.
 
+mod json;
 mod model;
+mod render;
 
 use std::sync::Arc;
 
+pub use json::to_json;
 pub use model::{Diagnostic, Location, Severity};
+pub use render::render;
 
 use crate::{Origin, SourceText, Span};
 
@@ -23,3 +27,28 @@ pub(crate) fn problem(
     });
     diagnostic
 }
+
+/// The codes of this crate, each with its meaning.
+pub const CODES: &[(&str, &str)] = &[
+    ("duplicate-key", "A mapping has a key twice."),
+    ("file-encoding", "A file is not UTF-8."),
+    ("file-too-large", "A file is larger than what is read."),
+    (
+        "file-unreadable",
+        "A file or directory cannot be read; its last good content stays in use.",
+    ),
+    ("json-syntax", "A text is not JSON."),
+    (
+        "not-an-object",
+        "A document is not a Kubernetes object with apiVersion and kind.",
+    ),
+    (
+        "yaml-limit",
+        "A text nests or repeats itself beyond what is read.",
+    ),
+    ("yaml-syntax", "A text is not YAML."),
+    ("yaml-value", "A value cannot be expressed in JSON."),
+];
+
+#[cfg(test)]
+mod tests;

@@ -51,6 +51,14 @@ impl Document {
         }
     }
 
+    /// The text of a span of this document as its author wrote it, when it was written in a text.
+    pub fn slice(&self, span: Span) -> Option<&str> {
+        match &self.origin {
+            Origin::Text(source) => source.slice(span),
+            Origin::Cluster(_) => None,
+        }
+    }
+
     /// `file:line` of the value at `path`, or the origin's name when it has no lines.
     pub fn place(&self, path: &FieldPath) -> String {
         match &self.origin {

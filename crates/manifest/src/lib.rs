@@ -7,6 +7,8 @@
 
 pub mod diagnostic;
 mod document;
+mod json;
+mod nearest;
 mod objects;
 mod parse;
 mod path;
@@ -17,6 +19,7 @@ mod yaml;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use document::{Document, Origin};
+pub use nearest::nearest;
 pub use parse::{Parsed, parse};
 pub use path::{FieldPath, Segment};
 pub use text::{Position, SourceText, Span};

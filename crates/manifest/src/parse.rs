@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::{Diagnostic, Document, SourceText, objects, yaml};
+use crate::{Diagnostic, Document, Node, SourceText, json, objects, yaml};
 
 /// What a text holds.
 #[derive(Debug, Clone, Default)]
@@ -18,13 +18,16 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads a whole text.
+/// Reads a whole text of less than 4 GiB.
 pub fn parse(source: Arc<SourceText>) -> Parsed {
     let mut whole = Parsed::default();
     for range in stretches(&source) {
         match parse_stretch(&source, range) {
             Ok(documents) => whole.documents.extend(documents),
             Err(diagnostics) => whole.diagnostics.extend(diagnostics),
+        }
+        if whole.diagnostics.len() >= MAX_DIAGNOSTICS {
+            break;
         }
     }
     if !whole.diagnostics.is_empty() {
@@ -43,9 +46,20 @@ pub(crate) fn parse_stretch(
     source: &Arc<SourceText>,
     range: Range<usize>,
 ) -> Result<Vec<Arc<Document>>, Vec<Diagnostic>> {
-    let roots = yaml::read(source, range)?;
-    objects::documents(source, roots)
+    objects::documents(source, roots(source, range)?)
 }
+
+fn roots(source: &Arc<SourceText>, range: Range<usize>) -> Result<Vec<Node>, Vec<Diagnostic>> {
+    if !json::looks_like_json(&source.text[range.clone()]) {
+        return yaml::read(source, range);
+    }
+    // What is not quite JSON (a trailing comma, a comment) may still be YAML, as for `kubectl`.
+    json::read(source, range.clone())
+        .or_else(|refusal| yaml::read(source, range).map_err(|_| vec![refusal.explain(source)]))
+}
+
+/// Nobody reads more than this about one text.
+pub(crate) const MAX_DIAGNOSTICS: usize = 50;
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@
 mod directory;
 mod file;
 mod stdin;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use self::directory::Listing;
 use self::file::File;
+pub use self::watch::{WatchError, Watcher};
 use crate::{Diagnostic, Document, Severity};
 
 /// One source of documents.
@@ -35,7 +37,7 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
     /// The files, in the order of their documents.
     pub files: Vec<FileState>,
-    /// Whether documents or diagnostics differ from those of the load before.
+    /// Whether documents or diagnostics differ from those of the load before; true the first time.
     pub changed: bool,
 }
 
@@ -81,7 +83,7 @@ pub struct Loader {
     inputs: Vec<Input>,
     files: BTreeMap<PathBuf, File>,
     stdin: Option<File>,
-    last: Loaded,
+    last: Option<Loaded>,
 }
 
 impl Loader {
@@ -91,7 +93,7 @@ impl Loader {
             inputs,
             files: BTreeMap::new(),
             stdin: None,
-            last: Loaded::default(),
+            last: None,
         }
     }
 
@@ -110,8 +112,9 @@ impl Loader {
         }
         self.refresh(&listing);
         let mut loaded = self.gather(&listing);
-        loaded.changed = differs(&self.last, &loaded);
-        self.last = loaded.clone();
+        let last = self.last.as_ref();
+        loaded.changed = last.is_none_or(|last| differs(last, &loaded));
+        self.last = Some(loaded.clone());
         Ok(loaded)
     }
 
@@ -183,3 +186,6 @@ fn unreadable(path: &Path, reason: &str) -> Diagnostic {
     Diagnostic::new("file-unreadable", Severity::Error, message)
         .help("check the permissions; until then its last good content stays in use")
 }
+
+#[cfg(test)]
+mod tests;

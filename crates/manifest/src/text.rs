@@ -94,6 +94,19 @@ impl SourceText {
         }
     }
 
+    /// The span from the start of one line to the end of another, without the last line end.
+    pub fn lines_between(&self, first: usize, last: usize) -> Span {
+        let start = |line: usize| {
+            let start = line.checked_sub(1).and_then(|at| self.line_starts.get(at));
+            start.map_or(self.text.len(), |start| *start as usize)
+        };
+        let (start, end) = (start(first), start(last));
+        Span {
+            start: start as u32,
+            end: (end + self.line(last).len()) as u32,
+        }
+    }
+
     /// The text of a span; None when it does not lie within the text.
     pub fn slice(&self, span: Span) -> Option<&str> {
         self.text.get(span.start as usize..span.end as usize)

@@ -9,15 +9,19 @@ mod chunk;
 mod events;
 mod extent;
 mod mapping;
+mod open;
 mod refusal;
 mod scalar;
 mod syntax;
 mod tree;
 
 pub(crate) use chunk::chunks;
+pub(crate) use mapping::Mapping;
+pub(crate) use refusal::Refusal;
+pub(crate) use scalar::number;
 pub(crate) use tree::read;
 
-use crate::{Document, Node, Origin, Value};
+use crate::{Document, Node, Value};
 
 /// The word that was read as a boolean although it is neither `true` nor `false`.
 ///
@@ -36,8 +40,5 @@ pub fn yaml_word<'a>(document: &'a Document, node: &Node) -> Option<&'a str> {
 
 /// The text of a value exactly as its author wrote it, quotes included.
 pub fn written<'a>(document: &'a Document, node: &Node) -> Option<&'a str> {
-    match &document.origin {
-        Origin::Text(source) => source.slice(node.span),
-        Origin::Cluster(_) => None,
-    }
+    document.slice(node.span)
 }

@@ -9,12 +9,12 @@ mod block;
 mod envelope;
 mod field;
 mod kind;
-mod nearest;
 mod report;
 
 pub(crate) use block::Block;
 pub(crate) use envelope::{NameRule, metadata};
 pub(crate) use field::{Field, I32_MAX};
+#[cfg(test)]
+pub(crate) use kind::KINDS;
 pub(crate) use kind::{Claim, GATEWAY, ISTIO, KGATEWAY, Kind, claim};
-pub(crate) use nearest::nearest;
 pub(crate) use report::Report;

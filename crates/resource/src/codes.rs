@@ -88,3 +88,21 @@ pub const ALL: &[(&str, &str)] = &[
         "The kind exists, but not in the group and version that the document names.",
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    #[test]
+    fn codes_are_kebab_case_and_in_order() {
+        assert!(ALL.is_sorted_by(|first, second| first.0 < second.0));
+        for (code, meaning) in ALL {
+            assert!(
+                code.bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'-'),
+                "{code}"
+            );
+            assert!(meaning.ends_with('.'), "{code}");
+        }
+    }
+}

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use sluicegate_manifest::{Diagnostic, Document, Severity};
+use sluicegate_manifest::{Diagnostic, Document, Node, Severity};
 
 use crate::{
     Metadata, Object, ObjectRef,
@@ -92,11 +92,24 @@ pub(crate) fn decode(document: &Arc<Document>, unknown_fields: Severity) -> Deco
     }
     let object = match &decoded.reference {
         Some(reference) => reference.to_string(),
-        None => document.kind().to_owned(),
+        None => named(document),
     };
     // Without an object these have not been taken yet; with one, they live in it as well.
     decoded.diagnostics = report.take(&object);
     decoded
+}
+
+/// What a document calls itself, when nothing better is known; empty when it has no name.
+fn named(document: &Document) -> String {
+    let part = |name| {
+        let metadata = document.root.get("metadata");
+        let node = metadata.and_then(|metadata| metadata.get(name));
+        node.and_then(Node::as_str).unwrap_or_default()
+    };
+    match part("name") {
+        "" => String::new(),
+        name => ObjectRef::new("", document.kind(), part("namespace"), name).to_string(),
+    }
 }
 
 fn claimed(report: &Report<'_>) -> Claim {
@@ -153,3 +166,6 @@ impl Draft<'_> {
         Some((metadata?, body))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 //! same `Arc`) is not decoded again, and its object is the same `Arc` again.
 
 use std::{
-    collections::{BTreeMap, HashMap, btree_map},
+    collections::{HashMap, hash_map},
     sync::Arc,
 };
 
@@ -61,7 +61,7 @@ impl Decoder {
         let mut known = std::mem::take(&mut self.cache);
         self.cache.reserve(documents.len());
         let mut store = Store::default();
-        let mut seen: BTreeMap<&ObjectRef, &Arc<Document>> = BTreeMap::new();
+        let mut seen: HashMap<&ObjectRef, &Arc<Document>> = HashMap::with_capacity(documents.len());
         let mut order = Vec::with_capacity(documents.len());
         for document in documents {
             let address = Arc::as_ptr(document).addr();
@@ -84,13 +84,13 @@ impl Decoder {
                 continue;
             };
             match seen.entry(reference) {
-                btree_map::Entry::Vacant(vacant) => {
+                hash_map::Entry::Vacant(vacant) => {
                     vacant.insert(document);
                     if let Some(resource) = &decoded.resource {
                         store.insert(reference.clone(), resource.clone());
                     }
                 }
-                btree_map::Entry::Occupied(first) => {
+                hash_map::Entry::Occupied(first) => {
                     store
                         .diagnostics
                         .push(duplicate(reference, document, first.get()));

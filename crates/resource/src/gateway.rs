@@ -25,3 +25,6 @@ pub use http_route::{
     RouteMatch, RouteRule, RouteTimeouts, UrlRewrite,
 };
 pub use reference_grant::{GrantFrom, GrantTo, ReferenceGrant};
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,8 @@ pub mod istio;
 pub mod kgateway;
 mod object;
 mod store;
+#[cfg(test)]
+mod testing;
 pub mod value;
 
 pub use decoder::{Decoder, UnknownFields};

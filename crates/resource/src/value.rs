@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Value types that several kinds share, with their textual forms.
+//!
+//! In: text or fields. Out: numbers, durations, selectors, and whether names are well formed.
 
 mod base64;
 mod duration;

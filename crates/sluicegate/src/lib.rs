@@ -1,4 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the `sluicegate` binary is made of: commands, wiring, signals. Tests use it too.
 
+pub mod admin_client;
+pub mod changes;
+pub mod cli;
+pub mod commands;
+pub mod condition_table;
+pub mod explain;
+pub mod failure;
+pub mod findings;
+pub mod input;
+pub mod output;
 pub mod pipeline;
+pub mod redact;
+pub mod server;
+pub mod summary;
+pub mod xds_view;

@@ -25,13 +25,13 @@ pub struct Prefixed {
     pub groups: Vec<Arc<dyn Group>>,
 }
 
+type WeakGroups = Vec<Weak<dyn Group>>;
+
 #[derive(Default)]
 struct Shared {
     groups: Mutex<BTreeMap<Arc<str>, WeakGroups>>,
     ledger: Mutex<Ledger>,
 }
-
-type WeakGroups = Vec<Weak<dyn Group>>;
 
 impl Registry {
     /// Registers `group` under `prefix`, such as `cluster.kube_a_b_80.` (with the final dot). The

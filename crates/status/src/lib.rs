@@ -1,2 +1,137 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Placeholder until the crate lands.
+//! Verdicts to the status that Kubernetes shows.
+//!
+//! In: a store, its [`Graph`], and what a running data plane knows. Out: the `status` of every
+//! object that we write to, in Kubernetes' JSON shape but without times: who writes it adds
+//! `lastTransitionTime`. Pure: same verdicts, same bytes, whatever their order.
+
+mod ancestors;
+mod backend;
+mod backend_config_policy;
+mod backend_tls_policy;
+mod condition;
+mod gateway;
+mod gateway_class;
+mod http_route;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use sluicegate_attach::{CONTROLLER_NAME, Graph};
+use sluicegate_resource::{ObjectRef, Store};
+
+/// What an installation may choose.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `controllerName` of entries whose GatewayClass does not say it.
+    pub controller_name: String,
+    /// Controller names of GatewayClasses that are ours, as in [`sluicegate_attach::Options`].
+    pub controller_names: Vec<String>,
+}
+
+impl Default for Options {
+    /// The names that attachment takes for ours.
+    fn default() -> Self {
+        Self {
+            controller_name: CONTROLLER_NAME.into(),
+            controller_names: sluicegate_attach::Options::default().controller_names,
+        }
+    }
+}
+
+/// What only a running data plane knows.
+#[derive(Debug, Clone, Default)]
+pub struct Runtime {
+    /// Ports that could not be bound, with the system's words.
+    pub bind_errors: BTreeMap<u16, String>,
+    /// IP addresses that clients reach the listeners at.
+    pub addresses: Vec<String>,
+}
+
+/// The status of one object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObjectStatus {
+    /// The object.
+    pub object: ObjectRef,
+    /// Its `status`.
+    pub status: Value,
+}
+
+impl ObjectStatus {
+    /// `{"group", "kind", "namespace", "name", "status"}`.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "group": &*self.object.group,
+            "kind": &*self.object.kind,
+            "namespace": &*self.object.namespace,
+            "name": &*self.object.name,
+            "status": self.status,
+        })
+    }
+}
+
+/// `{"items": [...]}` with [`ObjectStatus::to_json`] of each: what the admin API serves and the
+/// command line reads.
+pub fn list(statuses: &[ObjectStatus]) -> Value {
+    json!({ "items": statuses.iter().map(ObjectStatus::to_json).collect::<Vec<_>>() })
+}
+
+/// The status of every object that we write to, by reference. Without `runtime` nothing is known to
+/// be programmed.
+pub fn statuses(
+    store: &Store,
+    graph: &Graph,
+    options: &Options,
+    runtime: Option<&Runtime>,
+) -> Vec<ObjectStatus> {
+    let context = Context {
+        store,
+        options,
+        runtime,
+    };
+    let mut statuses = Vec::new();
+    statuses.extend(gateway_class::statuses(&context));
+    statuses.extend(
+        graph
+            .gateways
+            .iter()
+            .map(|gateway| gateway::status(gateway, &context)),
+    );
+    statuses.extend(
+        graph
+            .routes
+            .iter()
+            .map(|route| http_route::status(route, &context)),
+    );
+    let policies = graph.policies.iter();
+    statuses.extend(policies.map(|policy| backend_config_policy::status(policy, &context)));
+    let policies = graph.tls_policies.iter();
+    statuses.extend(policies.map(|policy| backend_tls_policy::status(policy, &context)));
+    statuses.extend(graph.backends.values().filter_map(|it| backend::status(it)));
+    statuses.sort_by(|a, b| a.object.cmp(&b.object));
+    statuses
+}
+
+/// What every kind's status needs to know.
+struct Context<'a> {
+    store: &'a Store,
+    options: &'a Options,
+    runtime: Option<&'a Runtime>,
+}
+
+impl Context<'_> {
+    /// The controller of a Gateway: the one that its class names.
+    fn controller_of(&self, gateway: &ObjectRef) -> &str {
+        let class = self.store.gateways.get(gateway).and_then(|gateway| {
+            let name = &gateway.spec.gateway_class_name;
+            let class = ObjectRef::new(condition::GATEWAY_API, "GatewayClass", "", name);
+            self.store.gateway_classes.get(&class)
+        });
+        class.map_or(&self.options.controller_name, |class| {
+            &class.spec.controller_name
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,8 @@ use super::LoadError;
 pub(super) struct Listing {
     /// The files, in the order in which they are read.
     pub(super) files: Vec<PathBuf>,
+    /// The directories walked, through the names that led there.
+    pub(super) directories: Vec<PathBuf>,
     /// Directories that could not be listed, with the reason.
     pub(super) unreadable: Vec<(PathBuf, String)>,
     /// The real paths of files and directories already listed.
@@ -45,8 +47,8 @@ impl Listing {
     /// Whether a file may still exist in a directory that could not be listed.
     pub(super) fn hides(&self, file: &Path) -> bool {
         let mut unreadable = self.unreadable.iter();
-        !self.files.iter().any(|listed| listed == file)
-            && unreadable.any(|(directory, _)| file.starts_with(directory))
+        unreadable.any(|(directory, _)| file.starts_with(directory))
+            && !self.files.iter().any(|listed| listed == file)
     }
 
     /// Lists a directory and all below it, depth first, without recursion.
@@ -66,7 +68,10 @@ impl Listing {
                 continue;
             }
             match entries(&path) {
-                Ok(entries) => pending.extend(entries.into_iter().rev()),
+                Ok(entries) => {
+                    pending.extend(entries.into_iter().rev());
+                    self.directories.push(path);
+                }
                 Err(reason) => self.unreadable.push((path, reason.to_string())),
             }
         }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::unreadable;
 use crate::diagnostic::problem;
-use crate::parse::{parse_stretch, stretches};
+use crate::parse::{MAX_DIAGNOSTICS, parse_stretch, stretches};
 use crate::{Diagnostic, Document, SourceText, Span};
 
 /// What is known about a file.
@@ -108,14 +108,21 @@ fn parts(name: &str, bytes: &[u8], before: Option<&Good>) -> Result<Good, Vec<Di
             }),
         };
         parts.push(Part { range, documents });
+        if diagnostics.len() >= MAX_DIAGNOSTICS {
+            break;
+        }
     }
     if !diagnostics.is_empty() {
         return Err(diagnostics);
     }
+    let patches = match before {
+        Some(good) if patched => good.patches + 1,
+        _ => 0,
+    };
     Ok(Good {
         source,
         parts,
-        patches: before.map_or(0, |good| good.patches + u32::from(patched)),
+        patches,
     })
 }
 

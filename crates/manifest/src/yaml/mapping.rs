@@ -11,7 +11,7 @@ use crate::{Entry, Node, Span, Value};
 
 /// Entries so far.
 #[derive(Default)]
-pub(super) struct Mapping {
+pub(crate) struct Mapping {
     entries: Vec<Slot>,
     /// Position by key; only kept when there are too many entries to look through.
     index: HashMap<String, usize>,
@@ -24,33 +24,27 @@ struct Slot {
 }
 
 impl Mapping {
-    /// Adds an entry; the place of the earlier one when the key was already written.
-    pub(super) fn insert(&mut self, entry: Entry) -> Result<(), Span> {
-        match self.position(&entry.key) {
-            Some(position) if self.entries[position].explicit => {
-                Err(self.entries[position].entry.key_span)
+    /// Adds an entry; gives it back, with the place of the earlier one, when its key was already
+    /// written.
+    pub(crate) fn insert(&mut self, entry: Entry) -> Result<(), (Entry, Span)> {
+        match self.position(&entry.key).map(|at| &mut self.entries[at]) {
+            Some(slot) if slot.explicit => return Err((entry, slot.entry.key_span)),
+            Some(slot) => {
+                slot.entry = entry;
+                slot.explicit = true;
             }
-            Some(position) => {
-                self.entries[position] = Slot {
-                    entry,
-                    explicit: true,
-                };
-                Ok(())
-            }
-            None => {
-                self.push(entry, true);
-                Ok(())
-            }
+            None => self.push(entry, true),
         }
+        Ok(())
     }
 
     /// Brings in the entries of a mapping, or of each mapping of a sequence, the first of which
-    /// wins. Gives the value back when it is neither.
-    pub(super) fn merge(&mut self, node: Node) -> Result<(), Node> {
+    /// wins. Says whether it was one of these.
+    pub(crate) fn merge(&mut self, node: Node) -> bool {
         match node.value {
             Value::Mapping(entries) => {
                 self.merge_entries(entries);
-                Ok(())
+                true
             }
             Value::Sequence(items)
                 if items
@@ -62,14 +56,14 @@ impl Mapping {
                         self.merge_entries(entries);
                     }
                 }
-                Ok(())
+                true
             }
-            _ => Err(node),
+            _ => false,
         }
     }
 
     /// The finished entries.
-    pub(super) fn into_entries(self) -> Vec<Entry> {
+    pub(crate) fn into_entries(self) -> Vec<Entry> {
         self.entries.into_iter().map(|slot| slot.entry).collect()
     }
 

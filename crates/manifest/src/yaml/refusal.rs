@@ -10,7 +10,7 @@ use crate::diagnostic::problem;
 use crate::{Diagnostic, MAX_DEPTH, SourceText, Span};
 
 /// A reason, with its place.
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// An alias within the value that it repeats, or to a value of another document.
     Alias(Span),
     /// Aliases that multiply.
@@ -19,6 +19,8 @@ pub(super) enum Refusal {
     Depth(Span),
     /// A key, where it stands, where it stood first.
     Duplicate(String, Span, Span),
+    /// Not JSON, in our words.
+    Json(String, Span),
     /// A key that is no scalar; the name of its shape.
     Key(&'static str, Span),
     /// A merge key whose value is no mapping.
@@ -31,7 +33,7 @@ pub(super) enum Refusal {
 
 impl Refusal {
     /// The diagnostic, with the wording of the Kubernetes tools where they have one.
-    pub(super) fn explain(self, source: &Arc<SourceText>) -> Diagnostic {
+    pub(crate) fn explain(self, source: &Arc<SourceText>) -> Diagnostic {
         match self {
             Self::Alias(span) => {
                 let name = source.slice(span).unwrap_or_default();
@@ -54,6 +56,7 @@ impl Refusal {
                     .note(format!("first set at {}:{line}:{column}", source.name))
                     .help("remove one of the two; a second one never adds to the first")
             }
+            Self::Json(words, span) => problem("json-syntax", words, source, span),
             Self::Key(shape, span) => {
                 let words = format!("unsupported map key of type {shape}");
                 problem("yaml-value", words, source, span)

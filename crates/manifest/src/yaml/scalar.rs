@@ -97,7 +97,7 @@ impl Scalar {
         }
         match text.as_bytes()[0] {
             b'+' | b'-' | b'0'..=b'9' => Self::number(&text.replace('_', "")),
-            b'.' => Self::float(text),
+            b'.' => Self::float(&text.replace('_', "")),
             _ => Self::Text,
         }
     }

@@ -13,7 +13,7 @@ use crate::{Diagnostic, SourceText, Span};
 /// The parser's error as a diagnostic, with help for the mistakes people make.
 pub(super) fn explain(source: &Arc<SourceText>, words: &str, span: Span) -> Diagnostic {
     let line = source.position(span.start).line;
-    let (place, help) = suspects(source, line).unwrap_or((span, None));
+    let (place, help) = suspects(source, words, line).unwrap_or((span, None));
     let help = help.or_else(|| general(words));
     let diagnostic = problem("yaml-syntax", words, source, place);
     match help {
@@ -46,11 +46,13 @@ pub(super) fn control_character(
 }
 
 /// Looks for a known mistake on the line of the error, then on the lines before it.
-fn suspects(source: &SourceText, line: usize) -> Option<(Span, Option<String>)> {
+fn suspects(source: &SourceText, words: &str, line: usize) -> Option<(Span, Option<String>)> {
     let nearby = (line.saturating_sub(LINES_BACK).max(1)..=line).rev();
     for candidate in nearby {
         let text = source.line(candidate);
-        if let Some(help) = mistake(text) {
+        let open = words.contains("flow") && leaves_open(text);
+        let open = open.then(|| "close the bracket that this line opens".to_owned());
+        if let Some(help) = open.or_else(|| mistake(text)) {
             return Some((source.line_span(candidate), Some(help)));
         }
     }
@@ -83,7 +85,8 @@ fn mistake(line: &str) -> Option<String> {
     if value.is_some_and(|value| value.starts_with(['@', '`', '%'])) {
         return Some("put quotes around a value that starts with this character".to_owned());
     }
-    if value.is_some_and(|value| value.contains(": ") && !value.starts_with(['"', '\'', '{'])) {
+    if value.is_some_and(|value| value.contains(": ") && !value.starts_with(['"', '\'', '{', '[']))
+    {
         return Some("put quotes around a value that contains a colon and a space".to_owned());
     }
     None
@@ -104,6 +107,12 @@ fn unclosed(text: &str) -> bool {
     ['"', '\'']
         .into_iter()
         .any(|quote| value.starts_with(quote) && value.matches(quote).count() == 1)
+}
+
+/// Whether a line opens more brackets than it closes.
+fn leaves_open(text: &str) -> bool {
+    let opened = text.matches(['[', '{']).count();
+    opened > text.matches([']', '}']).count()
 }
 
 fn general(words: &str) -> Option<String> {

@@ -6,9 +6,9 @@
 
 use std::{cell::RefCell, ops::RangeInclusive, time::Duration};
 
-use sluicegate_manifest::{Diagnostic, Entry, Severity, Value};
+use sluicegate_manifest::{Diagnostic, Entry, Severity, Value, nearest};
 
-use super::{Field, nearest};
+use super::Field;
 use crate::{codes, value::Written};
 
 /// A mapping being read. Made by [`Field::object`], which also finishes it.
@@ -36,6 +36,12 @@ impl<'d> Block<'d> {
         }
     }
 
+    /// Whether nothing is set.
+    pub(crate) fn is_empty(&self) -> bool {
+        let mut values = self.entries.iter().map(|entry| &entry.value.value);
+        values.all(|value| *value == Value::Null)
+    }
+
     /// The field `name`, when it is there and not null.
     pub(crate) fn optional(&self, name: &'static str) -> Option<Field<'d>> {
         self.names.borrow_mut().today.push(name);
@@ -56,7 +62,7 @@ impl<'d> Block<'d> {
         let diagnostic = Diagnostic::new(codes::REQUIRED_VALUE, Severity::Error, "Required value")
             .at(
                 self.field.report.document,
-                self.field.path.field(name),
+                self.field.path().field(name),
                 self.field.node.span,
             );
         self.field.report.push(diagnostic);
@@ -109,7 +115,7 @@ impl<'d> Block<'d> {
         for field in names.iter().filter_map(|name| self.optional(name)) {
             field.warn(
                 codes::UNSUPPORTED_FIELD,
-                format!("`{}` is accepted but not implemented", field.path),
+                format!("`{}` is accepted but not implemented", field.path()),
             );
         }
     }
@@ -134,7 +140,7 @@ impl<'d> Block<'d> {
 
     pub(super) fn finish(self) {
         for (entry, suggestion) in self.unknown() {
-            let path = self.field.path.field(&entry.key);
+            let path = self.field.path().field(&entry.key);
             let report = self.field.report;
             let diagnostic = Diagnostic::new(
                 codes::UNKNOWN_FIELD,
@@ -194,7 +200,7 @@ impl<'d> Block<'d> {
             .unwrap_or_default()
     }
 
-    fn present(&self, name: &str) -> Option<Field<'d>> {
+    fn present(&self, name: &'static str) -> Option<Field<'d>> {
         let entry = self.entries.iter().find(|entry| entry.key == name)?;
         (entry.value.value != Value::Null).then(|| self.field.child(name, &entry.value))
     }

@@ -3,7 +3,9 @@
 //!
 //! In: `apiVersion` and `kind`. Out: the kind that decodes the document, or why none does.
 
-use super::{Field, NameRule, nearest};
+use sluicegate_manifest::nearest;
+
+use super::{Field, NameRule};
 use crate::{
     ObjectRef, codes,
     decode::{Draft, Resource},
@@ -143,6 +145,10 @@ const UNREAD: &[(&str, &[&str])] = &[
             "HTTPRouteFilter",
             "SecurityPolicy",
         ],
+    ),
+    (
+        "gateway.networking.x-k8s.io",
+        &["XBackend", "XBackendTrafficPolicy", "XListenerSet", "XMesh"],
     ),
     (
         ISTIO,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use crate::{
     Metadata,
     admission::{Block, Field},
+    codes,
     decode::Body,
     value::decode_base64,
 };
@@ -43,18 +44,12 @@ impl Body for ConfigMap {
 /// A map of base64 texts, decoded.
 pub(super) fn binary(field: &Field<'_>) -> BTreeMap<String, Vec<u8>> {
     let entries = field.entries().into_iter().filter_map(|(key, value)| {
-        check_key(key, &value);
-        let bytes = decode_base64(value.string()?);
+        let bytes = decode_base64(content(key, &value)?);
         if bytes.is_none() {
-            // The value is not repeated in the message: it may be a secret.
-            value.push(
-                value
-                    .error(
-                        crate::codes::INVALID_VALUE,
-                        "Invalid value: must be standard base64 with padding",
-                    )
-                    .help("plain text belongs in `stringData` (Secret) or `data` (ConfigMap)"),
-            );
+            let message = "Invalid value: must be standard base64 with padding";
+            let error = value.error(codes::INVALID_VALUE, message);
+            let help = "plain text belongs in `stringData` (Secret) or `data` (ConfigMap)";
+            value.push(error.help(help));
         }
         Some((key.to_owned(), bytes?))
     });
@@ -64,10 +59,28 @@ pub(super) fn binary(field: &Field<'_>) -> BTreeMap<String, Vec<u8>> {
 /// A map of plain texts.
 pub(super) fn text(field: &Field<'_>) -> BTreeMap<String, Vec<u8>> {
     let entries = field.entries().into_iter().filter_map(|(key, value)| {
-        check_key(key, &value);
-        Some((key.to_owned(), value.string()?.as_bytes().to_vec()))
+        let text = content(key, &value)?;
+        Some((key.to_owned(), text.as_bytes().to_vec()))
     });
     entries.collect()
+}
+
+/// The text under a key. No message repeats a value here: it may be a secret.
+fn content<'d>(key: &str, value: &Field<'d>) -> Option<&'d str> {
+    check_key(key, value);
+    let text = value.node.as_str();
+    if text.is_none() {
+        let message = format!(
+            "Invalid value: \"{}\": must be of type string",
+            value.node.shape()
+        );
+        value.push(
+            value
+                .error(codes::INVALID_TYPE, message)
+                .help("put it in quotes"),
+        );
+    }
+    text
 }
 
 fn check_key(key: &str, value: &Field<'_>) {
@@ -76,7 +89,7 @@ fn check_key(key: &str, value: &Field<'_>) {
         (1..=253).contains(&key.len()) && key.bytes().all(allowed) && key != "." && key != "..";
     if !valid {
         value.push(value.error(
-            crate::codes::INVALID_VALUE,
+            codes::INVALID_VALUE,
             format!(
                 "Invalid value: {key:?}: a valid config key must consist of alphanumeric \
                  characters, '-', '_' or '.'"

@@ -79,3 +79,6 @@ pub struct BackendConfigPolicy {
     /// such a policy fails closed when it is Invalid (design decision 9).
     pub secures_connection: bool,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Gateway API durations (GEP-2257): one to four groups of up to five digits and a unit.
+//!
+//! In: text. Out: a duration.
 
 use std::time::Duration;
 
@@ -32,4 +34,39 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
         groups += 1;
     }
     (1..=4).contains(&groups).then_some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::parse_duration;
+
+    #[test]
+    fn follows_the_gateway_api() {
+        let cases = [
+            ("0s", Some(0)),
+            ("1ms", Some(1)),
+            ("1h30m", Some(5_400_000)),
+            ("1m1m1m1m", Some(240_000)),
+            ("99999h", Some(359_996_400_000)),
+            ("500ms1s", Some(1_500)),
+            ("", None),
+            ("0", None),
+            ("5", None),
+            ("s", None),
+            ("100000s", None),
+            ("1s1s1s1s1s", None),
+            ("1.5s", None),
+            ("-1s", None),
+            ("1us", None),
+            ("1 s", None),
+            ("1S", None),
+            ("\u{ff11}s", None),
+        ];
+        for (text, milliseconds) in cases {
+            let expected = milliseconds.map(Duration::from_millis);
+            assert_eq!(parse_duration(text), expected, "{text:?}");
+        }
+    }
 }

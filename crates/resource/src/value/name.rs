@@ -86,6 +86,7 @@ mod tests {
     #[test]
     fn follows_the_patterns() {
         let long = "a".repeat(64);
+        #[allow(clippy::type_complexity, reason = "a table of rules")]
         let cases: [(fn(&str) -> bool, &str, bool); 24] = [
             (is_label, "a-1", true),
             (is_label, "-a", false),

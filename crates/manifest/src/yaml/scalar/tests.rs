@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The scalar table: unquoted text on the left, the JSON of `kubectl` on the right.
+//!
+//! Recorded from `sigs.k8s.io/yaml` 1.6.0: `yaml.YAMLToJSON([]byte("v: " + text))`. Go and Rust print
+//! floats beyond 64 bits differently; the values are the same.
 
 use super::resolve;
 use crate::{Node, Span};
@@ -77,6 +80,22 @@ const NUMBERS: &[(&str, &str)] = &[
     ("1E-2", "0.01"),
     ("0.1", "0.1"),
     ("1_0.5", "10.5"),
+    ("-.5", "-0.5"),
+    ("+.5", "0.5"),
+    (".5_0", "0.5"),
+    ("1.e2", "100"),
+    ("1__0", "10"),
+    ("1_", "1"),
+    ("0_7", "7"),
+    ("0x_1", "1"),
+    ("0O17", "15"),
+    ("0B1", "1"),
+    ("-017", "-15"),
+    ("-0o17", "-15"),
+    ("+0x1", "1"),
+    ("-1e18", "-1000000000000000000"),
+    ("1e21", "1e+21"),
+    ("1e-7", "1e-7"),
 ];
 
 const TEXTS: &[&str] = &[
@@ -126,6 +145,7 @@ const TEXTS: &[&str] = &[
     "0x-5",
     "1.2e3.4",
     "1e400",
+    ".e5",
     "_1",
     "inf",
     "nan",

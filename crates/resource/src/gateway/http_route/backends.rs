@@ -35,6 +35,6 @@ pub(super) fn backend_object(block: &Block<'_>, item: &Field<'_>) -> BackendRef 
         port: port.and_then(|field| field.port()),
         weight: 1,
         filters: Vec::new(),
-        path: item.path.clone(),
+        path: item.path(),
     }
 }

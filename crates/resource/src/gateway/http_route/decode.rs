@@ -36,7 +36,7 @@ impl HttpRoute {
         let rules = match rules {
             Some((field, items)) => decode_rules(&field, &items),
             // API default: one rule that matches everything.
-            None => vec![default_rule(block.field.path.field("rules").index(0))],
+            None => vec![default_rule(block.field.path().field("rules").index(0))],
         };
         Self {
             parent_refs: parent_refs(&parents),
@@ -145,7 +145,7 @@ fn rule(block: &Block<'_>, item: &Field<'_>) -> RouteRule {
         timeouts: timeouts
             .and_then(|field| field.object(|block| RouteTimeouts::decode(block, &field)))
             .unwrap_or_default(),
-        path: item.path.clone(),
+        path: item.path(),
     };
     if rule.matches.is_empty() {
         rule.matches.push(RouteMatch::default_match());

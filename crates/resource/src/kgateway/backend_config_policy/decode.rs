@@ -6,8 +6,6 @@
 
 use std::time::Duration;
 
-use sluicegate_manifest::Node;
-
 use super::{
     BackendConfigPolicy, CircuitBreakers, CommonHttpProtocolOptions, HealthCheck,
     Http1ProtocolOptions, Http2ProtocolOptions, LoadBalancer, OutlierDetection,
@@ -18,7 +16,6 @@ use super::{
 use crate::{
     Metadata,
     admission::{Block, Field, I32_MAX},
-    codes,
     decode::Body,
     value::Written,
 };
@@ -145,27 +142,20 @@ fn secures_connection(block: &Block<'_>) -> bool {
 }
 
 fn weight(root: &Field<'_>) -> i64 {
-    let annotation = root
-        .node
-        .get("metadata")
-        .and_then(|metadata| metadata.get("annotations"))
-        .and_then(|annotations: &Node| annotations.get(WEIGHT));
-    let Some((node, text)) = annotation.and_then(|node| Some((node, node.as_str()?))) else {
+    let field =
+        ["metadata", "annotations", WEIGHT]
+            .into_iter()
+            .try_fold(root.clone(), |field, name| {
+                let node = field.node.get(name)?;
+                Some(field.child(name, node))
+            });
+    // A value that is no string has been reported with the other annotations.
+    let Some((field, text)) = field.and_then(|field| Some((field.clone(), field.node.as_str()?)))
+    else {
         return 0;
     };
     text.trim().parse().unwrap_or_else(|_| {
-        let path = root
-            .path
-            .field("metadata")
-            .field("annotations")
-            .field(WEIGHT);
-        let field = Field {
-            report: root.report,
-            node,
-            path,
-        };
-        let message = format!("Invalid value: {text:?}: must be an integer");
-        field.push(field.error(codes::INVALID_VALUE, message));
+        field.reject("must be an integer");
         0
     })
 }

@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-use crate::admission::{Block, I32_MAX};
+use crate::{
+    admission::{Block, I32_MAX},
+    codes,
+};
 
 /// Passive health checking. Four fields have CRD defaults that are applied to any present block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,18 +35,38 @@ impl OutlierDetection {
     pub(super) fn decode(block: &Block<'_>) -> Self {
         const LEAST: Duration = Duration::from_millis(1);
         let duration = |name| block.duration_from(name, LEAST);
-        let local = block.optional("consecutiveLocalOriginFailure");
+        let split = block.boolean("splitExternalLocalOriginErrors");
+        if split != Some(true) {
+            warn_without_split(block);
+        }
         Self {
             // The four defaults are CRD defaults.
             consecutive_5xx: block.u32("consecutive5xx", 0..=I32_MAX).unwrap_or(5),
             enforcing_consecutive_5xx: block.percent("enforcingConsecutive5xx"),
-            split_external_local_origin_errors: block.boolean("splitExternalLocalOriginErrors"),
-            consecutive_local_origin_failure: local.and_then(|field| field.u32(0..=I32_MAX)),
+            split_external_local_origin_errors: split,
+            consecutive_local_origin_failure: block
+                .u32("consecutiveLocalOriginFailure", 0..=I32_MAX),
             enforcing_consecutive_local_origin_failure: block
                 .percent("enforcingConsecutiveLocalOriginFailure"),
             interval: duration("interval").unwrap_or(Duration::from_secs(10)),
             base_ejection_time: duration("baseEjectionTime").unwrap_or(Duration::from_secs(30)),
             max_ejection_percent: block.percent("maxEjectionPercent").unwrap_or(10),
         }
+    }
+}
+
+fn warn_without_split(block: &Block<'_>) {
+    let local = [
+        "consecutiveLocalOriginFailure",
+        "enforcingConsecutiveLocalOriginFailure",
+    ];
+    for field in local.into_iter().filter_map(|name| block.optional(name)) {
+        field.warn(
+            codes::NO_EFFECT,
+            format!(
+                "`{}` has no effect without `splitExternalLocalOriginErrors: true`",
+                field.path()
+            ),
+        );
     }
 }

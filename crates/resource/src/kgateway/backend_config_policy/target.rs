@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use sluicegate_manifest::nearest;
+
 use crate::{
-    admission::{Block, Field, ISTIO, KGATEWAY, nearest},
+    admission::{Block, Field, ISTIO, KGATEWAY},
     codes,
     value::{Written, is_subdomain},
 };
@@ -46,7 +48,7 @@ pub(super) fn target_refs(items: &[Field<'_>]) -> Vec<Written<NamedTarget>> {
         let value = item.object(|block| named(block, item)).flatten()?;
         Some(Written {
             value,
-            path: item.path.clone(),
+            path: item.path(),
         })
     });
     targets.collect()
@@ -58,7 +60,7 @@ pub(super) fn target_selectors(items: &[Field<'_>]) -> Vec<Written<LabelTarget>>
         let value = item.object(|block| labelled(block, item)).flatten()?;
         Some(Written {
             value,
-            path: item.path.clone(),
+            path: item.path(),
         })
     });
     targets.collect()

@@ -35,7 +35,7 @@ impl LoadBalancer {
             zone_aware: zone_aware(block),
         };
         load_balancer.algorithm = algorithm(block);
-        check_algorithms(block, &load_balancer);
+        check_algorithms(block);
         check_zone_aware(block, &load_balancer);
         load_balancer
     }
@@ -80,7 +80,7 @@ fn algorithm(block: &Block<'_>) -> Option<LoadBalancerAlgorithm> {
         .or(random)
 }
 
-fn check_algorithms(block: &Block<'_>, load_balancer: &LoadBalancer) {
+fn check_algorithms(block: &Block<'_>) {
     let present = ALGORITHMS
         .iter()
         .filter(|name| block.optional(name).is_some())
@@ -93,7 +93,7 @@ fn check_algorithms(block: &Block<'_>, load_balancer: &LoadBalancer) {
         block.field.reject(rule);
     } else if present == 0 {
         // Allowed by an older schema, as long as some other field is set.
-        if *load_balancer == LoadBalancer::default() {
+        if block.is_empty() {
             block.field.reject(rule);
         } else {
             block.field.advise(

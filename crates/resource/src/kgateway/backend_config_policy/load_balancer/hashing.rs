@@ -48,12 +48,12 @@ impl Hashing {
             field.advise(
                 codes::OLDER_SPELLING,
                 "`useHostnameForHashing` beside the algorithm is an older form".to_owned(),
-                format!("move it into `{}`", block.field.path),
+                format!("move it into `{}`", block.field.path()),
             );
             if let (Some(inner), Some(value), Some(outer)) = (&inner, inner_value, outer.value)
                 && value != outer
             {
-                field.conflicts_with(&inner.path);
+                field.conflicts_with(&inner.path());
             }
         }
         let items = block.list("hashPolicies", 1..=16);
@@ -144,7 +144,7 @@ fn attributes(block: &Block<'_>) -> Vec<(String, String)> {
                     .as_deref()
                     .is_none_or(|other| !other.eq_ignore_ascii_case(value))
                 {
-                    field.conflicts_with(&block.field.path.field(name));
+                    field.conflicts_with(&block.field.path().field(name));
                 }
             }
             _ => attributes.push((key.to_owned(), value.to_owned())),

@@ -4,9 +4,11 @@
 //! In: the block. Out: versions and names that BoringSSL knows; an unknown one would make Envoy
 //! refuse the cluster.
 
+use sluicegate_manifest::nearest;
+
 use super::{TlsParameters, TlsVersion};
 use crate::{
-    admission::{Block, Field, nearest},
+    admission::{Block, Field},
     codes,
 };
 

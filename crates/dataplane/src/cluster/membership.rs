@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Numbers about clusters that do not come from traffic: membership and circuit breaker gauges.
+//!
+//! In: plans, on the control side. Out: groups in the registry.
+
+use std::{collections::HashMap, sync::Arc};
+
+use sluicegate_stats::Registry;
+
+use super::ClusterShared;
+use crate::{
+    plan::{ClusterPlan, Endpoints, Health, Plan, Priority},
+    stats::{ManagerStats, MembershipStats},
+};
+
+/// Follows plans.
+pub(crate) struct Membership {
+    registry: Registry,
+    clusters: HashMap<Arc<str>, Followed>,
+    manager: Arc<ManagerStats>,
+}
+
+struct Followed {
+    shared: Arc<ClusterShared>,
+    endpoints: Arc<Endpoints>,
+    stats: Arc<MembershipStats>,
+}
+
+impl Membership {
+    /// Follows nothing yet.
+    pub(crate) fn new(registry: Registry) -> Self {
+        let manager = Arc::<ManagerStats>::default();
+        registry.register("", &manager);
+        Self {
+            registry,
+            clusters: HashMap::new(),
+            manager,
+        }
+    }
+
+    /// Brings the numbers in line with a plan. `refused` resources were not taken.
+    pub(crate) fn follow(&mut self, plan: &Plan, refused: bool) {
+        let before = self.clusters.len();
+        let mut old = std::mem::take(&mut self.clusters);
+        let mut added = 0;
+        for cluster in plan.clusters.iter().flatten() {
+            let name = cluster.config.name.clone();
+            let followed = match old.remove(&name) {
+                Some(followed) => self.update(followed, cluster),
+                None => {
+                    added += 1;
+                    self.begin(cluster)
+                }
+            };
+            self.clusters.insert(name, followed);
+        }
+        let manager = &self.manager;
+        manager.cluster_added.add(added);
+        manager.cluster_removed.add(old.len() as u64);
+        manager.active_clusters.set(to_gauge(self.clusters.len()));
+        manager.cds_update_attempt.inc();
+        if refused {
+            manager.cds_update_rejected.inc();
+        } else {
+            manager.cds_update_success.inc();
+        }
+        manager.listeners_active.set(to_gauge(plan.listeners.len()));
+        tracing::debug!(before, after = self.clusters.len(), "clusters");
+    }
+
+    fn begin(&self, cluster: &ClusterPlan) -> Followed {
+        let stats = Arc::<MembershipStats>::default();
+        let prefix = format!("cluster.{}.", cluster.config.stat_name);
+        self.registry.register(&prefix, &stats);
+        self.register_breakers(&prefix, &cluster.shared);
+        let followed = Followed {
+            shared: cluster.shared.clone(),
+            endpoints: cluster.endpoints.clone(),
+            stats,
+        };
+        followed.count();
+        followed
+    }
+
+    fn update(&self, mut followed: Followed, cluster: &ClusterPlan) -> Followed {
+        if !Arc::ptr_eq(&followed.shared, &cluster.shared) {
+            let prefix = format!("cluster.{}.", cluster.config.stat_name);
+            self.register_breakers(&prefix, &cluster.shared);
+            followed.shared = cluster.shared.clone();
+            self.manager.cluster_modified.inc();
+        }
+        if !Arc::ptr_eq(&followed.endpoints, &cluster.endpoints) {
+            followed.stats.membership_change.inc();
+            followed.endpoints = cluster.endpoints.clone();
+            followed.count();
+        }
+        followed
+    }
+
+    fn register_breakers(&self, prefix: &str, shared: &ClusterShared) {
+        for (priority, name) in [(Priority::Default, "default"), (Priority::High, "high")] {
+            let prefix = format!("{prefix}circuit_breakers.{name}.");
+            self.registry
+                .register(&prefix, &shared.budgets(priority).stats);
+        }
+    }
+}
+
+impl Followed {
+    fn count(&self) {
+        let all = &self.endpoints.endpoints;
+        let with = |health| to_gauge(all.iter().filter(|one| one.health == health).count());
+        let stats = &self.stats;
+        stats.membership_total.set(to_gauge(all.len()));
+        stats.membership_healthy.set(with(Health::Healthy));
+        stats.membership_degraded.set(with(Health::Degraded));
+        stats.update_attempt.inc();
+        stats.update_success.inc();
+        if all.is_empty() {
+            stats.update_empty.inc();
+        }
+    }
+}
+
+fn to_gauge(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The control side: applies snapshots.
+//!
+//! In: snapshots. Out: a compiled plan on every worker, sockets bound and closed, and a report.
+//! Runs on a thread of its own, so that a large snapshot does not hold up traffic.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+use sluicegate_snapshot::{ResourceType, Snapshot, Subscriber};
+use sluicegate_stats::Registry;
+use tokio::sync::mpsc;
+
+use crate::{
+    cluster::Membership,
+    data_plane::Options,
+    listen::{SocketId, bind},
+    plan::{Compiler, ListenerPlan, Plan},
+    report::{BindError, Report, State, Unsupported},
+    resolve::{Answer, Resolved, Resolver},
+    worker::Command,
+};
+
+/// What the control side shows to the handle.
+pub(crate) struct Shown {
+    /// The plan in force.
+    pub(crate) plan: ArcSwap<Plan>,
+    /// Bound addresses by listener.
+    pub(crate) bound: Mutex<BTreeMap<Arc<str>, SocketAddr>>,
+    /// How applying went.
+    pub(crate) report: ArcSwap<Report>,
+    /// Where the data plane stands, apart from draining.
+    pub(crate) state: Mutex<State>,
+}
+
+/// The control side.
+pub(crate) struct Control {
+    options: Options,
+    workers: Vec<mpsc::UnboundedSender<Command>>,
+    shown: Arc<Shown>,
+    compiler: Compiler,
+    resolved: Resolved,
+    resolver: Resolver,
+    answers: mpsc::UnboundedReceiver<Answer>,
+    membership: Membership,
+    sockets: BTreeMap<SocketAddr, SocketId>,
+    next_socket: u64,
+}
+
+impl Control {
+    /// A control side that has applied nothing.
+    pub(crate) fn new(
+        options: Options,
+        workers: Vec<mpsc::UnboundedSender<Command>>,
+        shown: Arc<Shown>,
+        registry: Registry,
+    ) -> Self {
+        let (sender, answers) = mpsc::unbounded_channel();
+        Self {
+            options,
+            workers,
+            shown,
+            compiler: Compiler::default(),
+            resolved: Resolved::default(),
+            resolver: Resolver::new(sender),
+            answers,
+            membership: Membership::new(registry),
+            sockets: BTreeMap::new(),
+            next_socket: 0,
+        }
+    }
+
+    /// Applies snapshots until there are no more, or `stop` says so.
+    pub(crate) async fn run(mut self, mut snapshots: Subscriber, mut stop: mpsc::Receiver<()>) {
+        let first = snapshots.current();
+        if !is_empty(&first) {
+            self.apply(&first);
+        }
+        let mut closed = false;
+        loop {
+            tokio::select! {
+                // Without a publisher the last snapshot stays in force.
+                changed = snapshots.changed(), if !closed => match changed {
+                    Some(snapshot) => self.apply(&snapshot),
+                    None => closed = true,
+                },
+                Some(answer) = self.answers.recv() => self.resolve(answer),
+                _ = stop.recv() => return,
+            }
+        }
+    }
+
+    fn apply(&mut self, snapshot: &Snapshot) {
+        self.set_state(State::Initializing);
+        let (plan, resources) = self.compiler.compile(snapshot, &self.resolved);
+        let plan = Arc::new(plan);
+        self.resolver.follow(&plan);
+        self.enforce(&plan, !resources.is_empty());
+        let binds = self.bind(&plan);
+        self.unbind(&plan);
+        self.shown.report.store(Arc::new(Report {
+            version: snapshot.version(),
+            resources,
+            binds,
+            unsupported: unsupported(&plan),
+        }));
+        self.settle();
+    }
+
+    /// Takes in what a cluster's names stand for.
+    fn resolve(&mut self, answer: Answer) {
+        self.resolver.answered(&answer.0);
+        if self.resolved.update(answer) {
+            let plan = Arc::new(self.compiler.plan(&self.resolved));
+            self.enforce(&plan, false);
+        }
+        self.settle();
+    }
+
+    /// Hands the plan to the workers. This comes before its sockets open, so that the first
+    /// connection finds its listener.
+    fn enforce(&mut self, plan: &Arc<Plan>, refused: bool) {
+        self.membership.follow(plan, refused);
+        self.shown.plan.store(plan.clone());
+        self.tell(|| Command::Apply(plan.clone()));
+    }
+
+    fn settle(&self) {
+        if self.resolver.settled() {
+            self.set_state(State::Live);
+        }
+    }
+
+    /// Opens sockets for new addresses.
+    fn bind(&mut self, plan: &Plan) -> Vec<BindError> {
+        let mut errors = Vec::new();
+        for listener in &plan.listeners {
+            let outcome = match self.sockets.get(&listener.address) {
+                Some(id) => Ok(id.bound),
+                None => self.open(listener),
+            };
+            let mut bound = self
+                .shown
+                .bound
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            match outcome {
+                Ok(address) => {
+                    bound.insert(listener.name.clone(), address);
+                }
+                Err(error) => {
+                    bound.remove(&listener.name);
+                    errors.push(error);
+                }
+            }
+        }
+        errors
+    }
+
+    fn open(&mut self, listener: &ListenerPlan) -> Result<SocketAddr, BindError> {
+        let mut address = listener.address;
+        if let Some(ip) = self.options.bind {
+            address.set_ip(ip);
+        }
+        let opened = bind(address, listener.ipv4_compat, self.workers.len());
+        let (bound, sockets) = opened.map_err(|error| BindError {
+            listener: listener.name.clone(),
+            address,
+            message: error.to_string(),
+        })?;
+        let id = SocketId {
+            socket: self.next_socket,
+            configured: listener.address,
+            bound,
+        };
+        self.next_socket += 1;
+        for (worker, socket) in self.workers.iter().zip(sockets) {
+            let _ = worker.send(Command::Listen { id, socket });
+        }
+        self.sockets.insert(listener.address, id);
+        Ok(bound)
+    }
+
+    /// Closes the sockets of addresses that no listener has any more.
+    fn unbind(&mut self, plan: &Plan) {
+        let wanted = |address: &SocketAddr| plan.listeners.iter().any(|l| l.address == *address);
+        let gone: Vec<SocketAddr> = self
+            .sockets
+            .keys()
+            .filter(|address| !wanted(address))
+            .copied()
+            .collect();
+        for address in gone {
+            if let Some(id) = self.sockets.remove(&address) {
+                self.tell(|| Command::StopListening { socket: id.socket });
+            }
+        }
+        let mut bound = self
+            .shown
+            .bound
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        bound.retain(|name, _| plan.listeners.iter().any(|l| l.name == *name));
+    }
+
+    fn tell(&self, command: impl Fn() -> Command) {
+        for worker in &self.workers {
+            // A worker that is gone needs no telling.
+            let _ = worker.send(command());
+        }
+    }
+
+    fn set_state(&self, state: State) {
+        let mut current = self
+            .shown
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if *current != State::Live {
+            *current = state;
+        }
+    }
+}
+
+fn is_empty(snapshot: &Snapshot) -> bool {
+    ResourceType::ALL
+        .iter()
+        .all(|kind| snapshot.resources(*kind).is_empty())
+}
+
+fn unsupported(plan: &Plan) -> Vec<Unsupported> {
+    let clusters = plan.clusters.iter().flatten().flat_map(|cluster| {
+        let config = &cluster.config;
+        let fields = config.unsupported.iter();
+        fields.map(|field| (ResourceType::Cluster, config.name.clone(), *field))
+    });
+    let listeners = plan.listeners.iter().flat_map(|listener| {
+        let fields = listener.unsupported.iter();
+        fields.map(|field| (ResourceType::Listener, listener.name.clone(), *field))
+    });
+    let routes = plan.routes.iter().flat_map(|(name, table)| {
+        let fields = table.unsupported.iter();
+        fields.map(|field| (ResourceType::Route, name.clone(), *field))
+    });
+    clusters
+        .chain(listeners)
+        .chain(routes)
+        .map(|(resource_type, name, field)| Unsupported {
+            resource_type,
+            name,
+            field,
+        })
+        .collect()
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The handle to a running data plane.
+//!
+//! In: options and a subscription to snapshots. Out: traffic, until drained; and read-only views.
+
+use std::{
+    io,
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread::{self, available_parallelism},
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use sluicegate_snapshot::Subscriber;
+use sluicegate_stats::Registry;
+use sluicegate_xds::pb::envoy::admin::v3::{Clusters, Listeners};
+use tokio::{runtime::Builder, sync::mpsc, time::timeout};
+
+use crate::{
+    control::{Control, Shown},
+    report::{Report, State},
+    view,
+    worker::{self, Command},
+};
+
+/// How to run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Worker threads. Default: one per core.
+    pub workers: usize,
+    /// How long connections of a removed or changed listener may live on, and how long
+    /// [`DataPlane::drain`] waits. Default: 600 s, as Envoy.
+    pub drain_time: Duration,
+    /// Binds listeners to this address instead of their own.
+    pub bind: Option<IpAddr>,
+}
+
+/// A running data plane; clones share it. It stops when the last one is dropped.
+#[derive(Clone)]
+pub struct DataPlane {
+    shared: Arc<Shared>,
+}
+
+/// Why the data plane could not start. Trying again may help once the system has resources.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No thread or no event loop.
+    #[error("starting {what}: {error}; check the limits on threads and open files")]
+    System {
+        /// What was being started.
+        what: &'static str,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+struct Shared {
+    shown: Arc<Shown>,
+    workers: Vec<mpsc::UnboundedSender<Command>>,
+    drain_time: Duration,
+    draining: AtomicBool,
+    unhealthy: AtomicBool,
+    /// Dropped to stop the control side.
+    _stop: Mutex<Option<mpsc::Sender<()>>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            workers: available_parallelism().map_or(1, usize::from),
+            drain_time: Duration::from_secs(600),
+            bind: None,
+        }
+    }
+}
+
+impl DataPlane {
+    /// Starts workers and the control thread.
+    pub fn start(
+        options: Options,
+        snapshots: Subscriber,
+        registry: Registry,
+    ) -> Result<Self, StartError> {
+        let system = |what| move |error| StartError::System { what, error };
+        let local_address: Arc<str> = view::local_address().into();
+        let mut workers = Vec::new();
+        for index in 0..options.workers.max(1) {
+            let (sender, commands) = mpsc::unbounded_channel();
+            worker::spawn(worker::Start {
+                index,
+                registry: registry.clone(),
+                local_address: local_address.clone(),
+                drain_time: options.drain_time,
+                commands,
+            })
+            .map_err(system("a worker"))?;
+            workers.push(sender);
+        }
+        let shown = Arc::new(Shown {
+            plan: ArcSwap::default(),
+            bound: Mutex::default(),
+            report: ArcSwap::default(),
+            state: Mutex::new(State::PreInitializing),
+        });
+        let (stop, stopped) = mpsc::channel(1);
+        let drain_time = options.drain_time;
+        let control = Control::new(options, workers.clone(), shown.clone(), registry);
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(system("the control runtime"))?;
+        thread::Builder::new()
+            .name("control".to_owned())
+            .spawn(move || runtime.block_on(control.run(snapshots, stopped)))
+            .map_err(system("the control thread"))?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                shown,
+                workers,
+                drain_time,
+                draining: AtomicBool::new(false),
+                unhealthy: AtomicBool::new(false),
+                _stop: Mutex::new(Some(stop)),
+            }),
+        })
+    }
+
+    /// Live state of all hosts, as `/clusters` shows it.
+    pub fn clusters(&self) -> Clusters {
+        view::clusters(&self.shared.shown.plan.load())
+    }
+
+    /// Listeners with the addresses they are bound to.
+    pub fn listeners(&self) -> Listeners {
+        let bound = &self.shared.shown.bound;
+        view::listeners(&bound.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> State {
+        let shared = &self.shared;
+        if shared.draining.load(Relaxed) || shared.unhealthy.load(Relaxed) {
+            return State::Draining;
+        }
+        *shared
+            .shown
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How applying the newest snapshot went.
+    pub fn reports(&self) -> Arc<Report> {
+        self.shared.shown.report.load_full()
+    }
+
+    /// Stops accepting, lets running requests finish with `connection: close`, closes idle
+    /// connections. Returns when the last connection is gone, or after the drain time.
+    pub async fn drain(&self) {
+        self.shared.draining.store(true, Relaxed);
+        let (done, mut gone) = mpsc::channel(1);
+        self.tell(|| Command::Drain { done: done.clone() });
+        drop(done);
+        // Nothing is ever sent: the channel closes when the last connection drops its end.
+        let _ = timeout(self.shared.drain_time, gone.recv()).await;
+    }
+
+    /// Fails health checks: the state becomes draining and responses carry `connection: close`.
+    pub fn healthcheck_fail(&self) {
+        self.shared.unhealthy.store(true, Relaxed);
+        self.tell(|| Command::HealthcheckFail(true));
+    }
+
+    /// Undoes [`healthcheck_fail`](Self::healthcheck_fail).
+    pub fn healthcheck_ok(&self) {
+        self.shared.unhealthy.store(false, Relaxed);
+        self.tell(|| Command::HealthcheckFail(false));
+    }
+
+    fn tell(&self, command: impl Fn() -> Command) {
+        for worker in &self.shared.workers {
+            // A worker that is gone needs no telling.
+            let _ = worker.send(command());
+        }
+    }
+}

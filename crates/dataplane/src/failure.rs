@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Every way in which a request can fail: the one closed table.
+//!
+//! In: a [`Failure`]. Out: its [`Row`]: status, body, response flag, details, whose fault it is and
+//! whether another attempt may help. Values are Envoy 1.40's. Nothing else formats failures.
+
+use crate::http::HeadError;
+
+/// What went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The client's head or body is not HTTP.
+    BadRequest(HeadError),
+    /// The client went away.
+    ClientGone,
+    /// More header fields than the backend's `max_headers_count` (our own enforcement).
+    ClusterHeaders,
+    /// The backend refuses underscores in header names (our own enforcement).
+    ClusterUnderscore,
+    /// The upstream refused the connection, or cannot be reached.
+    ConnectFailed(ConnectError),
+    /// `connect_timeout` passed.
+    ConnectTimeout,
+    /// `request_headers_timeout` passed.
+    HeadersTimeout,
+    /// Stream duration limit of route or listener.
+    MaxDuration,
+    /// The route's cluster does not exist; the route chooses the status.
+    NoCluster(u16),
+    /// No usable host.
+    NoHealthyUpstream,
+    /// No route.
+    NoRoute,
+    /// A circuit breaker is open.
+    Overflow,
+    /// The upstream sent something that is not HTTP.
+    Protocol,
+    /// `request_timeout` of the listener.
+    RequestTimeout,
+    /// The route timeout passed.
+    RouteTimeout,
+    /// Neither side sent anything for too long.
+    StreamIdle,
+    /// The upstream closed the connection before it answered.
+    Terminated,
+    /// A header name with an underscore, refused by the listener.
+    Underscore,
+    /// The upgrade is not allowed.
+    UpgradeRefused,
+    /// The cluster's `max_stream_duration` passed.
+    UpstreamMaxDuration,
+}
+
+/// Why a connection could not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ConnectError {
+    /// RST.
+    Refused,
+    /// No way there.
+    Unreachable,
+    /// Anything else, out of descriptors for example.
+    Other,
+}
+
+/// Whose fault a failure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Blame {
+    /// The client's.
+    Downstream,
+    /// Configuration or a limit here.
+    Local,
+    /// The upstream's.
+    Upstream,
+}
+
+/// What follows from a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// Status of the answer; 0 when none is given.
+    pub(crate) status: u16,
+    /// Body of the answer.
+    pub(crate) body: &'static str,
+    /// `%RESPONSE_FLAGS%`.
+    pub(crate) flag: &'static str,
+    /// `%RESPONSE_CODE_DETAILS%`.
+    pub(crate) details: &'static str,
+    /// Details when the response had already begun.
+    pub(crate) late_details: &'static str,
+    /// Whose fault it is.
+    pub(crate) blame: Blame,
+    /// Whether another attempt may help.
+    pub(crate) retryable: bool,
+}
+
+impl Failure {
+    /// The table.
+    pub(crate) fn row(self) -> Row {
+        match self {
+            Self::BadRequest(error) => bad_request(error),
+            Self::ClientGone => client(0, "", "DC", "downstream_remote_disconnect"),
+            Self::ClusterHeaders => client(431, TOO_LARGE, "-", "cluster.too_many_headers"),
+            Self::ClusterUnderscore => client(400, BAD, "-", "cluster.unexpected_underscore"),
+            Self::ConnectFailed(error) => Row {
+                details: error.details(),
+                ..reset(UNREACHABLE, "UF", "")
+            },
+            Self::ConnectTimeout => reset(
+                "upstream connect error or disconnect/reset before headers. \
+                 reset reason: connection timeout",
+                "UF",
+                "upstream_reset_before_response_started{connection_timeout}",
+            ),
+            Self::HeadersTimeout => client(408, "request header timeout", "-", ""),
+            Self::MaxDuration => local(
+                504,
+                "downstream duration timeout",
+                "-",
+                "max_duration_timeout",
+            ),
+            Self::NoCluster(status) => local(status, "", "NC", "cluster_not_found"),
+            Self::NoHealthyUpstream => Row {
+                blame: Blame::Upstream,
+                ..local(503, "no healthy upstream", "UH", "no_healthy_upstream")
+            },
+            Self::NoRoute => local(404, "", "NR", "route_not_found"),
+            Self::Overflow => local(
+                503,
+                "upstream connect error or disconnect/reset before headers. \
+                 reset reason: overflow",
+                "UO",
+                "upstream_reset_before_response_started{overflow}",
+            ),
+            Self::Protocol => Row {
+                status: 502,
+                late_details: "upstream_reset_after_response_started{protocol_error}",
+                ..reset(
+                    "upstream connect error or disconnect/reset before headers. \
+                     reset reason: protocol error",
+                    "UPE",
+                    "upstream_reset_before_response_started{protocol_error}",
+                )
+            },
+            Self::RequestTimeout => client(408, "request timeout", "-", "request_overall_timeout"),
+            Self::RouteTimeout => Row {
+                blame: Blame::Upstream,
+                ..local(504, "upstream request timeout", "UT", "response_timeout")
+            },
+            Self::StreamIdle => local(504, "stream timeout", "SI", "stream_idle_timeout"),
+            Self::Terminated => Row {
+                late_details: "upstream_reset_after_response_started{connection_termination}",
+                ..reset(
+                    "upstream connect error or disconnect/reset before headers. \
+                     reset reason: connection termination",
+                    "UC",
+                    "upstream_reset_before_response_started{connection_termination}",
+                )
+            },
+            Self::Underscore => client(400, BAD, "DPE", "http1.unexpected_underscore"),
+            Self::UpgradeRefused => local(403, "", "-", "upgrade_failed"),
+            Self::UpstreamMaxDuration => Row {
+                blame: Blame::Upstream,
+                retryable: true,
+                ..local(
+                    504,
+                    "upstream max stream duration reached",
+                    "UMSDR",
+                    "upstream_max_stream_duration_reached",
+                )
+            },
+        }
+    }
+
+    /// Whether the answer's status becomes 408 while the request is still being received.
+    pub(crate) fn becomes_request_timeout(self) -> bool {
+        matches!(
+            self,
+            Self::MaxDuration | Self::StreamIdle | Self::UpstreamMaxDuration
+        )
+    }
+
+    /// Whether the codec failed, so that the connection cannot go on.
+    pub(crate) fn breaks_connection(self) -> bool {
+        match self {
+            Self::BadRequest(HeadError::MissingHost | HeadError::Fragment) => false,
+            Self::HeadersTimeout | Self::Underscore => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the listener's `stream_error` setting keeps the connection open after it.
+    pub(crate) fn closes_by_default(self) -> bool {
+        self.breaks_connection()
+            || matches!(
+                self,
+                Self::BadRequest(_) | Self::UpgradeRefused | Self::RequestTimeout
+            )
+    }
+}
+
+impl ConnectError {
+    fn details(self) -> &'static str {
+        match self {
+            Self::Refused => {
+                "upstream_reset_before_response_started{remote_connection_failure|\
+                 delayed_connect_error:_Connection_refused}"
+            }
+            Self::Unreachable => {
+                "upstream_reset_before_response_started{remote_connection_failure|\
+                 immediate_connect_error:_Network_is_unreachable}"
+            }
+            Self::Other => "upstream_reset_before_response_started{remote_connection_failure}",
+        }
+    }
+}
+
+fn bad_request(error: HeadError) -> Row {
+    match error {
+        HeadError::LengthAndChunked => client(
+            400,
+            BAD,
+            "DPE",
+            "http1.content_length_and_chunked_not_allowed",
+        ),
+        HeadError::Characters => client(400, BAD, "DPE", "http1.invalid_characters"),
+        HeadError::Fragment => client(400, "", "-", "path_normalization_failed"),
+        HeadError::Malformed => client(400, BAD, "DPE", "http1.codec_error"),
+        HeadError::MissingHost => client(400, "", "-", "missing_host_header"),
+        HeadError::OldVersion => client(426, "Upgrade Required", "DPE", "low_version"),
+        HeadError::TooLarge => client(431, TOO_LARGE, "DPE", "http1.headers_too_large"),
+        HeadError::TooMany => client(431, TOO_LARGE, "DPE", "http1.too_many_headers"),
+        HeadError::TransferEncoding => client(
+            501,
+            "Not Implemented",
+            "DPE",
+            "http1.invalid_transfer_encoding",
+        ),
+    }
+}
+
+fn client(status: u16, body: &'static str, flag: &'static str, details: &'static str) -> Row {
+    Row {
+        blame: Blame::Downstream,
+        ..local(status, body, flag, details)
+    }
+}
+
+fn local(status: u16, body: &'static str, flag: &'static str, details: &'static str) -> Row {
+    Row {
+        status,
+        body,
+        flag,
+        details,
+        late_details: details,
+        blame: Blame::Local,
+        retryable: false,
+    }
+}
+
+fn reset(body: &'static str, flag: &'static str, details: &'static str) -> Row {
+    Row {
+        blame: Blame::Upstream,
+        retryable: true,
+        ..local(503, body, flag, details)
+    }
+}
+
+const BAD: &str = "Bad Request";
+const TOO_LARGE: &str = "Request Header Fields Too Large";
+const UNREACHABLE: &str = "upstream connect error or disconnect/reset before headers. \
+                           reset reason: remote connection failure";

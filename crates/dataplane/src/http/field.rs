@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One header field of a parsed head, as slices of the bytes it came in.
+//!
+//! In: a name. Out: whether it is one of those that a proxy treats specially.
+
+/// A range of a head's bytes; heads are bounded far below 4 GiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    /// Where `part` lies inside `whole`; `part` must be a slice of it.
+    pub(crate) fn locate(whole: &[u8], part: &[u8]) -> Self {
+        let start = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
+        if part.is_empty() || start > whole.len() {
+            return Self::default();
+        }
+        Self::new(start, start + part.len())
+    }
+
+    /// The range `start..end`.
+    pub(crate) fn new(start: usize, end: usize) -> Self {
+        let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Self {
+            start: clamp(start),
+            end: clamp(end),
+        }
+    }
+
+    /// The bytes of this range.
+    pub(crate) fn of<'a>(&self, whole: &'a [u8]) -> &'a [u8] {
+        whole
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
+    }
+
+    /// Whether nothing is in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// First byte.
+    pub(crate) fn start(&self) -> usize {
+        self.start as usize
+    }
+}
+
+/// A field line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Field {
+    /// The name as written.
+    pub(crate) name: Span,
+    /// The value without surrounding blanks.
+    pub(crate) value: Span,
+    /// What the name means here.
+    pub(crate) known: Known,
+}
+
+/// Names that framing, hop-by-hop rules or Envoy's own headers treat specially.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// `connection`.
+    Connection,
+    /// `content-length`.
+    ContentLength,
+    /// `content-type`.
+    ContentType,
+    /// `date`.
+    Date,
+    /// `x-envoy-*` names that only a trusted peer may set, see [`Known::of`].
+    EnvoyInternal,
+    /// `x-envoy-expected-rq-timeout-ms`.
+    ExpectedTimeout,
+    /// `expect`.
+    Expect,
+    /// `x-envoy-external-address`.
+    ExternalAddress,
+    /// `x-forwarded-for`.
+    ForwardedFor,
+    /// `x-forwarded-proto`.
+    ForwardedProto,
+    /// `host`.
+    Host,
+    /// `keep-alive`.
+    KeepAlive,
+    /// Anything else.
+    Other,
+    /// `proxy-connection`.
+    ProxyConnection,
+    /// `x-request-id`.
+    RequestId,
+    /// `server`.
+    Server,
+    /// `te`.
+    Te,
+    /// `transfer-encoding`.
+    TransferEncoding,
+    /// `upgrade`.
+    Upgrade,
+    /// `x-envoy-upstream-service-time`.
+    UpstreamServiceTime,
+}
+
+impl Known {
+    /// Looks `name` up, whatever its case.
+    pub(crate) fn of(name: &[u8]) -> Self {
+        let is = |text: &str| name.eq_ignore_ascii_case(text.as_bytes());
+        match name.len() {
+            2 if is("te") => Self::Te,
+            4 if is("host") => Self::Host,
+            4 if is("date") => Self::Date,
+            6 if is("expect") => Self::Expect,
+            6 if is("server") => Self::Server,
+            7 if is("upgrade") => Self::Upgrade,
+            10 if is("connection") => Self::Connection,
+            10 if is("keep-alive") => Self::KeepAlive,
+            12 if is("content-type") => Self::ContentType,
+            12 if is("x-request-id") => Self::RequestId,
+            14 if is("content-length") => Self::ContentLength,
+            15 if is("x-forwarded-for") => Self::ForwardedFor,
+            16 if is("proxy-connection") => Self::ProxyConnection,
+            17 if is("transfer-encoding") => Self::TransferEncoding,
+            17 if is("x-forwarded-proto") => Self::ForwardedProto,
+            16.. if name[..8].eq_ignore_ascii_case(b"x-envoy-") => Self::of_envoy(&name[8..]),
+            _ => Self::Other,
+        }
+    }
+
+    fn of_envoy(rest: &[u8]) -> Self {
+        let is = |text: &str| rest.eq_ignore_ascii_case(text.as_bytes());
+        if is("upstream-service-time") {
+            Self::UpstreamServiceTime
+        } else if is("expected-rq-timeout-ms") {
+            Self::ExpectedTimeout
+        } else if is("external-address") {
+            Self::ExternalAddress
+        } else if INTERNAL.iter().any(|name| is(name)) {
+            Self::EnvoyInternal
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// After `x-envoy-`: removed from requests of untrusted clients (Envoy's list).
+const INTERNAL: [&str; 14] = [
+    "internal",
+    "retry-on",
+    "retry-grpc-on",
+    "max-retries",
+    "upstream-rq-timeout-ms",
+    "upstream-rq-per-try-timeout-ms",
+    "upstream-rq-timeout-alt-response",
+    "upstream-alt-stat-name",
+    "upstream-stream-duration-ms",
+    "retriable-status-codes",
+    "retriable-header-names",
+    "hedge-on-per-try-timeout",
+    "force-trace",
+    "ip-tags",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_known_in_any_case() {
+        assert_eq!(Known::of(b"HOST"), Known::Host);
+        assert_eq!(Known::of(b"Content-Length"), Known::ContentLength);
+        assert_eq!(Known::of(b"X-Envoy-Retry-On"), Known::EnvoyInternal);
+        assert_eq!(Known::of(b"x-envoy-foo"), Known::Other);
+        assert_eq!(
+            Known::of(b"x-envoy-upstream-service-time"),
+            Known::UpstreamServiceTime
+        );
+        assert_eq!(Known::of(b""), Known::Other);
+    }
+}

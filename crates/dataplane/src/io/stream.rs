@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A byte stream to a client or to an upstream.
+//!
+//! In: a connected socket. Out: polled reads and writes. TLS becomes another variant.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
+    net::TcpStream,
+};
+
+/// The transports.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    /// Plain TCP.
+    Tcp(TcpStream),
+}
+
+impl Stream {
+    /// Reads into `buffer`; 0 means that the peer closed.
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let Self::Tcp(tcp) = self;
+        let mut buffer = ReadBuf::new(buffer);
+        // Not `try_read`: only this one learns from a short read that the socket is drained,
+        // which saves a system call per request.
+        Pin::new(tcp)
+            .poll_read(cx, &mut buffer)
+            .map_ok(|()| buffer.filled().len())
+    }
+
+    /// Writes `head`, then `body`; returns how many bytes of the two went out.
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        head: &[u8],
+        body: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let Self::Tcp(tcp) = self;
+        let tcp = Pin::new(tcp);
+        if body.is_empty() {
+            tcp.poll_write(cx, head)
+        } else if head.is_empty() {
+            tcp.poll_write(cx, body)
+        } else {
+            tcp.poll_write_vectored(cx, &[IoSlice::new(head), IoSlice::new(body)])
+        }
+    }
+
+    /// Ready when there is something to read or the peer closed.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self::Tcp(tcp) = self;
+        tcp.poll_read_ready(cx)
+    }
+
+    /// Whether an idle stream is still usable. Costs no system call unless something happened.
+    pub(crate) fn quiet(&self) -> bool {
+        let Self::Tcp(tcp) = self;
+        let looked = tcp.try_io(Interest::READABLE, || Ok(()));
+        if looked.is_err() {
+            return true;
+        }
+        // Readiness may be left over from a read that filled its buffer: look for real.
+        let mut byte = [0];
+        matches!(tcp.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Sends FIN.
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self::Tcp(tcp) = self;
+        Pin::new(tcp).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The life of a connection, and the life of a request.
+//!
+//! In: an accepted socket. Out: its requests, answered one after the other. [`request`] is the whole
+//! story of one of them; each phase is a function of that name in the module of that name.
+
+mod answer;
+mod checkout;
+mod exchange;
+mod finish;
+mod forward_body;
+mod linger;
+mod match_route;
+mod mirror;
+mod pick_host;
+mod pump;
+mod receive_head;
+mod receive_response_head;
+mod respond;
+mod send_head;
+mod session;
+mod tunnel;
+
+use std::{net::SocketAddr, rc::Rc, sync::Arc};
+
+use tokio::net::TcpStream;
+
+pub(crate) use exchange::Exchange;
+
+use crate::{
+    failure::Failure,
+    io::Stream,
+    life::{
+        match_route::Found,
+        session::{After, Session},
+    },
+    listen::SocketId,
+    plan::ListenerPlan,
+    worker::Worker,
+};
+
+/// Serves a client connection until it ends.
+pub(crate) async fn serve(
+    worker: Rc<Worker>,
+    listener: Arc<ListenerPlan>,
+    tcp: TcpStream,
+    peer: SocketAddr,
+    socket: SocketId,
+) {
+    let mut session = Session::new(worker, listener, Stream::Tcp(tcp), peer, socket);
+    while session.wait_for_request().await.is_ok() {
+        let mut exchange = session.worker.exchange();
+        let after = match request(&mut session, &mut exchange).await {
+            Ok(after) => after,
+            Err(failure) => answer::failure(&mut session, &mut exchange, failure).await,
+        };
+        exchange.clear();
+        session.worker.recycle(exchange);
+        match after {
+            After::KeepAlive => {}
+            After::Linger => {
+                linger::linger(&mut session).await;
+                break;
+            }
+            After::Close => break,
+        }
+    }
+    session.close();
+}
+
+/// The life of a request.
+async fn request(session: &mut Session, exchange: &mut Exchange) -> Result<After, Failure> {
+    receive_head::receive_head(session, exchange).await?;
+    let routes = session.routes();
+    let route = match match_route::match_route(session, exchange, &routes)? {
+        Found::Forward(route) => route,
+        Found::Answer(route) => return answer::route(session, exchange, route).await,
+    };
+    let target = pick_host::pick_host(session, exchange, route)?;
+    send_head::write_head(session, exchange, &target)?;
+    checkout::checkout(session, exchange, &target).await?;
+    forward_body::forward_body(session, exchange).await?;
+    receive_response_head::receive_response_head(session, exchange, &target).await?;
+    respond::respond(session, exchange).await?;
+    if exchange.record.switched {
+        Box::pin(tunnel::tunnel(session, exchange)).await?;
+    }
+    Ok(finish::finish(session, exchange))
+}

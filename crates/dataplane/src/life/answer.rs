@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Answers made here: redirects, direct responses, and what a client gets to see of a failure.
+//!
+//! In: a route that answers itself, or a failure. Out: a response, or the cut end of one that had
+//! begun; the numbers of both.
+
+use std::{future::poll_fn, task::Poll};
+
+use tokio::time::Instant;
+
+use super::{
+    exchange::Exchange,
+    finish,
+    session::{After, Session},
+};
+use crate::{
+    failure::{Blame, Failure},
+    http::LocalReply,
+    pool::Closed,
+    route::{Action, Route, push_location},
+};
+
+/// Answers by a redirect or a direct response.
+pub(super) async fn route(
+    session: &mut Session,
+    exchange: &mut Exchange,
+    route: &Route,
+) -> Result<After, Failure> {
+    let mut location = Vec::new();
+    let (status, body): (u16, &[u8]) = match &route.action {
+        Action::Direct(direct) => {
+            session.stats.rq_direct_response.inc();
+            (direct.status, &direct.body)
+        }
+        Action::Redirect(redirect) => {
+            session.stats.rq_redirect.inc();
+            let bytes = session.inbox.bytes();
+            let head = &exchange.request;
+            let authority = head.authority.of(bytes);
+            push_location(
+                redirect,
+                b"http",
+                authority,
+                head.path_of(bytes),
+                &mut location,
+            );
+            (redirect.status, b"")
+        }
+        Action::Route(_) => return Err(Failure::NoRoute),
+    };
+    exchange.record.details = "direct_response";
+    session.inbox.consume(exchange.request.message.length);
+    let reply = Reply {
+        status,
+        body,
+        location: (!location.is_empty()).then_some(location.as_slice()),
+        overloaded: false,
+    };
+    Ok(send(session, exchange, &reply).await)
+}
+
+/// Answers a failure, as far as that is still possible.
+pub(super) async fn failure(
+    session: &mut Session,
+    exchange: &mut Exchange,
+    failure: Failure,
+) -> After {
+    let row = failure.row();
+    let record = &mut exchange.record;
+    record.failure = Some(failure);
+    record.flag = row.flag;
+    record.details = if record.responding {
+        row.late_details
+    } else {
+        row.details
+    };
+    tracing::debug!(
+        flag = record.flag,
+        details = record.details,
+        "request failed"
+    );
+    count(session, exchange, failure);
+    release(exchange, failure);
+    if exchange.record.responding {
+        return cut(session, exchange).await;
+    }
+    if row.status == 0 {
+        finish::count(session, exchange, Instant::now());
+        return After::Close;
+    }
+    if exchange.request.message.length <= session.inbox.len() && exchange.upload.out.is_empty() {
+        session.inbox.consume(exchange.request.message.length);
+    }
+    exchange.record.close |= if session.manager().stream_error {
+        failure.breaks_connection()
+    } else {
+        failure.closes_by_default()
+    };
+    let timed_out = failure.becomes_request_timeout() && exchange.record.sent.is_none();
+    let reply = Reply {
+        status: if timed_out { 408 } else { row.status },
+        body: row.body.as_bytes(),
+        location: None,
+        overloaded: failure == Failure::Overflow,
+    };
+    send(session, exchange, &reply).await
+}
+
+struct Reply<'a> {
+    status: u16,
+    body: &'a [u8],
+    location: Option<&'a [u8]>,
+    overloaded: bool,
+}
+
+async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>) -> After {
+    let now = Instant::now();
+    let complete = swallow(session, exchange);
+    let record = &mut exchange.record;
+    record.close |= !complete || session.draining();
+    record.status = reply.status;
+    record.responding = true;
+    exchange.answer.clear(&session.worker.buffers);
+    exchange.download.clear();
+    LocalReply {
+        status: reply.status,
+        body: reply.body,
+        overloaded: reply.overloaded && !session.manager().suppress_envoy_headers,
+        location: reply.location,
+        close: record.close,
+        head_only: record.head_only,
+        grpc: record.grpc && reply.location.is_none(),
+        mutations: record.mutations.as_deref(),
+        manager: session.manager(),
+        clock: &session.worker.clock,
+        now,
+    }
+    .push(&mut exchange.download.out);
+    let written = flush(session, exchange).await;
+    finish::count(session, exchange, now);
+    match (written, exchange.record.close) {
+        (false, _) => After::Close,
+        (true, true) => After::Linger,
+        (true, false) => After::KeepAlive,
+    }
+}
+
+/// Takes the rest of a request body out of the inbox. Says whether all of it had arrived.
+fn swallow(session: &mut Session, exchange: &mut Exchange) -> bool {
+    if !exchange.record.received {
+        return false;
+    }
+    if exchange.record.sent.is_some() {
+        return true;
+    }
+    let mut ignored = Vec::new();
+    let framing = &mut exchange.upload.framing;
+    while !framing.done() && !session.inbox.is_empty() {
+        match framing.stage(session.inbox.bytes(), &mut ignored) {
+            Ok(staged) => session.inbox.consume(staged.taken),
+            Err(_) => return false,
+        }
+    }
+    framing.done()
+}
+
+/// Sends what is in the download. Says whether the client took it.
+async fn flush(session: &mut Session, exchange: &mut Exchange) -> bool {
+    let limit = session.manager().stream_idle_timeout;
+    let deadline = limit.map(|limit| Instant::now() + limit);
+    poll_fn(|cx| {
+        let (download, inbox) = (&mut exchange.download, &mut exchange.answer);
+        match download.poll_flush(cx, inbox, &mut session.stream) {
+            Poll::Ready(outcome) => Poll::Ready(outcome.is_ok()),
+            Poll::Pending => session.timer.poll(cx, deadline).map(|()| false),
+        }
+    })
+    .await
+}
+
+/// The response had begun: what was received goes out, then the connection ends without the proper
+/// end of the body.
+async fn cut(session: &mut Session, exchange: &mut Exchange) -> After {
+    session.stats.downstream_rq_tx_reset.inc();
+    session.stats.downstream_rq_rx_reset.inc();
+    let gone = exchange.record.failure == Some(Failure::ClientGone);
+    let flushed = !gone && flush(session, exchange).await;
+    exchange.answer.clear(&session.worker.buffers);
+    finish::count(session, exchange, Instant::now());
+    if flushed { After::Linger } else { After::Close }
+}
+
+/// Gives the upstream connection up.
+fn release(exchange: &mut Exchange, failure: Failure) {
+    exchange.lease = None;
+    let Some(upstream) = exchange.upstream.take() else {
+        return;
+    };
+    let by = match failure {
+        Failure::Terminated | Failure::Protocol => Closed::RemoteBusy,
+        _ => Closed::LocalBusy,
+    };
+    upstream.close(by);
+}
+
+/// Counts a failure on both sides.
+fn count(session: &Session, exchange: &Exchange, failure: Failure) {
+    let stats = &session.stats;
+    match failure {
+        Failure::StreamIdle => stats.downstream_rq_idle_timeout.inc(),
+        Failure::HeadersTimeout => stats.downstream_rq_header_timeout.inc(),
+        Failure::RequestTimeout => stats.downstream_rq_timeout.inc(),
+        Failure::MaxDuration => stats.downstream_rq_max_duration_reached.inc(),
+        Failure::BadRequest(crate::http::HeadError::Fragment) => {
+            stats.downstream_rq_failed_path_normalization.inc();
+        }
+        _ => {}
+    }
+    let Some(cluster) = &exchange.record.cluster else {
+        return;
+    };
+    match failure {
+        Failure::RouteTimeout => cluster.upstream_rq_timeout.inc(),
+        Failure::UpstreamMaxDuration => cluster.upstream_rq_max_duration_reached.inc(),
+        Failure::Protocol => cluster.upstream_cx_protocol_error.inc(),
+        _ => {}
+    }
+    if let Some(upstream) = exchange
+        .upstream
+        .as_ref()
+        .and_then(|upstream| upstream.host())
+    {
+        match failure {
+            Failure::RouteTimeout => upstream.stats.rq_timeout.inc(),
+            Failure::Terminated | Failure::Protocol => upstream.stats.rq_error.inc(),
+            _ => {}
+        }
+        if failure != Failure::Terminated && failure != Failure::Protocol {
+            cluster.upstream_rq_tx_reset.inc();
+        }
+    }
+    let row = failure.row();
+    let charged = match failure {
+        Failure::Overflow | Failure::RouteTimeout | Failure::NoHealthyUpstream => true,
+        Failure::UpstreamMaxDuration => false,
+        _ => row.blame == Blame::Upstream,
+    };
+    if charged && !exchange.record.responding {
+        cluster.upstream_rq.inc(row.status);
+        cluster.external_upstream_rq.inc(row.status);
+    } else if exchange.record.responding {
+        cluster.upstream_rq.inc(exchange.record.status);
+        cluster.external_upstream_rq.inc(exchange.record.status);
+    }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Phase: checkout.
+//!
+//! In: a host. Out: a connection to it, from the pool, new, or after waiting in the queue.
+
+use std::{future::poll_fn, task::Poll};
+
+use tokio::time::Instant;
+
+use super::{exchange::Exchange, pick_host::Target, session::Session};
+use crate::{
+    failure::Failure,
+    pool::{Checkout, RequestLease, Ticket, Upstream, checkout as from_pool, give_back},
+};
+
+/// Gets a connection.
+pub(super) async fn checkout(
+    session: &mut Session,
+    exchange: &mut Exchange,
+    target: &Target<'_>,
+) -> Result<(), Failure> {
+    let started = exchange.record.started;
+    if exchange.upload.framing.done() {
+        let limit = exchange.record.route_timeout;
+        exchange.deadlines.route = limit.and_then(|limit| started.map(|at| at + limit));
+    }
+    let upstream = match from_pool(&target.host, target.action.priority)? {
+        Checkout::Ready(upstream) => upstream,
+        Checkout::Wait(ticket) => wait(session, exchange, &ticket).await?,
+    };
+    let Some(lease) = RequestLease::new(&target.host, target.action.priority) else {
+        give_back(upstream, Instant::now());
+        session.worker.wake_sweeper();
+        return Err(Failure::Overflow);
+    };
+    attach(exchange, upstream, lease);
+    Ok(())
+}
+
+fn attach(exchange: &mut Exchange, mut upstream: Box<Upstream>, lease: RequestLease) {
+    upstream.requests += 1;
+    exchange.upstream = Some(upstream);
+    exchange.lease = Some(lease);
+    let limit = exchange.record.upstream_limit;
+    exchange.deadlines.upstream = limit.map(|limit| Instant::now() + limit);
+}
+
+/// Waits in the queue; meanwhile the client may go away and time limits may pass.
+async fn wait(
+    session: &mut Session,
+    exchange: &mut Exchange,
+    ticket: &Ticket,
+) -> Result<Box<Upstream>, Failure> {
+    let waited = poll_fn(|cx| {
+        if let Poll::Ready(outcome) = ticket.poll(cx) {
+            return Poll::Ready(outcome);
+        }
+        session.inbox.park(&session.worker.buffers);
+        if session.poll_gone(cx).is_ready() {
+            return Poll::Ready(Err(Failure::ClientGone));
+        }
+        match exchange.deadlines.next() {
+            Some((at, failure)) => session.timer.poll(cx, Some(at)).map(|()| Err(failure)),
+            None => Poll::Pending,
+        }
+    })
+    .await;
+    if waited.is_err()
+        && ticket.cancel()
+        && let Some(stats) = &exchange.record.cluster
+    {
+        stats.upstream_rq_cancelled.inc();
+    }
+    waited
+}

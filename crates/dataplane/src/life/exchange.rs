@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Everything that one request needs, in one recycled allocation.
+//!
+//! In: the phases. Out: what later phases, stats and logs want to know. Vectors keep their capacity
+//! from request to request.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::pump::Pump;
+use crate::{
+    failure::Failure,
+    http::{RequestHead, ResponseHead},
+    io::Inbox,
+    pool::{RequestLease, Upstream},
+    route::Mutations,
+    stats::ClusterStats,
+};
+
+/// A request with its response.
+#[derive(Default)]
+pub(crate) struct Exchange {
+    /// The request head.
+    pub(super) request: RequestHead,
+    /// The response head.
+    pub(super) response: ResponseHead,
+    /// Request body, client to upstream; the head goes first.
+    pub(super) upload: Pump,
+    /// Response body, upstream to client; the head goes first.
+    pub(super) download: Pump,
+    /// Bytes read from the upstream and not dealt with.
+    pub(super) answer: Inbox,
+    /// The upstream connection.
+    pub(super) upstream: Option<Box<Upstream>>,
+    /// The place among the requests of the cluster.
+    pub(super) lease: Option<RequestLease>,
+    /// What there is to know about the request.
+    pub(super) record: Record,
+    /// When it must be over.
+    pub(super) deadlines: Deadlines,
+}
+
+/// What is known about a request, for stats and logs.
+#[derive(Default)]
+pub(crate) struct Record {
+    /// When its first byte was seen.
+    pub(super) started: Option<Instant>,
+    /// When the last byte of the request was sent upstream.
+    pub(super) sent: Option<Instant>,
+    /// Whether a whole head was received: only then is there a request to count.
+    pub(super) received: bool,
+    /// `HEAD`.
+    pub(super) head_only: bool,
+    /// gRPC content type.
+    pub(super) grpc: bool,
+    /// The client asked to close.
+    pub(super) close: bool,
+    /// The upgrade that was asked for and is allowed.
+    pub(super) upgrade: bool,
+    /// The upstream agreed to it.
+    pub(super) switched: bool,
+    /// Status sent to the client; 0 before.
+    pub(super) status: u16,
+    /// What went wrong.
+    pub(super) failure: Option<Failure>,
+    /// `%RESPONSE_FLAGS%`.
+    pub(super) flag: &'static str,
+    /// `%RESPONSE_CODE_DETAILS%`.
+    pub(super) details: &'static str,
+    /// The response head was written.
+    pub(super) responding: bool,
+    /// The upstream connection can serve another request.
+    pub(super) reusable: bool,
+    /// The upstream does not take the request body any more.
+    pub(super) upload_broken: bool,
+    /// Response header changes of the route.
+    pub(super) mutations: Option<Arc<Mutations>>,
+    /// Numbers of the cluster.
+    pub(super) cluster: Option<Arc<ClusterStats>>,
+    /// Route timeout, to be started when the request is complete.
+    pub(super) route_timeout: Option<Duration>,
+    /// `max_stream_duration` of the cluster.
+    pub(super) upstream_limit: Option<Duration>,
+}
+
+/// The times by which a request must have got somewhere.
+#[derive(Debug, Default)]
+pub(crate) struct Deadlines {
+    /// The request head must be complete.
+    pub(super) headers: Option<Instant>,
+    /// The request must be complete.
+    pub(super) request: Option<Instant>,
+    /// The response must be complete.
+    pub(super) route: Option<Instant>,
+    /// The attempt must be over.
+    pub(super) upstream: Option<Instant>,
+    /// The stream must be over.
+    pub(super) stream: Option<Instant>,
+    /// Longest pause between two events.
+    pub(super) idle: Option<Duration>,
+    /// The last event.
+    pub(super) active: Option<Instant>,
+}
+
+impl Deadlines {
+    /// The closest one, and what passing it means.
+    pub(super) fn next(&self) -> Option<(Instant, Failure)> {
+        let idle = self
+            .active
+            .zip(self.idle)
+            .map(|(active, idle)| active + idle);
+        [
+            (self.headers, Failure::HeadersTimeout),
+            (self.request, Failure::RequestTimeout),
+            (self.route, Failure::RouteTimeout),
+            (self.upstream, Failure::UpstreamMaxDuration),
+            (self.stream, Failure::MaxDuration),
+            (idle, Failure::StreamIdle),
+        ]
+        .into_iter()
+        .filter_map(|(at, failure)| Some((at?, failure)))
+        .min_by_key(|(at, _)| *at)
+    }
+}
+
+impl Exchange {
+    /// Makes it ready for another request.
+    pub(super) fn clear(&mut self) {
+        self.upload.clear();
+        self.download.clear();
+        self.record = Record::default();
+        self.deadlines = Deadlines::default();
+        self.upstream = None;
+        self.lease = None;
+    }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Phase: finish.
+//!
+//! In: a request that is over. Out: its numbers, its upstream connection back in the pool or closed,
+//! and what becomes of the client's connection.
+
+use tokio::time::Instant;
+
+use super::{
+    exchange::Exchange,
+    session::{After, Session},
+};
+use crate::pool::{Closed, give_back};
+
+/// Ends a request that was answered by the upstream.
+pub(super) fn finish(session: &mut Session, exchange: &mut Exchange) -> After {
+    let now = Instant::now();
+    let clean = exchange.answer.is_empty();
+    let reusable = exchange.record.reusable;
+    // The request leaves the gauges before its connection may serve another one.
+    exchange.lease = None;
+    if let Some(upstream) = exchange.upstream.take() {
+        let stats = upstream.host();
+        if let Some(host) = &stats {
+            let elapsed = exchange
+                .record
+                .started
+                .map_or(0, |at| milliseconds(now, at));
+            let cluster = &host.cluster_stats;
+            let status = exchange.record.status;
+            cluster.upstream_rq.inc(status);
+            cluster.external_upstream_rq.inc(status);
+            cluster.upstream_rq_time.record(elapsed);
+            if status >= 500 {
+                host.stats.rq_error.inc();
+            } else {
+                host.stats.rq_success.inc();
+            }
+            if !clean {
+                cluster.upstream_cx_protocol_error.inc();
+            }
+        }
+        if reusable && clean {
+            give_back(upstream, now);
+            session.worker.wake_sweeper();
+        } else {
+            upstream.close(Closed::Local);
+        }
+    }
+    exchange.answer.clear(&session.worker.buffers);
+    count(session, exchange, now);
+    if !exchange.record.close {
+        After::KeepAlive
+    } else {
+        After::Linger
+    }
+}
+
+/// Counts bytes and pauses, and the request on the client's side.
+pub(super) fn count(session: &mut Session, exchange: &mut Exchange, now: Instant) {
+    let stats = &session.stats;
+    let (upload, download) = (&exchange.upload, &exchange.download);
+    stats
+        .downstream_cx_rx_bytes_total
+        .add(session.inbox.take_received());
+    stats.downstream_cx_tx_bytes_total.add(download.written);
+    let received = exchange.answer.take_received();
+    if let Some(cluster) = &exchange.record.cluster {
+        cluster.upstream_cx_tx_bytes_total.add(upload.written);
+        cluster.upstream_cx_rx_bytes_total.add(received);
+        cluster.retry_or_shadow_abandoned.add(upload.lost_tees);
+        cluster
+            .upstream_flow_control_backed_up_total
+            .add(upload.waits.0);
+        cluster
+            .upstream_flow_control_drained_total
+            .add(upload.waits.1);
+        cluster
+            .upstream_flow_control_paused_reading_total
+            .add(download.waits.0);
+        cluster
+            .upstream_flow_control_resumed_reading_total
+            .add(download.waits.1);
+        stats
+            .downstream_flow_control_paused_reading_total
+            .add(upload.waits.0);
+        stats
+            .downstream_flow_control_resumed_reading_total
+            .add(upload.waits.1);
+    }
+    let record = &exchange.record;
+    if !record.received {
+        return;
+    }
+    stats.downstream_rq_active.add(-1);
+    stats.downstream_rq.inc(record.status);
+    if let Some(started) = record.started {
+        stats.downstream_rq_time.record(milliseconds(now, started));
+    }
+}
+
+fn milliseconds(now: Instant, since: Instant) -> u64 {
+    u64::try_from(now.duration_since(since).as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Phase: forward body.
+//!
+//! In: the request head and body. Out: both on the upstream connection; or an early answer, when the
+//! upstream does not wait for the end.
+
+use std::{
+    future::poll_fn,
+    task::{Context, Poll},
+};
+
+use tokio::time::Instant;
+
+use super::{
+    exchange::Exchange,
+    pump::{Ends, Stopped},
+    session::Session,
+};
+use crate::{failure::Failure, http::HeadError};
+
+/// Sends until the request is complete or the upstream has something to say.
+pub(super) async fn forward_body(
+    session: &mut Session,
+    exchange: &mut Exchange,
+) -> Result<(), Failure> {
+    poll_fn(|cx| {
+        if let Poll::Ready(outcome) = poll_upload(cx, session, exchange) {
+            return Poll::Ready(outcome);
+        }
+        let upstream = exchange.upstream.as_ref();
+        if upstream.is_some_and(|upstream| upstream.stream.poll_readable(cx).is_ready()) {
+            return Poll::Ready(Ok(()));
+        }
+        poll_deadlines(cx, session, exchange).map(Err)
+    })
+    .await?;
+    Ok(())
+}
+
+/// Moves the request on. Ready when all of it has been sent, or no more will be taken.
+pub(super) fn poll_upload(
+    cx: &mut Context<'_>,
+    session: &mut Session,
+    exchange: &mut Exchange,
+) -> Poll<Result<(), Failure>> {
+    if exchange.record.sent.is_some() || exchange.record.upload_broken {
+        return Poll::Ready(Ok(()));
+    }
+    let Some(upstream) = exchange.upstream.as_mut() else {
+        return Poll::Ready(Ok(()));
+    };
+    if !exchange.download.out.is_empty() && exchange.record.status == 0 {
+        // Our own `100 Continue`, a few bytes on an empty socket.
+        let download = &mut exchange.download;
+        let _ = session.stream.poll_write(cx, &download.out, b"");
+        download.out.clear();
+    }
+    let before = exchange.upload.written;
+    let polled = exchange.upload.poll(
+        cx,
+        &mut Ends {
+            from: &mut session.stream,
+            inbox: &mut session.inbox,
+            limit: session.listener.buffer_limit,
+            to: &mut upstream.stream,
+            buffers: &session.worker.buffers,
+        },
+    );
+    let moved = exchange.upload.written - before;
+    match polled {
+        Poll::Pending => {
+            if moved > 0 {
+                exchange.deadlines.active = Some(Instant::now());
+            }
+            Poll::Pending
+        }
+        Poll::Ready(Ok(())) => {
+            sent(exchange);
+            Poll::Ready(Ok(()))
+        }
+        Poll::Ready(Err(Stopped::Refused)) => {
+            // It may have answered before it stopped listening.
+            exchange.record.upload_broken = true;
+            Poll::Ready(Ok(()))
+        }
+        Poll::Ready(Err(Stopped::Cut)) => Poll::Ready(Err(Failure::ClientGone)),
+        Poll::Ready(Err(Stopped::Framing)) => {
+            session.stats.downstream_cx_protocol_error.inc();
+            Poll::Ready(Err(Failure::BadRequest(HeadError::Malformed)))
+        }
+    }
+}
+
+/// The request is complete: the route timeout starts.
+fn sent(exchange: &mut Exchange) {
+    let record = &mut exchange.record;
+    let now = if exchange.request.message.chunked
+        || exchange.request.message.content_length.unwrap_or(0) > 0
+        || exchange.deadlines.upstream.is_some()
+    {
+        Instant::now()
+    } else {
+        record.started.unwrap_or_else(Instant::now)
+    };
+    record.sent = Some(now);
+    exchange.deadlines.active = Some(now);
+    exchange.deadlines.request = None;
+    if exchange.deadlines.route.is_none() {
+        exchange.deadlines.route = record.route_timeout.map(|limit| now + limit);
+    }
+}
+
+/// Ready with a failure when a time limit has passed.
+pub(super) fn poll_deadlines(
+    cx: &mut Context<'_>,
+    session: &mut Session,
+    exchange: &Exchange,
+) -> Poll<Failure> {
+    match exchange.deadlines.next() {
+        Some((at, failure)) => session.timer.poll(cx, Some(at)).map(|()| failure),
+        None => Poll::Pending,
+    }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Phase: match route.
+//!
+//! In: a request head and the routes in force. Out: the route to forward by, or the route that
+//! answers itself; the route's time limits are in force from here on.
+
+use std::time::Duration;
+
+use super::{exchange::Exchange, session::Session};
+use crate::{
+    failure::Failure,
+    http::Known,
+    route::{Action, RequestView, Route, RouteAction, RouteTable},
+};
+
+/// What was found.
+pub(super) enum Found<'a> {
+    /// A redirect or direct response.
+    Answer(&'a Route),
+    /// A backend.
+    Forward(&'a RouteAction),
+}
+
+/// Finds the route.
+pub(super) fn match_route<'a>(
+    session: &Session,
+    exchange: &mut Exchange,
+    routes: &'a RouteTable,
+) -> Result<Found<'a>, Failure> {
+    let bytes = session.inbox.bytes();
+    let head = &exchange.request;
+    let view = RequestView {
+        bytes,
+        head,
+        authority: head.authority.of(bytes),
+        path: head.path_of(bytes),
+    };
+    exchange.record.grpc = head.message.fields.iter().any(|field| {
+        field.known == Known::ContentType && field.value.of(bytes).starts_with(b"application/grpc")
+    });
+    let Some(route) = routes.find(&view) else {
+        session.stats.no_route.inc();
+        return Err(Failure::NoRoute);
+    };
+    exchange.record.mutations = Some(route.response_headers.clone());
+    let Action::Route(action) = &route.action else {
+        return Ok(Found::Answer(route));
+    };
+    upgrade(session, exchange, action)?;
+    let started = exchange.record.started;
+    let deadlines = &mut exchange.deadlines;
+    let off = |limit: Duration| (!limit.is_zero()).then_some(limit);
+    if let Some(idle) = action.idle_timeout {
+        deadlines.idle = off(idle);
+    }
+    if let Some(limit) = action.max_stream_duration {
+        deadlines.stream = off(limit).and_then(|limit| started.map(|at| at + limit));
+    }
+    exchange.record.route_timeout = action.timeout;
+    Ok(Found::Forward(action))
+}
+
+/// Whether an upgrade is asked for, and allowed.
+fn upgrade(
+    session: &Session,
+    exchange: &mut Exchange,
+    action: &RouteAction,
+) -> Result<(), Failure> {
+    let Some(kind) = exchange.request.message.upgrade else {
+        return Ok(());
+    };
+    let kind = kind.of(session.inbox.bytes());
+    // Envoy ignores these two and goes on in HTTP/1.1.
+    if kind.eq_ignore_ascii_case(b"h2c") || kind.to_ascii_lowercase().starts_with(b"tls/") {
+        return Ok(());
+    }
+    let decide = |list: &[(Box<[u8]>, bool)]| {
+        let mut rules = list.iter();
+        let rule = rules.find(|(name, _)| name.eq_ignore_ascii_case(kind));
+        rule.map(|(_, allowed)| *allowed)
+    };
+    let allowed = decide(&action.upgrades).or_else(|| decide(&session.manager().upgrades));
+    if allowed != Some(true) {
+        session.stats.downstream_rq_ws_on_non_ws_route.inc();
+        return Err(Failure::UpgradeRefused);
+    }
+    exchange.record.upgrade = true;
+    Ok(())
+}

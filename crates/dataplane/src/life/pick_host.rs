@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Phase: pick host.
+//!
+//! In: the route's backends. Out: a backend by weight, its cluster on this worker, and a host by
+//! the cluster's balancer. What the cluster demands of requests is checked here.
+
+use std::rc::Rc;
+
+use super::{exchange::Exchange, session::Session};
+use crate::{
+    cluster::{Host, LocalCluster},
+    failure::Failure,
+    plan::Underscores,
+    route::{Backend, RouteAction},
+};
+
+/// Where the request goes.
+pub(super) struct Target<'a> {
+    /// The route.
+    pub(super) action: &'a RouteAction,
+    /// The backend.
+    pub(super) backend: &'a Backend,
+    /// Its cluster.
+    pub(super) cluster: Rc<LocalCluster>,
+    /// The host.
+    pub(super) host: Rc<Host>,
+}
+
+/// Picks.
+pub(super) fn pick_host<'a>(
+    session: &Session,
+    exchange: &mut Exchange,
+    action: &'a RouteAction,
+) -> Result<Target<'a>, Failure> {
+    let backend = action.backends.draw();
+    let cluster = backend.and_then(|backend| session.worker.cluster(backend.cluster));
+    let (Some(backend), Some(cluster)) = (backend, cluster) else {
+        session.stats.no_cluster.inc();
+        return Err(Failure::NoCluster(action.cluster_not_found));
+    };
+    exchange.record.mutations = Some(backend.response_headers.clone());
+    exchange.record.upstream_limit = cluster.config.max_stream_duration;
+    exchange.record.cluster = Some(cluster.stats.clone());
+    let message = &exchange.request.message;
+    if cluster.config.limits_requests && message.fields.len() > cluster.config.max_headers_count {
+        return Err(Failure::ClusterHeaders);
+    }
+    if message.underscores && cluster.config.underscores == Underscores::Reject {
+        return Err(Failure::ClusterUnderscore);
+    }
+    let Some(host) = cluster.pick() else {
+        cluster.stats.upstream_cx_none_healthy.inc();
+        return Err(Failure::NoHealthyUpstream);
+    };
+    Ok(Target {
+        action,
+        backend,
+        cluster,
+        host,
+    })
+}

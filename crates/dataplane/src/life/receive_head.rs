@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Phase: receive head.
+//!
+//! In: the first bytes of a request. Out: its parsed head, checked against the listener's settings.
+
+use std::{future::poll_fn, task::Poll};
+
+use tokio::time::Instant;
+
+use super::{exchange::Exchange, session::Session};
+use crate::{
+    failure::Failure,
+    http::{Framing, HeadError, Parsed, Trailers},
+    plan::Underscores,
+};
+
+/// Reads and parses the head.
+pub(super) async fn receive_head(
+    session: &mut Session,
+    exchange: &mut Exchange,
+) -> Result<(), Failure> {
+    let now = Instant::now();
+    exchange.record.started = Some(now);
+    let limits = session.manager().limits;
+    let parsed = match parse(session, exchange, limits) {
+        // The head is whole and its body well delimited: the connection may go on.
+        Err(refused @ Failure::BadRequest(HeadError::Fragment | HeadError::MissingHost)) => {
+            accept(session, exchange, now)?;
+            return Err(refused);
+        }
+        other => other?,
+    };
+    if parsed == Parsed::Partial {
+        let manager = &session.listener.manager;
+        exchange.deadlines.headers = manager.request_headers_timeout.map(|limit| now + limit);
+        exchange.deadlines.request = manager.request_timeout.map(|limit| now + limit);
+        exchange.deadlines.idle = manager.stream_idle_timeout;
+        exchange.deadlines.active = Some(now);
+        read_on(session, exchange).await?;
+        exchange.deadlines.headers = None;
+    }
+    accept(session, exchange, now)
+}
+
+async fn read_on(session: &mut Session, exchange: &mut Exchange) -> Result<(), Failure> {
+    poll_fn(|cx| {
+        loop {
+            let limits = session.listener.manager.limits;
+            let buffers = &session.worker.buffers;
+            let filled = session
+                .inbox
+                .poll_fill(cx, &mut session.stream, buffers, limits.bytes);
+            match filled {
+                Poll::Ready(Ok(count)) if count > 0 => {
+                    // Only a line end can complete a head: no second look at every single byte.
+                    let fresh = &session.inbox.bytes()[session.inbox.len() - count..];
+                    let full = session.inbox.len() >= limits.bytes;
+                    if (full || fresh.contains(&b'\n'))
+                        && parse(session, exchange, limits)? == Parsed::Complete
+                    {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+                Poll::Ready(_) => return Poll::Ready(Err(Failure::ClientGone)),
+                Poll::Pending => {
+                    let Some((at, failure)) = exchange.deadlines.next() else {
+                        return Poll::Pending;
+                    };
+                    return session.timer.poll(cx, Some(at)).map(|()| Err(failure));
+                }
+            }
+        }
+    })
+    .await
+}
+
+fn parse(
+    session: &Session,
+    exchange: &mut Exchange,
+    limits: crate::http::Limits,
+) -> Result<Parsed, Failure> {
+    exchange
+        .request
+        .parse(session.inbox.bytes(), limits)
+        .map_err(|error| {
+            session.stats.downstream_cx_protocol_error.inc();
+            Failure::BadRequest(error)
+        })
+}
+
+/// Applies the listener's settings to a complete head.
+fn accept(session: &mut Session, exchange: &mut Exchange, now: Instant) -> Result<(), Failure> {
+    session.requests += 1;
+    let manager = &session.listener.manager;
+    let stats = &session.stats;
+    stats.downstream_rq_total.inc();
+    stats.downstream_rq_http1_total.inc();
+    stats.downstream_rq_active.add(1);
+    stats.rq_total.inc();
+    let bytes = session.inbox.bytes();
+    let message = &exchange.request.message;
+    let record = &mut exchange.record;
+    record.received = true;
+    record.close = message.close;
+    record.head_only = exchange.request.method.of(bytes) == b"HEAD";
+    if message.underscores && manager.underscores == Underscores::Reject {
+        let codec = &session.worker.codec_stats;
+        codec.requests_rejected_with_underscores_in_headers.inc();
+        return Err(Failure::Underscore);
+    }
+    if message.underscores && manager.underscores == Underscores::Drop {
+        let names = message.fields.iter().map(|field| field.name.of(bytes));
+        let dropped = names.filter(|name| name.contains(&b'_')).count();
+        let codec = &session.worker.codec_stats;
+        codec.dropped_headers_with_underscores.add(dropped as u64);
+    }
+    let limit = manager.max_requests_per_connection;
+    if limit > 0 && session.requests >= limit {
+        record.close = true;
+        stats.downstream_cx_max_requests_reached.inc();
+    }
+    exchange.upload.framing = if message.chunked {
+        Framing::chunked(Trailers::Drop)
+    } else {
+        Framing::Length(message.content_length.unwrap_or(0))
+    };
+    let deadlines = &mut exchange.deadlines;
+    deadlines.active = Some(now);
+    deadlines.idle = manager.stream_idle_timeout;
+    deadlines.stream = manager.max_stream_duration.map(|limit| now + limit);
+    deadlines.request = manager.request_timeout.map(|limit| now + limit);
+    if exchange.request.method.of(bytes) == b"CONNECT" {
+        // No route leads to a tunnel.
+        record.close = true;
+        return Err(Failure::NoRoute);
+    }
+    Ok(())
+}

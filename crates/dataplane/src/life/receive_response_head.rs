@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Phase: receive response head.
+//!
+//! In: a request that was sent, at least in part. Out: the response head, rewritten for the client,
+//! ready in the download; interim responses are swallowed. The rest of the request goes on
+//! meanwhile.
+
+use std::{
+    future::poll_fn,
+    task::{Context, Poll},
+};
+
+use tokio::time::Instant;
+
+use super::{
+    exchange::Exchange,
+    forward_body::{poll_deadlines, poll_upload},
+    pick_host::Target,
+    session::Session,
+};
+use crate::{
+    failure::Failure,
+    http::{DownstreamResponse, Framing, Limits, NameCase, Parsed, Trailers},
+    route::Mutations,
+};
+
+/// Reads the head and decides how the response goes on.
+pub(super) async fn receive_response_head(
+    session: &mut Session,
+    exchange: &mut Exchange,
+    target: &Target<'_>,
+) -> Result<(), Failure> {
+    let config = &target.cluster.config;
+    let limits = Limits {
+        count: config.max_headers_count,
+        bytes: config.max_response_headers,
+    };
+    poll_fn(|cx| {
+        let uploaded = poll_upload(cx, session, exchange)?;
+        if uploaded.is_ready() && session.poll_gone(cx).is_ready() {
+            return Poll::Ready(Err(Failure::ClientGone));
+        }
+        if let Poll::Ready(outcome) = poll_head(cx, session, exchange, limits) {
+            return Poll::Ready(outcome);
+        }
+        poll_deadlines(cx, session, exchange).map(Err)
+    })
+    .await?;
+    accept(session, exchange, target)
+}
+
+fn poll_head(
+    cx: &mut Context<'_>,
+    session: &Session,
+    exchange: &mut Exchange,
+    limits: Limits,
+) -> Poll<Result<(), Failure>> {
+    let Some(upstream) = exchange.upstream.as_mut() else {
+        return Poll::Ready(Err(Failure::Terminated));
+    };
+    let buffers = &session.worker.buffers;
+    loop {
+        let before = exchange.answer.len();
+        let filled =
+            exchange
+                .answer
+                .poll_fill(cx, &mut upstream.stream, buffers, config_limit(limits));
+        match filled {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(count)) if count > 0 => {}
+            Poll::Ready(_) if before > 0 => return Poll::Ready(Err(Failure::Protocol)),
+            Poll::Ready(_) => return Poll::Ready(Err(Failure::Terminated)),
+        }
+        if !exchange.answer.bytes()[before..].contains(&b'\n') && exchange.answer.len() < 512 {
+            continue;
+        }
+        loop {
+            match exchange.response.parse(exchange.answer.bytes(), limits) {
+                Ok(Parsed::Complete) if interim(exchange.response.status) => {
+                    exchange.answer.consume(exchange.response.message.length);
+                    if exchange.answer.is_empty() {
+                        break;
+                    }
+                }
+                Ok(Parsed::Complete) => return Poll::Ready(Ok(())),
+                Ok(Parsed::Partial) => break,
+                Err(_) => return Poll::Ready(Err(Failure::Protocol)),
+            }
+        }
+    }
+}
+
+/// Room for the head and for what follows it in one read.
+fn config_limit(limits: Limits) -> usize {
+    limits.bytes.max(crate::io::Buffers::LARGE)
+}
+
+fn interim(status: u16) -> bool {
+    status < 200 && status != 101
+}
+
+/// Decides framing and writes the client's head.
+fn accept(
+    session: &mut Session,
+    exchange: &mut Exchange,
+    target: &Target<'_>,
+) -> Result<(), Failure> {
+    let now = Instant::now();
+    let config = &target.cluster.config;
+    let manager = &session.listener.manager;
+    let switching = exchange.response.status == 101 && exchange.record.upgrade;
+    let both = manager.trailers && config.trailers;
+    exchange.download.framing = framing(exchange, both, switching)?;
+    let complete = exchange.record.sent.is_some();
+    if !complete {
+        session
+            .stats
+            .downstream_rq_response_before_rq_complete
+            .inc();
+    }
+    let refused_upgrade = exchange.record.upgrade && !switching;
+    let record = &mut exchange.record;
+    record.close |= !complete || session.draining() || refused_upgrade;
+    record.status = exchange.response.status;
+    record.responding = true;
+    record.switched = switching;
+    record.reusable = complete && reusable(&exchange.response, &exchange.download.framing);
+    let closes = exchange.response.message.close || exchange.response.old;
+    if closes {
+        target.cluster.stats.upstream_cx_close_notify.inc();
+    }
+    let none = Mutations::default();
+    let head_only = record.head_only;
+    DownstreamResponse {
+        bytes: exchange.answer.bytes(),
+        head: &exchange.response,
+        manager,
+        mutations: record.mutations.as_deref().unwrap_or(&none),
+        case: if config.preserve_response_case {
+            NameCase::Preserve
+        } else {
+            manager.response_case
+        },
+        service_time: record.sent.map_or_else(Default::default, |sent| now - sent),
+        close: record.close && !switching,
+        chunked: matches!(
+            exchange.download.framing,
+            Framing::Chunked(..) | Framing::UntilClose
+        ) && !switching
+            || (head_only && exchange.response.message.content_length.is_none()),
+        upgrade: switching,
+        clock: &session.worker.clock,
+        now,
+    }
+    .push(&mut exchange.download.out);
+    let length = exchange.response.message.length;
+    exchange.answer.consume(length);
+    exchange.deadlines.active = Some(now);
+    Ok(())
+}
+
+/// RFC 9112 6.3.
+fn framing(exchange: &Exchange, trailers: bool, switching: bool) -> Result<Framing, Failure> {
+    let head = &exchange.response;
+    let message = &head.message;
+    if head.status == 204 && message.content_length.unwrap_or(0) > 0 {
+        return Err(Failure::Protocol);
+    }
+    if exchange.record.head_only || matches!(head.status, 101 | 204 | 304) || switching {
+        return Ok(Framing::Empty);
+    }
+    if message.chunked {
+        return Ok(Framing::chunked(if trailers {
+            Trailers::Forward
+        } else {
+            Trailers::Drop
+        }));
+    }
+    match message.content_length {
+        Some(length) => Ok(Framing::Length(length)),
+        None => Ok(Framing::UntilClose),
+    }
+}
+
+fn reusable(head: &crate::http::ResponseHead, framing: &Framing) -> bool {
+    !head.message.close
+        && !head.old
+        && head.status != 101
+        && !matches!(framing, Framing::UntilClose)
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Phase: send head.
+//!
+//! In: the request and its target. Out: the head as it goes upstream, ready in the upload; it leaves
+//! together with the first bytes of the body.
+
+use super::{
+    exchange::Exchange,
+    mirror::{self, Mirrored},
+    pick_host::Target,
+    session::Session,
+};
+use crate::{
+    cluster::LocalCluster,
+    failure::Failure,
+    http::{Framing, NameCase, Trailers, UpstreamRequest},
+    plan::Underscores,
+};
+
+/// Writes the head into the upload. The client's head is gone from the inbox afterwards.
+pub(super) fn write_head(
+    session: &mut Session,
+    exchange: &mut Exchange,
+    target: &Target<'_>,
+) -> Result<(), Failure> {
+    let peer = if session.manager().use_remote_address {
+        session.peer_text()
+    } else {
+        String::new()
+    };
+    let mut out = std::mem::take(&mut exchange.upload.out);
+    push(session, exchange, target, (&peer, None), &mut out);
+    exchange.upload.out = out;
+    if !target.action.mirrors.is_empty() {
+        start_mirrors(session, exchange, target, &peer);
+    }
+    if exchange.request.message.chunked {
+        exchange.upload.framing = Framing::chunked(
+            if session.manager().trailers && target.cluster.config.trailers {
+                Trailers::Forward
+            } else {
+                Trailers::Drop
+            },
+        );
+    }
+    let expects_continue = exchange.request.message.expects_continue;
+    session.inbox.consume(exchange.request.message.length);
+    if expects_continue && !exchange.upload.framing.done() && session.inbox.is_empty() {
+        // Envoy itself tells the client to go on; a client that did not wait is not told.
+        exchange.download.out.extend_from_slice(CONTINUE);
+    }
+    Ok(())
+}
+
+/// Writes the head for the target's cluster, or for a mirror's.
+fn push(
+    session: &Session,
+    exchange: &Exchange,
+    target: &Target<'_>,
+    (peer, mirror): (&str, Option<&LocalCluster>),
+    out: &mut Vec<u8>,
+) {
+    let Target {
+        action,
+        backend,
+        cluster,
+        host,
+    } = target;
+    let manager = session.manager();
+    let endpoint = host.endpoint.borrow();
+    let auto_host =
+        (action.auto_host && !endpoint.hostname.is_empty()).then_some(endpoint.hostname.as_bytes());
+    let config = mirror.map_or(&cluster.config, |mirror| &mirror.config);
+    UpstreamRequest {
+        bytes: session.inbox.bytes(),
+        head: &exchange.request,
+        manager,
+        peer,
+        mutations: &backend.request_headers,
+        case: request_case(manager.preserve_request_case, config.request_case),
+        host: backend
+            .host
+            .as_deref()
+            .or(action.host.as_deref())
+            .or(auto_host),
+        forwarded_host: action.forwarded_host,
+        path: &action.path,
+        drop_underscores: [manager.underscores, config.underscores].contains(&Underscores::Drop),
+        expected_timeout: action.timeout,
+        upgrade: exchange.record.upgrade,
+        shadow: mirror.is_some(),
+    }
+    .push(out);
+}
+
+/// Starts a copy for each mirror that is drawn.
+fn start_mirrors(session: &Session, exchange: &mut Exchange, target: &Target<'_>, peer: &str) {
+    for mirror in &target.action.mirrors {
+        if fastrand::u32(..1_000_000) >= mirror.share {
+            continue;
+        }
+        let Some(cluster) = session.worker.cluster(mirror.cluster) else {
+            continue;
+        };
+        let mut head = Vec::new();
+        push(session, exchange, target, (peer, Some(&cluster)), &mut head);
+        let mirrored = Mirrored {
+            head,
+            cluster,
+            head_only: exchange.record.head_only,
+            limit: target.action.timeout,
+        };
+        exchange
+            .upload
+            .tees
+            .push(mirror::start(&session.worker, mirrored));
+    }
+}
+
+/// A message that carries its spelling along wins over the writer's rule.
+fn request_case(carried: bool, writer: NameCase) -> NameCase {
+    if carried { NameCase::Preserve } else { writer }
+}
+
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Phase: tunnel, after an upgrade.
+//!
+//! In: two streams whose peers agreed to speak something else. Out: their bytes, both ways, until
+//! either side closes or a limit passes. The route timeout ended with the 101.
+
+use std::{future::poll_fn, task::Poll};
+
+use tokio::time::Instant;
+
+use super::{
+    exchange::Exchange, forward_body::poll_deadlines, pump::Ends, respond::poll_download,
+    session::Session,
+};
+use crate::{failure::Failure, http::Framing};
+
+/// Carries bytes.
+pub(super) async fn tunnel(session: &mut Session, exchange: &mut Exchange) -> Result<(), Failure> {
+    exchange.upload.framing = Framing::Tunnel;
+    exchange.download.framing = Framing::Tunnel;
+    exchange.deadlines.route = None;
+    exchange.record.close = true;
+    session.stats.downstream_cx_upgrades_total.inc();
+    session.stats.downstream_cx_upgrades_active.add(1);
+    let stats = session.stats.clone();
+    let ended = poll_fn(|cx| {
+        let down = poll_download(cx, session, exchange);
+        let Some(upstream) = exchange.upstream.as_mut() else {
+            return Poll::Ready(Ok(()));
+        };
+        let before = exchange.upload.written;
+        let up = exchange.upload.poll(
+            cx,
+            &mut Ends {
+                from: &mut session.stream,
+                inbox: &mut session.inbox,
+                limit: session.listener.buffer_limit,
+                to: &mut upstream.stream,
+                buffers: &session.worker.buffers,
+            },
+        );
+        if exchange.upload.written > before {
+            exchange.deadlines.active = Some(Instant::now());
+        }
+        if down.is_ready() || up.is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        poll_deadlines(cx, session, exchange).map(Err)
+    })
+    .await;
+    stats.downstream_cx_upgrades_active.add(-1);
+    ended
+}

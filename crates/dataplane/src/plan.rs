@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From a snapshot to a compiled plan.
+//!
+//! In: encoded xDS resources. Out: [`Plan`], immutable, shared by all workers, with everything a
+//! request needs already parsed; and a list of what could not be compiled or is not enforced.
+//! Resources whose version did not change are not compiled again.
+
+mod cluster;
+mod compile;
+mod endpoint;
+mod listener;
+mod matcher;
+mod route;
+mod unsupported;
+mod value;
+
+use std::{collections::HashMap, sync::Arc};
+
+pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Query, Thresholds, Underscores};
+pub(crate) use compile::Compiler;
+pub(crate) use endpoint::{Endpoint, Endpoints, Health};
+pub(crate) use listener::{ConnectionManager, ListenerPlan, Routes, ServerHeader};
+
+use crate::{
+    cluster::{ClusterId, ClusterShared},
+    route::RouteTable,
+};
+
+/// Everything the workers enforce.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// Listeners.
+    pub(crate) listeners: Vec<Arc<ListenerPlan>>,
+    /// Route configurations by name.
+    pub(crate) routes: HashMap<Arc<str>, Arc<RouteTable>>,
+    /// Clusters by id.
+    pub(crate) clusters: Vec<Option<Arc<ClusterPlan>>>,
+}
+
+/// One cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct ClusterPlan {
+    /// Its settings.
+    pub(crate) config: Arc<ClusterConfig>,
+    /// Its endpoints.
+    pub(crate) endpoints: Arc<Endpoints>,
+    /// What its workers share; lives as long as `config`.
+    pub(crate) shared: Arc<ClusterShared>,
+}
+
+impl Plan {
+    /// The cluster with this id, if it exists now.
+    pub(crate) fn cluster(&self, id: ClusterId) -> Option<&Arc<ClusterPlan>> {
+        self.clusters.get(id.index())?.as_ref()
+    }
+}
+
+/// Circuit breaker sets, in Envoy's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Priority {
+    /// DEFAULT.
+    #[default]
+    Default,
+    /// HIGH.
+    High,
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Compiling a snapshot, incrementally.
+//!
+//! In: a snapshot, and what the last one was compiled to. Out: a plan and what went wrong. A
+//! resource that does not compile keeps its last good version, if it had one; nothing else suffers.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use sluicegate_snapshot::{Resource, ResourceType, Snapshot, Version};
+use sluicegate_xds::{
+    pb::envoy::config::{
+        cluster::v3::Cluster, endpoint::v3::ClusterLoadAssignment, listener::v3::Listener,
+        route::v3::RouteConfiguration,
+    },
+    prost::Message,
+};
+
+use super::{ClusterConfig, ClusterPlan, Discovery, Endpoints, ListenerPlan, Plan, route};
+use crate::{
+    cluster::{ClusterId, ClusterShared},
+    report::ResourceError,
+    resolve::Resolved,
+    route::RouteTable,
+};
+
+/// Compiles snapshots; keeps what can be used again.
+#[derive(Debug, Default)]
+pub(crate) struct Compiler {
+    names: Names,
+    clusters: BTreeMap<Arc<str>, Cached<Built>>,
+    endpoints: BTreeMap<Arc<str>, Cached<Arc<Endpoints>>>,
+    routes: BTreeMap<Arc<str>, Cached<Arc<RouteTable>>>,
+    listeners: BTreeMap<Arc<str>, Cached<Arc<ListenerPlan>>>,
+}
+
+/// Numbers for cluster names. They are never used twice, so that a compiled route stays valid when
+/// clusters come and go.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    ids: HashMap<Arc<str>, ClusterId>,
+}
+
+impl Names {
+    /// The number of `name`.
+    pub(crate) fn id(&mut self, name: &str) -> ClusterId {
+        if let Some(id) = self.ids.get(name) {
+            return *id;
+        }
+        let id = ClusterId::new(self.ids.len());
+        self.ids.insert(name.into(), id);
+        id
+    }
+}
+
+#[derive(Debug)]
+struct Cached<T> {
+    version: Version,
+    value: Option<T>,
+    error: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Built {
+    config: Arc<ClusterConfig>,
+    shared: Arc<ClusterShared>,
+    /// Endpoints that the cluster itself names.
+    inline: Option<Arc<Endpoints>>,
+}
+
+impl Compiler {
+    /// Compiles `snapshot`. `resolved` answers for DNS clusters.
+    pub(crate) fn compile(
+        &mut self,
+        snapshot: &Snapshot,
+        resolved: &Resolved,
+    ) -> (Plan, Vec<ResourceError>) {
+        let names = &mut self.names;
+        let mut errors = Vec::new();
+        refresh(
+            &mut self.clusters,
+            snapshot.resources(ResourceType::Cluster),
+            &mut errors,
+            |resource| build_cluster(resource, names),
+        );
+        refresh(
+            &mut self.endpoints,
+            snapshot.resources(ResourceType::Endpoint),
+            &mut errors,
+            |resource| {
+                let assignment = decode::<ClusterLoadAssignment>(resource)?;
+                Endpoints::compile(&assignment).map(Arc::new)
+            },
+        );
+        refresh(
+            &mut self.routes,
+            snapshot.resources(ResourceType::Route),
+            &mut errors,
+            |resource| {
+                let config = decode::<RouteConfiguration>(resource)?;
+                route::compile(&config, names).map(Arc::new)
+            },
+        );
+        refresh(
+            &mut self.listeners,
+            snapshot.resources(ResourceType::Listener),
+            &mut errors,
+            |resource| {
+                let listener = decode::<Listener>(resource)?;
+                ListenerPlan::compile(&listener, resource.version, names).map(Arc::new)
+            },
+        );
+        (self.plan(resolved), errors)
+    }
+
+    /// The plan of what was compiled last, with the names as they are resolved now.
+    pub(crate) fn plan(&self, resolved: &Resolved) -> Plan {
+        let mut clusters = vec![None; self.names.ids.len()];
+        for built in self
+            .clusters
+            .values()
+            .filter_map(|cached| cached.value.as_ref())
+        {
+            clusters[built.config.id.index()] = Some(Arc::new(ClusterPlan {
+                config: built.config.clone(),
+                shared: built.shared.clone(),
+                endpoints: self.endpoints_of(built, resolved),
+            }));
+        }
+        Plan {
+            clusters,
+            routes: self
+                .routes
+                .iter()
+                .filter_map(|(name, cached)| Some((name.clone(), cached.value.clone()?)))
+                .collect(),
+            listeners: self
+                .listeners
+                .values()
+                .filter_map(|cached| cached.value.clone())
+                .collect(),
+        }
+    }
+
+    fn endpoints_of(&self, built: &Built, resolved: &Resolved) -> Arc<Endpoints> {
+        let found = match &built.config.discovery {
+            Discovery::Dns { .. } => resolved.endpoints(&built.config.name),
+            Discovery::Eds(name) => self
+                .endpoints
+                .get(name.as_str())
+                .and_then(|cached| cached.value.clone()),
+            Discovery::Static(_) => built.inline.clone(),
+        };
+        found.unwrap_or_default()
+    }
+}
+
+/// Brings `cache` in line with `resources`.
+fn refresh<T>(
+    cache: &mut BTreeMap<Arc<str>, Cached<T>>,
+    resources: &BTreeMap<Arc<str>, Arc<Resource>>,
+    errors: &mut Vec<ResourceError>,
+    mut compile: impl FnMut(&Resource) -> Result<T, String>,
+) {
+    cache.retain(|name, _| resources.contains_key(name));
+    for (name, resource) in resources {
+        let known = cache.get(name).map(|cached| cached.version);
+        if known != Some(resource.version) {
+            let (value, error) = match compile(resource) {
+                Ok(value) => (Some(value), None),
+                Err(error) => (
+                    cache.remove(name).and_then(|cached| cached.value),
+                    Some(error),
+                ),
+            };
+            let version = resource.version;
+            let cached = Cached {
+                version,
+                value,
+                error,
+            };
+            cache.insert(name.clone(), cached);
+        }
+        if let Some(error) = cache.get(name).and_then(|cached| cached.error.as_ref()) {
+            errors.push(ResourceError {
+                resource_type: resource.resource_type,
+                name: name.clone(),
+                message: error.clone(),
+            });
+        }
+    }
+}
+
+fn build_cluster(resource: &Resource, names: &mut Names) -> Result<Built, String> {
+    let cluster = decode::<Cluster>(resource)?;
+    let config = ClusterConfig::compile(names.id(&resource.name), &cluster)?;
+    let inline = match &config.discovery {
+        Discovery::Static(assignment) => Some(Arc::new(Endpoints::compile(assignment)?)),
+        _ => None,
+    };
+    Ok(Built {
+        shared: Arc::new(ClusterShared::new(config.breakers)),
+        config: Arc::new(config),
+        inline,
+    })
+}
+
+fn decode<M: Message + Default>(resource: &Resource) -> Result<M, String> {
+    M::decode(resource.body.clone()).map_err(|error| format!("does not decode: {error}"))
+}

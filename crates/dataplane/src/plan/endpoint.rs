@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Endpoints of a cluster.
+//!
+//! In: a ClusterLoadAssignment. Out: its endpoints in order, by priority.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use sluicegate_xds::pb::envoy::config::{
+    core::v3::{HealthStatus, Locality},
+    endpoint::v3::{
+        ClusterLoadAssignment, Endpoint as ProtoEndpoint, LbEndpoint, LocalityLbEndpoints,
+        lb_endpoint::HostIdentifier,
+    },
+};
+
+use super::value::{host_and_port, number, socket_address};
+
+/// The endpoints, in the order of the assignment.
+#[derive(Debug, Default)]
+pub(crate) struct Endpoints {
+    /// All of them.
+    pub(crate) endpoints: Vec<Arc<Endpoint>>,
+    /// Overprovisioning factor in percent.
+    pub(crate) overprovisioning: u32,
+}
+
+/// One endpoint.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    /// Where to connect to.
+    pub(crate) address: SocketAddr,
+    /// Its hostname, if it has one.
+    pub(crate) hostname: String,
+    /// Its weight.
+    pub(crate) weight: u32,
+    /// Its priority; 0 is used first.
+    pub(crate) priority: u32,
+    /// Its health as the control plane sees it.
+    pub(crate) health: Health,
+    /// Where it runs.
+    pub(crate) locality: Option<Locality>,
+}
+
+/// Health as the control plane sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// Used after the healthy ones.
+    Degraded,
+    /// Being shut down: not used.
+    Draining,
+    /// Used. An unknown state counts as healthy.
+    Healthy,
+    /// Not used.
+    Unhealthy,
+}
+
+impl Endpoints {
+    /// Compiles an assignment of addresses.
+    pub(super) fn compile(assignment: &ClusterLoadAssignment) -> Result<Self, String> {
+        Self::build(assignment, |host| {
+            Ok(vec![socket_address(host.address.as_ref())?])
+        })
+    }
+
+    /// The names and ports of an assignment of names.
+    pub(crate) fn names(assignment: &ClusterLoadAssignment) -> Vec<(String, u16)> {
+        let groups = assignment.endpoints.iter();
+        groups
+            .flat_map(|group| &group.lb_endpoints)
+            .filter_map(|endpoint| match endpoint.host_identifier.as_ref()? {
+                HostIdentifier::Endpoint(host) => host_and_port(host.address.as_ref()).ok(),
+                HostIdentifier::EndpointName(_) => None,
+            })
+            .map(|(host, port)| (host.to_owned(), port))
+            .collect()
+    }
+
+    /// Compiles an assignment of names, given what they stand for.
+    pub(crate) fn resolve(
+        assignment: &ClusterLoadAssignment,
+        names: &HashMap<(String, u16), Vec<SocketAddr>>,
+    ) -> Result<Self, String> {
+        Self::build(assignment, |host| {
+            let (name, port) = host_and_port(host.address.as_ref())?;
+            Ok(names
+                .get(&(name.to_owned(), port))
+                .cloned()
+                .unwrap_or_default())
+        })
+    }
+
+    /// Whether both lead to the same hosts.
+    pub(crate) fn same_hosts(&self, other: &Self) -> bool {
+        let addresses = |of: &Self| -> Vec<SocketAddr> {
+            of.endpoints
+                .iter()
+                .map(|endpoint| endpoint.address)
+                .collect()
+        };
+        addresses(self) == addresses(other)
+    }
+
+    fn build(
+        assignment: &ClusterLoadAssignment,
+        addresses: impl Fn(&ProtoEndpoint) -> Result<Vec<SocketAddr>, String>,
+    ) -> Result<Self, String> {
+        let policy = assignment.policy.as_ref();
+        let mut endpoints = Vec::new();
+        for group in &assignment.endpoints {
+            for endpoint in &group.lb_endpoints {
+                let Some(HostIdentifier::Endpoint(host)) = &endpoint.host_identifier else {
+                    return Err("an endpoint without an address".to_owned());
+                };
+                for address in addresses(host)? {
+                    endpoints.push(Arc::new(one(endpoint, host, address, group)));
+                }
+            }
+        }
+        Ok(Self {
+            endpoints,
+            // Envoy default.
+            overprovisioning: policy
+                .and_then(|policy| number(policy.overprovisioning_factor.as_ref()))
+                .unwrap_or(140),
+        })
+    }
+}
+
+fn one(
+    endpoint: &LbEndpoint,
+    host: &ProtoEndpoint,
+    address: SocketAddr,
+    group: &LocalityLbEndpoints,
+) -> Endpoint {
+    let name = host_and_port(host.address.as_ref()).map_or("", |(name, _)| name);
+    let is_name = name.parse::<IpAddr>().is_err();
+    Endpoint {
+        address,
+        hostname: if host.hostname.is_empty() && is_name {
+            name.to_owned()
+        } else {
+            host.hostname.clone()
+        },
+        weight: number(endpoint.load_balancing_weight.as_ref()).unwrap_or(1),
+        priority: group.priority,
+        health: Health::of(endpoint.health_status()),
+        locality: group.locality.clone(),
+    }
+}
+
+impl Health {
+    fn of(status: HealthStatus) -> Self {
+        match status {
+            HealthStatus::Unknown | HealthStatus::Healthy => Self::Healthy,
+            HealthStatus::Unhealthy | HealthStatus::Timeout => Self::Unhealthy,
+            HealthStatus::Draining => Self::Draining,
+            HealthStatus::Degraded => Self::Degraded,
+        }
+    }
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Settings of a listener and its connection manager.
+//!
+//! In: a Listener resource. Out: its address and the settings of its HTTP connections, with Envoy's
+//! defaults filled in.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use sluicegate_snapshot::Version;
+use sluicegate_xds::{
+    any,
+    pb::envoy::{
+        config::{
+            core::v3::{
+                Address, address, http1_protocol_options::HeaderKeyFormat,
+                http1_protocol_options::header_key_format::HeaderFormat,
+            },
+            listener::v3::{Filter, Listener, filter::ConfigType},
+        },
+        extensions::{
+            filters::network::http_connection_manager::v3::{
+                HttpConnectionManager, http_connection_manager::RouteSpecifier,
+            },
+            http::header_formatters::preserve_case::v3::PreserveCaseFormatterConfig,
+        },
+    },
+};
+
+use super::{
+    cluster::Underscores,
+    compile::Names as ClusterNames,
+    route, unsupported,
+    value::{flag, number, socket_address, timeout},
+};
+use crate::{
+    http::{Limits, NameCase},
+    route::RouteTable,
+};
+
+/// A listener.
+#[derive(Debug)]
+pub(crate) struct ListenerPlan {
+    /// Its name.
+    pub(crate) name: Arc<str>,
+    /// Hash of the resource.
+    pub(crate) version: Version,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// Whether a socket on `::` takes IPv4 as well.
+    pub(crate) ipv4_compat: bool,
+    /// Bytes held per connection.
+    pub(crate) buffer_limit: usize,
+    /// Settings of its connections.
+    pub(crate) manager: ConnectionManager,
+    /// Settings seen here that are not enforced yet.
+    pub(crate) unsupported: Vec<&'static str>,
+}
+
+/// Settings of the HTTP connection manager.
+#[derive(Debug)]
+pub(crate) struct ConnectionManager {
+    /// Stats go under `http.<stat_prefix>.`.
+    pub(crate) stat_prefix: String,
+    /// Where its routes are.
+    pub(crate) routes: Routes,
+    /// Limits on request heads.
+    pub(crate) limits: Limits,
+    /// What happens to requests with underscores in header names.
+    pub(crate) underscores: Underscores,
+    /// Connections without a request are closed after this.
+    pub(crate) idle_timeout: Option<Duration>,
+    /// Requests after which a connection is closed; 0 is no limit.
+    pub(crate) max_requests_per_connection: u32,
+    /// `max_stream_duration`.
+    pub(crate) max_stream_duration: Option<Duration>,
+    /// `stream_idle_timeout`.
+    pub(crate) stream_idle_timeout: Option<Duration>,
+    /// `request_timeout`.
+    pub(crate) request_timeout: Option<Duration>,
+    /// `request_headers_timeout`.
+    pub(crate) request_headers_timeout: Option<Duration>,
+    /// `delayed_close_timeout`.
+    pub(crate) delayed_close_timeout: Option<Duration>,
+    /// Spelling of response header names.
+    pub(crate) response_case: NameCase,
+    /// Requests keep the client's spelling.
+    pub(crate) preserve_request_case: bool,
+    /// Trailers are forwarded.
+    pub(crate) trailers: bool,
+    /// `use_remote_address`.
+    pub(crate) use_remote_address: bool,
+    /// `skip_xff_append`.
+    pub(crate) skip_xff_append: bool,
+    /// `xff_num_trusted_hops`.
+    pub(crate) trusted_hops: u32,
+    /// `generate_request_id`.
+    pub(crate) generate_request_id: bool,
+    /// `preserve_external_request_id`.
+    pub(crate) preserve_request_id: bool,
+    /// `server_name`.
+    pub(crate) server_name: Box<[u8]>,
+    /// `server_header_transformation`.
+    pub(crate) server_header: ServerHeader,
+    /// Upgrade types allowed or refused, lower case.
+    pub(crate) upgrades: Vec<(Box<[u8]>, bool)>,
+    /// Requests that are refused after decoding leave the connection open.
+    pub(crate) stream_error: bool,
+    /// Router: no `x-envoy-*` headers are added.
+    pub(crate) suppress_envoy_headers: bool,
+}
+
+/// Where routes are.
+#[derive(Debug)]
+pub(crate) enum Routes {
+    /// In the listener.
+    Inline(Arc<RouteTable>),
+    /// In the route configuration of this name.
+    Named(String),
+}
+
+/// What becomes of an upstream's `server` header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ServerHeader {
+    /// Kept; ours is added when there is none.
+    AppendIfAbsent,
+    /// Replaced by ours.
+    Overwrite,
+    /// Kept; nothing is added.
+    PassThrough,
+}
+
+/// Spelling rules of one side.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// How this side's writer spells names.
+    pub(super) case: NameCase,
+    /// Whether messages read on this side carry their spelling along.
+    pub(super) preserve: bool,
+}
+
+/// Reads `header_key_format`.
+pub(super) fn names(format: Option<&HeaderKeyFormat>) -> Names {
+    match format.and_then(|format| format.header_format.as_ref()) {
+        Some(HeaderFormat::ProperCaseWords(_)) => Names {
+            case: NameCase::Proper,
+            preserve: false,
+        },
+        Some(HeaderFormat::StatefulFormatter(extension)) => Names {
+            case: NameCase::Lower,
+            preserve: extension
+                .typed_config
+                .as_ref()
+                .and_then(any::unpack::<PreserveCaseFormatterConfig>)
+                .is_some(),
+        },
+        None => Names::default(),
+    }
+}
+
+impl ListenerPlan {
+    /// Compiles a listener.
+    pub(super) fn compile(
+        listener: &Listener,
+        version: Version,
+        names: &mut ClusterNames,
+    ) -> Result<Self, String> {
+        unsupported::refuse_listener(listener)?;
+        let chain = match listener.filter_chains.as_slice() {
+            [chain] => chain,
+            [] => listener
+                .default_filter_chain
+                .as_ref()
+                .ok_or("no filter chain")?,
+            _ => return Err("several filter chains are not implemented yet".to_owned()),
+        };
+        let manager = chain
+            .filters
+            .iter()
+            .find_map(connection_manager)
+            .ok_or("no HTTP connection manager")?;
+        Ok(Self {
+            name: listener.name.as_str().into(),
+            version,
+            address: socket_address(listener.address.as_ref())?,
+            ipv4_compat: ipv4_compat(listener.address.as_ref()),
+            buffer_limit: number(listener.per_connection_buffer_limit_bytes.as_ref())
+                .map_or(BUFFER_LIMIT, |limit| limit as usize),
+            unsupported: unsupported::of_listener(listener, &manager),
+            manager: ConnectionManager::compile(&manager, names)?,
+        })
+    }
+}
+
+impl ConnectionManager {
+    fn compile(
+        manager: &HttpConnectionManager,
+        cluster_names: &mut ClusterNames,
+    ) -> Result<Self, String> {
+        let common = manager.common_http_protocol_options.unwrap_or_default();
+        let http1 = manager.http_protocol_options.clone().unwrap_or_default();
+        let Names { case, preserve } = names(http1.header_key_format.as_ref());
+        let kilobytes = number(manager.max_request_headers_kb.as_ref()).unwrap_or(HEADERS_KB);
+        let count = number(common.max_headers_count.as_ref()).unwrap_or(HEADERS_COUNT);
+        Ok(Self {
+            stat_prefix: manager.stat_prefix.clone(),
+            routes: routes(manager, cluster_names)?,
+            limits: Limits {
+                count: count as usize,
+                bytes: 1024 * kilobytes as usize,
+            },
+            underscores: Underscores::of(common.headers_with_underscores_action),
+            idle_timeout: timeout(common.idle_timeout.as_ref(), Some(IDLE_TIMEOUT)),
+            max_requests_per_connection: number(common.max_requests_per_connection.as_ref())
+                .unwrap_or(0),
+            max_stream_duration: timeout(common.max_stream_duration.as_ref(), None),
+            stream_idle_timeout: timeout(
+                manager.stream_idle_timeout.as_ref(),
+                Some(STREAM_IDLE_TIMEOUT),
+            ),
+            request_timeout: timeout(manager.request_timeout.as_ref(), None),
+            request_headers_timeout: timeout(manager.request_headers_timeout.as_ref(), None),
+            delayed_close_timeout: timeout(
+                manager.delayed_close_timeout.as_ref(),
+                Some(DELAYED_CLOSE),
+            ),
+            response_case: case,
+            preserve_request_case: preserve,
+            trailers: http1.enable_trailers,
+            use_remote_address: flag(manager.use_remote_address.as_ref(), false),
+            skip_xff_append: manager.skip_xff_append,
+            trusted_hops: manager.xff_num_trusted_hops,
+            generate_request_id: flag(manager.generate_request_id.as_ref(), true),
+            preserve_request_id: manager.preserve_external_request_id,
+            server_name: server_name(manager),
+            server_header: match manager.server_header_transformation {
+                1 => ServerHeader::AppendIfAbsent,
+                2 => ServerHeader::PassThrough,
+                _ => ServerHeader::Overwrite,
+            },
+            upgrades: manager
+                .upgrade_configs
+                .iter()
+                .map(|config| {
+                    let kind = config.upgrade_type.to_ascii_lowercase().into_bytes();
+                    (kind.into(), flag(config.enabled.as_ref(), true))
+                })
+                .collect(),
+            stream_error: flag(
+                http1
+                    .override_stream_error_on_invalid_http_message
+                    .as_ref()
+                    .or(manager.stream_error_on_invalid_http_message.as_ref()),
+                false,
+            ),
+            suppress_envoy_headers: unsupported::suppresses_envoy_headers(manager),
+        })
+    }
+}
+
+fn connection_manager(filter: &Filter) -> Option<HttpConnectionManager> {
+    match filter.config_type.as_ref()? {
+        ConfigType::TypedConfig(packed) => any::unpack(packed),
+        ConfigType::ConfigDiscovery(_) => None,
+    }
+}
+
+fn routes(manager: &HttpConnectionManager, names: &mut ClusterNames) -> Result<Routes, String> {
+    match &manager.route_specifier {
+        Some(RouteSpecifier::Rds(rds)) => Ok(Routes::Named(rds.route_config_name.clone())),
+        Some(RouteSpecifier::RouteConfig(config)) => {
+            Ok(Routes::Inline(Arc::new(route::compile(config, names)?)))
+        }
+        Some(RouteSpecifier::ScopedRoutes(_)) => {
+            Err("scoped routes are not implemented".to_owned())
+        }
+        None => Err("no route configuration".to_owned()),
+    }
+}
+
+fn server_name(manager: &HttpConnectionManager) -> Box<[u8]> {
+    match manager.server_name.as_str() {
+        "" => b"envoy".as_slice().into(),
+        name => name.as_bytes().into(),
+    }
+}
+
+fn ipv4_compat(address: Option<&Address>) -> bool {
+    match address.and_then(|address| address.address.as_ref()) {
+        Some(address::Address::SocketAddress(socket)) => socket.ipv4_compat,
+        _ => false,
+    }
+}
+
+// Envoy defaults.
+const BUFFER_LIMIT: usize = 1024 * 1024;
+const HEADERS_KB: u32 = 60;
+const HEADERS_COUNT: u32 = 100;
+const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
+const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+const DELAYED_CLOSE: Duration = Duration::from_secs(1);

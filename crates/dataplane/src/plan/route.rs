@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Compiling a route configuration.
+//!
+//! In: a RouteConfiguration. Out: a [`RouteTable`]. A route that cannot be compiled answers 500
+//! itself, so that its traffic does not fall through to a less specific route.
+
+#![expect(deprecated, reason = "control planes still send these fields")]
+
+use std::{sync::Arc, time::Duration};
+
+use sluicegate_xds::pb::envoy::{
+    config::{
+        core::v3::{HeaderValueOption, header_value_option::HeaderAppendAction},
+        route::v3::{
+            DirectResponseAction, RedirectAction, RouteAction as ProtoAction, RouteConfiguration,
+            RouteMatch as ProtoMatch, VirtualHost as ProtoHost, redirect_action, route,
+            route_action, weighted_cluster::ClusterWeight, weighted_cluster::cluster_weight,
+        },
+    },
+    r#type::{
+        matcher::v3::RegexMatchAndSubstitute,
+        v3::{FractionalPercent, fractional_percent::DenominatorType},
+    },
+};
+
+use super::{
+    Priority,
+    compile::Names,
+    matcher, unsupported,
+    value::{data, duration, flag, number, timeout},
+};
+use crate::route::{
+    Action, Backend, Choice, DirectResponse, Mirror, Mutations, Path, PathRewrite, Redirect, Route,
+    RouteAction, RouteTable, VirtualHost,
+};
+
+/// Compiles a route configuration.
+pub(super) fn compile(
+    config: &RouteConfiguration,
+    names: &mut Names,
+) -> Result<RouteTable, String> {
+    let mut table = RouteTable::default();
+    table.ignore_port = config.ignore_port_in_host_matching;
+    for host in &config.virtual_hosts {
+        table.unsupported.extend(unsupported::of_virtual_host(host));
+        let actions = host.routes.iter().filter_map(|route| match &route.action {
+            Some(route::Action::Route(action)) => Some(action),
+            _ => None,
+        });
+        table
+            .unsupported
+            .extend(actions.flat_map(unsupported::of_route));
+        let routes = host
+            .routes
+            .iter()
+            .map(|route| one_route(config, host, route, names))
+            .collect();
+        table.add(VirtualHost { routes }, &host.domains);
+    }
+    table.unsupported.sort_unstable();
+    table.unsupported.dedup();
+    Ok(table)
+}
+
+fn one_route(
+    config: &RouteConfiguration,
+    host: &ProtoHost,
+    route: &sluicegate_xds::pb::envoy::config::route::v3::Route,
+    names: &mut Names,
+) -> Route {
+    let levels = Levels {
+        config,
+        host,
+        route,
+    };
+    let conditions = route.r#match.clone().unwrap_or_default();
+    let matcher = matcher::compile(&conditions);
+    let action = match &route.action {
+        Some(route::Action::Route(action)) => levels
+            .route_action(action, &conditions, names)
+            .map(|action| Action::Route(Box::new(action))),
+        Some(route::Action::Redirect(redirect)) => {
+            compile_redirect(redirect, &conditions).map(Action::Redirect)
+        }
+        Some(route::Action::DirectResponse(direct)) => compile_direct(direct).map(Action::Direct),
+        _ => Err("this action is not implemented".to_owned()),
+    };
+    let error = matcher.as_ref().err().or(action.as_ref().err());
+    if let Some(error) = error {
+        tracing::warn!(
+            route = route.name,
+            host = host.name,
+            error,
+            "route answers 500"
+        );
+    }
+    let broken = error.is_some();
+    Route {
+        matcher: matcher.unwrap_or_default(),
+        action: match action {
+            Ok(action) if !broken => action,
+            _ => Action::Direct(DirectResponse {
+                status: 500,
+                body: Vec::new(),
+            }),
+        },
+        response_headers: Arc::new(levels.response_headers(None)),
+    }
+}
+
+/// The levels that contribute header changes.
+struct Levels<'a> {
+    config: &'a RouteConfiguration,
+    host: &'a ProtoHost,
+    route: &'a sluicegate_xds::pb::envoy::config::route::v3::Route,
+}
+
+type Level<'a> = (&'a [String], &'a [HeaderValueOption]);
+
+impl Levels<'_> {
+    fn route_action(
+        &self,
+        action: &ProtoAction,
+        conditions: &ProtoMatch,
+        names: &mut Names,
+    ) -> Result<RouteAction, String> {
+        let host = match &action.host_rewrite_specifier {
+            Some(route_action::HostRewriteSpecifier::HostRewriteLiteral(host)) => {
+                Some(host.as_bytes().into())
+            }
+            Some(route_action::HostRewriteSpecifier::AutoHostRewrite(_)) | None => None,
+            Some(_) => return Err("this host rewrite is not implemented".to_owned()),
+        };
+        let auto = &action.host_rewrite_specifier;
+        let duration_limit = action.max_stream_duration.as_ref();
+        Ok(RouteAction {
+            backends: self.backends(action, names)?,
+            cluster_not_found: match action.cluster_not_found_response_code {
+                1 => 404,
+                2 => 500,
+                _ => 503,
+            },
+            timeout: timeout(action.timeout.as_ref(), Some(TIMEOUT)),
+            idle_timeout: action.idle_timeout.as_ref().map(duration),
+            max_stream_duration: duration_limit
+                .and_then(|limit| limit.max_stream_duration.as_ref())
+                .map(duration),
+            path: path_rewrite(action, conditions)?,
+            host,
+            auto_host: matches!(
+                auto,
+                Some(route_action::HostRewriteSpecifier::AutoHostRewrite(on)) if on.value
+            ),
+            forwarded_host: action.append_x_forwarded_host,
+            mirrors: self.mirrors(action, names),
+            upgrades: action
+                .upgrade_configs
+                .iter()
+                .map(|config| {
+                    let kind = config.upgrade_type.to_ascii_lowercase().into_bytes();
+                    (kind.into(), flag(config.enabled.as_ref(), true))
+                })
+                .collect(),
+            priority: match action.priority {
+                1 => Priority::High,
+                _ => Priority::Default,
+            },
+        })
+    }
+
+    fn backends(&self, action: &ProtoAction, names: &mut Names) -> Result<Choice, String> {
+        match &action.cluster_specifier {
+            Some(route_action::ClusterSpecifier::Cluster(name)) => Ok(Choice {
+                backends: vec![self.backend(&ClusterWeight::default(), name, 1, names)],
+                total: 1,
+            }),
+            Some(route_action::ClusterSpecifier::WeightedClusters(weighted)) => {
+                let backends: Vec<_> = weighted
+                    .clusters
+                    .iter()
+                    .map(|one| {
+                        let weight = number(one.weight.as_ref()).unwrap_or(0);
+                        self.backend(one, &one.name, weight, names)
+                    })
+                    .collect();
+                let total = backends
+                    .iter()
+                    .fold(0_u32, |sum, backend| sum.saturating_add(backend.weight));
+                Ok(Choice { backends, total })
+            }
+            _ => Err("this cluster specifier is not implemented".to_owned()),
+        }
+    }
+
+    fn backend(
+        &self,
+        weighted: &ClusterWeight,
+        name: &str,
+        weight: u32,
+        names: &mut Names,
+    ) -> Backend {
+        Backend {
+            cluster: names.id(name),
+            weight,
+            host: weighted.host_rewrite_specifier.as_ref().map(|rewrite| {
+                let cluster_weight::HostRewriteSpecifier::HostRewriteLiteral(host) = rewrite;
+                host.as_bytes().into()
+            }),
+            request_headers: self.request_headers(weighted),
+            response_headers: Arc::new(self.response_headers(Some(weighted))),
+        }
+    }
+
+    /// Most specific first, which is how Envoy applies them by default.
+    fn request_headers(&self, weighted: &ClusterWeight) -> Mutations {
+        let Self {
+            config,
+            host,
+            route,
+        } = self;
+        merge([
+            (
+                &weighted.request_headers_to_remove,
+                &weighted.request_headers_to_add,
+            ),
+            (
+                &route.request_headers_to_remove,
+                &route.request_headers_to_add,
+            ),
+            (
+                &host.request_headers_to_remove,
+                &host.request_headers_to_add,
+            ),
+            (
+                &config.request_headers_to_remove,
+                &config.request_headers_to_add,
+            ),
+        ])
+    }
+
+    fn response_headers(&self, weighted: Option<&ClusterWeight>) -> Mutations {
+        let Self {
+            config,
+            host,
+            route,
+        } = self;
+        let first: Level<'_> = weighted.map_or((&[], &[]), |one| {
+            (
+                &one.response_headers_to_remove,
+                &one.response_headers_to_add,
+            )
+        });
+        merge([
+            first,
+            (
+                &route.response_headers_to_remove,
+                &route.response_headers_to_add,
+            ),
+            (
+                &host.response_headers_to_remove,
+                &host.response_headers_to_add,
+            ),
+            (
+                &config.response_headers_to_remove,
+                &config.response_headers_to_add,
+            ),
+        ])
+    }
+
+    /// The most specific list of mirrors wins as a whole.
+    fn mirrors(&self, action: &ProtoAction, names: &mut Names) -> Vec<Mirror> {
+        let lists = [
+            &action.request_mirror_policies,
+            &self.host.request_mirror_policies,
+            &self.config.request_mirror_policies,
+        ];
+        lists
+            .into_iter()
+            .find(|list| !list.is_empty())
+            .into_iter()
+            .flatten()
+            .map(|policy| Mirror {
+                cluster: names.id(&policy.cluster),
+                share: policy
+                    .runtime_fraction
+                    .as_ref()
+                    .and_then(|fraction| fraction.default_value.as_ref())
+                    .map_or(1_000_000, millionths),
+            })
+            .collect()
+    }
+}
+
+fn merge(levels: [Level<'_>; 4]) -> Mutations {
+    let mut merged = Mutations::default();
+    for (remove, add) in levels {
+        for name in remove {
+            merged.remove(name);
+        }
+        for option in add {
+            let Some(header) = &option.header else {
+                continue;
+            };
+            let value = if header.raw_value.is_empty() {
+                header.value.replace("%%", "%").into_bytes()
+            } else {
+                header.raw_value.clone()
+            };
+            if value.is_empty() && !option.keep_empty_value {
+                continue;
+            }
+            let append = option.append.as_ref().map(|append| append.value);
+            match (option.append_action(), append) {
+                (HeaderAppendAction::AppendIfExistsOrAdd, Some(false)) => {
+                    merged.overwrite(&header.key, &value);
+                }
+                (HeaderAppendAction::AppendIfExistsOrAdd, _) => merged.append(&header.key, &value),
+                (HeaderAppendAction::AddIfAbsent, _) => merged.add_if_absent(&header.key, &value),
+                (HeaderAppendAction::OverwriteIfExistsOrAdd, _) => {
+                    merged.overwrite(&header.key, &value);
+                }
+                (HeaderAppendAction::OverwriteIfExists, _) => {
+                    merged.overwrite_if_exists(&header.key, &value);
+                }
+            }
+        }
+    }
+    merged
+}
+
+fn path_rewrite(action: &ProtoAction, conditions: &ProtoMatch) -> Result<PathRewrite, String> {
+    if !action.prefix_rewrite.is_empty() {
+        return Ok(prefix_rewrite(&action.prefix_rewrite, conditions));
+    }
+    if let Some(regex) = &action.regex_rewrite {
+        return regex_rewrite(regex);
+    }
+    if !action.path_rewrite.is_empty() {
+        return Ok(PathRewrite::Full(action.path_rewrite.as_bytes().into()));
+    }
+    Ok(PathRewrite::None)
+}
+
+/// Replaces the matched part: a prefix, or the whole of an exact or regex match.
+fn prefix_rewrite(new: &str, conditions: &ProtoMatch) -> PathRewrite {
+    let new = new.as_bytes().into();
+    match matcher::path(conditions) {
+        Ok(Path::Prefix(text) | Path::SeparatedPrefix(text)) => {
+            PathRewrite::Prefix(text.len(), new)
+        }
+        _ => PathRewrite::Full(new),
+    }
+}
+
+fn regex_rewrite(rule: &RegexMatchAndSubstitute) -> Result<PathRewrite, String> {
+    let pattern = rule.pattern.as_ref().map_or("", |pattern| &pattern.regex);
+    let regex = regex::bytes::Regex::new(pattern).map_err(|error| error.to_string())?;
+    Ok(PathRewrite::Regex(
+        regex,
+        substitution(&rule.substitution).into(),
+    ))
+}
+
+/// From RE2's `\1` to this engine's `${1}`.
+fn substitution(text: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' => match bytes.next() {
+                Some(digit) if digit.is_ascii_digit() => {
+                    out.extend_from_slice(&[b'$', b'{', digit, b'}']);
+                }
+                Some(other) => out.push(other),
+                None => {}
+            },
+            b'$' => out.extend_from_slice(b"$$"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+fn compile_redirect(
+    redirect: &RedirectAction,
+    conditions: &ProtoMatch,
+) -> Result<Redirect, String> {
+    let text = |text: &str| (!text.is_empty()).then(|| text.as_bytes().into());
+    Ok(Redirect {
+        scheme: match &redirect.scheme_rewrite_specifier {
+            Some(redirect_action::SchemeRewriteSpecifier::HttpsRedirect(true)) => text("https"),
+            Some(redirect_action::SchemeRewriteSpecifier::SchemeRedirect(scheme)) => text(scheme),
+            _ => None,
+        },
+        host: text(&redirect.host_redirect),
+        port: match redirect.port_redirect {
+            0 => None,
+            port => Some(u16::try_from(port).map_err(|_| format!("port {port} is too large"))?),
+        },
+        path: match &redirect.path_rewrite_specifier {
+            Some(redirect_action::PathRewriteSpecifier::PathRedirect(path)) => {
+                PathRewrite::Full(path.as_bytes().into())
+            }
+            Some(redirect_action::PathRewriteSpecifier::PrefixRewrite(new)) => {
+                prefix_rewrite(new, conditions)
+            }
+            Some(redirect_action::PathRewriteSpecifier::RegexRewrite(rule)) => regex_rewrite(rule)?,
+            Some(redirect_action::PathRewriteSpecifier::PathRewrite(_)) => {
+                return Err("this path rewrite is not implemented".to_owned());
+            }
+            None => PathRewrite::None,
+        },
+        status: match redirect.response_code {
+            1 => 302,
+            2 => 303,
+            3 => 307,
+            4 => 308,
+            _ => 301,
+        },
+        strip_query: redirect.strip_query,
+    })
+}
+
+fn compile_direct(direct: &DirectResponseAction) -> Result<DirectResponse, String> {
+    Ok(DirectResponse {
+        status: u16::try_from(direct.status).map_err(|_| "status is too large".to_owned())?,
+        body: data(direct.body.as_ref())?,
+    })
+}
+
+/// A fraction in millionths.
+pub(super) fn millionths(fraction: &FractionalPercent) -> u32 {
+    let scale = match fraction.denominator() {
+        DenominatorType::Hundred => 10_000,
+        DenominatorType::TenThousand => 100,
+        DenominatorType::Million => 1,
+    };
+    fraction.numerator.saturating_mul(scale).min(1_000_000)
+}
+
+/// Envoy default.
+const TIMEOUT: Duration = Duration::from_secs(15);

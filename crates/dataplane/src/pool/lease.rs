@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a connection and a request hold while they last: a share of the breakers' budgets and their
+//! places in the gauges. Given back when dropped, however that happens.
+
+use std::rc::Rc;
+
+use super::grow;
+use crate::{cluster::Host, plan::Priority};
+
+/// Held by a connection.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    host: Rc<Host>,
+    priority: Priority,
+}
+
+/// Who closed a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// We did.
+    Local,
+    /// We did, in the middle of a request.
+    LocalBusy,
+    /// The upstream did.
+    Remote,
+    /// The upstream did, in the middle of a request.
+    RemoteBusy,
+}
+
+impl Lease {
+    /// For a connection that is about to be made; its budget is taken already.
+    pub(super) fn new(host: &Rc<Host>, priority: Priority) -> Self {
+        host.pool.count.set(host.pool.count.get() + 1);
+        let stats = &host.cluster_stats;
+        stats.upstream_cx_total.inc();
+        stats.upstream_cx_http1_total.inc();
+        stats.upstream_cx_active.add(1);
+        host.stats.cx_total.inc();
+        host.stats.cx_active.add(1);
+        Self {
+            host: host.clone(),
+            priority,
+        }
+    }
+
+    /// The host.
+    pub(super) fn host(&self) -> &Rc<Host> {
+        &self.host
+    }
+
+    /// Counts the end of an established connection.
+    pub(super) fn close(self, by: Closed) {
+        let stats = &self.host.cluster_stats;
+        stats.upstream_cx_destroy.inc();
+        let remote = matches!(by, Closed::Remote | Closed::RemoteBusy);
+        if remote {
+            stats.upstream_cx_destroy_remote.inc();
+        } else {
+            stats.upstream_cx_destroy_local.inc();
+        }
+        if matches!(by, Closed::LocalBusy | Closed::RemoteBusy) {
+            stats.upstream_cx_destroy_with_active_rq.inc();
+            if remote {
+                stats.upstream_cx_destroy_remote_with_active_rq.inc();
+            } else {
+                stats.upstream_cx_destroy_local_with_active_rq.inc();
+            }
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let host = &self.host;
+        host.pool.count.set(host.pool.count.get() - 1);
+        host.cluster_stats.upstream_cx_active.add(-1);
+        host.stats.cx_active.add(-1);
+        let budgets = host.shared.budgets(self.priority);
+        budgets.connections.give();
+        budgets.stats.cx_open.set(budgets.connections.open());
+        grow(host, self.priority);
+    }
+}
+
+/// Held by a request while it is on a connection.
+#[derive(Debug)]
+pub(crate) struct RequestLease {
+    host: Rc<Host>,
+    priority: Priority,
+}
+
+impl RequestLease {
+    /// Takes a place; `None` when `max_requests` is reached.
+    pub(crate) fn new(host: &Rc<Host>, priority: Priority) -> Option<Self> {
+        let budgets = host.shared.budgets(priority);
+        if !budgets.requests.try_take() {
+            host.cluster_stats.upstream_rq_active_overflow.inc();
+            budgets.stats.rq_open.set(1);
+            return None;
+        }
+        let open = budgets.requests.open();
+        if open != budgets.stats.rq_open.get() {
+            budgets.stats.rq_open.set(open);
+        }
+        host.cluster_stats.upstream_rq_total.inc();
+        host.cluster_stats.upstream_rq_active.add(1);
+        host.stats.rq_total.inc();
+        host.stats.rq_active.add(1);
+        Some(Self {
+            host: host.clone(),
+            priority,
+        })
+    }
+}
+
+impl Drop for RequestLease {
+    fn drop(&mut self) {
+        let budgets = self.host.shared.budgets(self.priority);
+        budgets.requests.give();
+        if budgets.stats.rq_open.get() != 0 {
+            budgets.stats.rq_open.set(budgets.requests.open());
+        }
+        self.host.cluster_stats.upstream_rq_active.add(-1);
+        self.host.stats.rq_active.add(-1);
+    }
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Routing: which route a request takes, and what the route makes of its path, host and headers.
+//!
+//! In: compiled route tables and slices of a request. Out: decisions; nothing is allocated unless a
+//! rewrite asks for it.
+
+mod action;
+mod matcher;
+mod mutation;
+mod redirect;
+mod rewrite;
+mod table;
+
+pub(crate) use action::{
+    Action, Backend, Choice, DirectResponse, Mirror, PathRewrite, Redirect, Route, RouteAction,
+};
+pub(crate) use matcher::{
+    HeaderMatch, Path, PathMatch, QueryMatch, RequestView, RouteMatch, ValueMatch,
+};
+pub(crate) use mutation::{Condition, Mutations};
+pub(crate) use redirect::push_location;
+pub(crate) use rewrite::push_path;
+pub(crate) use table::{RouteTable, VirtualHost, without_port};

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a matched route does.
+//!
+//! In: the compiled route. Out: a backend, a redirect or a direct response.
+
+use std::{sync::Arc, time::Duration};
+
+use regex::bytes::Regex;
+
+use super::{Mutations, RouteMatch};
+use crate::{cluster::ClusterId, plan::Priority};
+
+/// A route.
+#[derive(Debug, Default)]
+pub(crate) struct Route {
+    /// When it applies.
+    pub(crate) matcher: RouteMatch,
+    /// What it does.
+    pub(crate) action: Action,
+    /// Response header changes of route and virtual host, for answers made here.
+    pub(crate) response_headers: Arc<Mutations>,
+}
+
+/// The actions.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Answer here.
+    Direct(DirectResponse),
+    /// Send the client elsewhere.
+    Redirect(Redirect),
+    /// Forward.
+    Route(Box<RouteAction>),
+}
+
+impl Default for Action {
+    fn default() -> Self {
+        Self::Direct(DirectResponse::default())
+    }
+}
+
+/// A fixed answer.
+#[derive(Debug, Default)]
+pub(crate) struct DirectResponse {
+    /// The code.
+    pub(crate) status: u16,
+    /// The body.
+    pub(crate) body: Vec<u8>,
+}
+
+/// A redirect.
+#[derive(Debug)]
+pub(crate) struct Redirect {
+    /// `scheme_redirect` or `https_redirect`.
+    pub(crate) scheme: Option<Box<[u8]>>,
+    /// `host_redirect`.
+    pub(crate) host: Option<Box<[u8]>>,
+    /// `port_redirect`.
+    pub(crate) port: Option<u16>,
+    /// `path_redirect` or `prefix_rewrite`.
+    pub(crate) path: PathRewrite,
+    /// `response_code`.
+    pub(crate) status: u16,
+    /// `strip_query`.
+    pub(crate) strip_query: bool,
+}
+
+/// How the path changes.
+#[derive(Debug, Default)]
+pub(crate) enum PathRewrite {
+    /// Not.
+    #[default]
+    None,
+    /// The matched part (this many bytes; all of it for an exact match) is replaced.
+    Prefix(usize, Box<[u8]>),
+    /// Every match of the expression is replaced.
+    Regex(Regex, Box<[u8]>),
+    /// The whole path is replaced.
+    Full(Box<[u8]>),
+}
+
+/// Forwarding.
+#[derive(Debug)]
+pub(crate) struct RouteAction {
+    /// Where to.
+    pub(crate) backends: Choice,
+    /// Answer for a cluster that does not exist.
+    pub(crate) cluster_not_found: u16,
+    /// Route timeout; `None` when off.
+    pub(crate) timeout: Option<Duration>,
+    /// Overrides the listener's stream idle timeout; zero is off.
+    pub(crate) idle_timeout: Option<Duration>,
+    /// Overrides the listener's maximum stream duration; zero is off.
+    pub(crate) max_stream_duration: Option<Duration>,
+    /// Path rewrite.
+    pub(crate) path: PathRewrite,
+    /// `host_rewrite_literal`.
+    pub(crate) host: Option<Box<[u8]>>,
+    /// `auto_host_rewrite`.
+    pub(crate) auto_host: bool,
+    /// `append_x_forwarded_host`.
+    pub(crate) forwarded_host: bool,
+    /// Copies of the request.
+    pub(crate) mirrors: Vec<Mirror>,
+    /// Upgrade types allowed or refused here, lower case.
+    pub(crate) upgrades: Vec<(Box<[u8]>, bool)>,
+    /// Circuit breaker set.
+    pub(crate) priority: Priority,
+}
+
+/// Clusters with weights.
+#[derive(Debug)]
+pub(crate) struct Choice {
+    /// The candidates.
+    pub(crate) backends: Vec<Backend>,
+    /// Sum of weights.
+    pub(crate) total: u32,
+}
+
+/// One candidate.
+#[derive(Debug)]
+pub(crate) struct Backend {
+    /// The cluster.
+    pub(crate) cluster: ClusterId,
+    /// Its weight.
+    pub(crate) weight: u32,
+    /// Host rewrite of this candidate, which wins over the route's.
+    pub(crate) host: Option<Box<[u8]>>,
+    /// Request header changes of candidate, route and virtual host.
+    pub(crate) request_headers: Mutations,
+    /// Response header changes of candidate, route and virtual host.
+    pub(crate) response_headers: Arc<Mutations>,
+}
+
+/// A copy of the request for another cluster.
+#[derive(Debug)]
+pub(crate) struct Mirror {
+    /// The cluster.
+    pub(crate) cluster: ClusterId,
+    /// Share of requests in millionths.
+    pub(crate) share: u32,
+}
+
+impl Choice {
+    /// Draws a candidate; `None` when all weights are zero.
+    pub(crate) fn draw(&self) -> Option<&Backend> {
+        if let [only] = self.backends.as_slice() {
+            return (self.total > 0).then_some(only);
+        }
+        if self.total == 0 {
+            return None;
+        }
+        let mut at = fastrand::u32(..self.total);
+        self.backends.iter().find(|backend| {
+            let hit = at < backend.weight;
+            at = at.saturating_sub(backend.weight);
+            hit
+        })
+    }
+}

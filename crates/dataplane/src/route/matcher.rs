@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Route conditions.
+//!
+//! In: a request as slices. Out: whether it fits.
+
+use std::borrow::Cow;
+
+use regex::bytes::Regex;
+
+use crate::http::{RequestHead, Span};
+
+/// What matching looks at.
+#[derive(Clone, Copy)]
+pub(crate) struct RequestView<'a> {
+    /// The bytes that the spans of `head` refer to.
+    pub(crate) bytes: &'a [u8],
+    /// The parsed head.
+    pub(crate) head: &'a RequestHead,
+    /// The authority as received.
+    pub(crate) authority: &'a [u8],
+    /// Path and query.
+    pub(crate) path: &'a [u8],
+}
+
+/// All conditions of one route.
+#[derive(Debug, Default)]
+pub(crate) struct RouteMatch {
+    /// On the path without query.
+    pub(crate) path: PathMatch,
+    /// On header fields, all of which must hold.
+    pub(crate) headers: Vec<HeaderMatch>,
+    /// On query parameters, all of which must hold.
+    pub(crate) query: Vec<QueryMatch>,
+    /// Content type `application/grpc` only.
+    pub(crate) grpc: bool,
+    /// Share of requests in millionths, when not all.
+    pub(crate) fraction: Option<u32>,
+}
+
+/// A condition on the path.
+#[derive(Debug, Default)]
+pub(crate) struct PathMatch {
+    /// What it must be.
+    pub(crate) path: Path,
+    /// `case_sensitive: false`.
+    pub(crate) ignore_case: bool,
+}
+
+/// Kinds of path condition, in the order of Envoy's oneof.
+#[derive(Debug)]
+pub(crate) enum Path {
+    /// Starts with these bytes.
+    Prefix(Box<[u8]>),
+    /// Is this.
+    Exact(Box<[u8]>),
+    /// Matches as a whole.
+    Regex(Regex),
+    /// Is this, or continues with `/`.
+    SeparatedPrefix(Box<[u8]>),
+    /// A CONNECT request.
+    Connect,
+}
+
+/// A condition on a header.
+#[derive(Debug)]
+pub(crate) struct HeaderMatch {
+    /// Lower case; may be a pseudo header.
+    pub(crate) name: Box<[u8]>,
+    /// What the value must be.
+    pub(crate) value: ValueMatch,
+    /// `invert_match`.
+    pub(crate) invert: bool,
+    /// `treat_missing_header_as_empty`.
+    pub(crate) missing_is_empty: bool,
+}
+
+/// A condition on a query parameter.
+#[derive(Debug)]
+pub(crate) struct QueryMatch {
+    /// Its name.
+    pub(crate) name: Box<[u8]>,
+    /// What the first value must be.
+    pub(crate) value: ValueMatch,
+}
+
+/// A condition on a value.
+#[derive(Debug)]
+pub(crate) enum ValueMatch {
+    /// Contains.
+    Contains(Box<[u8]>, bool),
+    /// Equals; the flag ignores case.
+    Exact(Box<[u8]>, bool),
+    /// Starts with.
+    Prefix(Box<[u8]>, bool),
+    /// Exists, or does not.
+    Present(bool),
+    /// Is a number in `start..end`.
+    Range(i64, i64),
+    /// Matches as a whole.
+    Regex(Regex),
+    /// Ends with.
+    Suffix(Box<[u8]>, bool),
+}
+
+impl RouteMatch {
+    /// Whether `request` fits.
+    pub(crate) fn matches(&self, request: &RequestView<'_>) -> bool {
+        let (path, query) = split_query(request.path);
+        self.path.matches(path, request)
+            && self.headers.iter().all(|header| header.matches(request))
+            && self.query.iter().all(|wanted| wanted.matches(query))
+            && (!self.grpc || is_grpc(request))
+            && self
+                .fraction
+                .is_none_or(|share| fastrand::u32(..1_000_000) < share)
+    }
+}
+
+impl Default for Path {
+    fn default() -> Self {
+        Self::Prefix(b"/".as_slice().into())
+    }
+}
+
+impl PathMatch {
+    fn matches(&self, path: &[u8], request: &RequestView<'_>) -> bool {
+        let same = |a: &[u8], b: &[u8]| {
+            if self.ignore_case {
+                a.eq_ignore_ascii_case(b)
+            } else {
+                a == b
+            }
+        };
+        let starts = |text: &[u8]| path.len() >= text.len() && same(&path[..text.len()], text);
+        match &self.path {
+            Path::Prefix(text) => starts(text),
+            Path::Exact(text) => same(path, text),
+            Path::Regex(regex) => regex.is_match(path),
+            Path::SeparatedPrefix(text) => {
+                starts(text) && matches!(path.get(text.len()), None | Some(b'/'))
+            }
+            Path::Connect => request.head.method.of(request.bytes) == b"CONNECT",
+        }
+    }
+}
+
+impl HeaderMatch {
+    fn matches(&self, request: &RequestView<'_>) -> bool {
+        let value = match self.name.as_ref() {
+            b":method" => Some(Cow::Borrowed(request.head.method.of(request.bytes))),
+            b":path" => Some(Cow::Borrowed(request.path)),
+            b":authority" | b"host" => Some(Cow::Borrowed(request.authority)),
+            b":scheme" => Some(Cow::Borrowed(b"http".as_slice())),
+            name => joined(request, name),
+        };
+        let value = match value {
+            None if self.missing_is_empty => Some(Cow::Borrowed(b"".as_slice())),
+            other => other,
+        };
+        match value {
+            Some(value) => self.value.matches(&value) != self.invert,
+            // Absent: only a presence condition can hold, inverted or not; any other inverted
+            // condition holds as well (Envoy's HeaderUtility).
+            None => match self.value {
+                ValueMatch::Present(wanted) => wanted == self.invert,
+                _ => self.invert,
+            },
+        }
+    }
+}
+
+impl QueryMatch {
+    fn matches(&self, query: &[u8]) -> bool {
+        let first = query
+            .split(|byte| *byte == b'&')
+            .map(|pair| {
+                let at = pair.iter().position(|byte| *byte == b'=');
+                let at = at.unwrap_or(pair.len());
+                (&pair[..at], pair.get(at + 1..).unwrap_or_default())
+            })
+            .find(|(name, _)| *name == &*self.name && !query.is_empty());
+        match first {
+            Some((_, value)) => self.value.matches(value),
+            None => matches!(self.value, ValueMatch::Present(false)),
+        }
+    }
+}
+
+impl ValueMatch {
+    /// Whether a value that is there fits.
+    fn matches(&self, value: &[u8]) -> bool {
+        let same = |a: &[u8], b: &[u8], ignore_case: bool| {
+            if ignore_case {
+                a.eq_ignore_ascii_case(b)
+            } else {
+                a == b
+            }
+        };
+        match self {
+            Self::Contains(text, ignore) => {
+                text.is_empty()
+                    || value
+                        .windows(text.len())
+                        .any(|part| same(part, text, *ignore))
+            }
+            Self::Exact(text, ignore) => same(value, text, *ignore),
+            Self::Prefix(text, ignore) => {
+                value.len() >= text.len() && same(&value[..text.len()], text, *ignore)
+            }
+            Self::Present(wanted) => *wanted,
+            Self::Range(start, end) => std::str::from_utf8(value)
+                .ok()
+                .and_then(|text| text.parse::<i64>().ok())
+                .is_some_and(|number| (*start..*end).contains(&number)),
+            Self::Regex(regex) => regex.is_match(value),
+            Self::Suffix(text, ignore) => {
+                value.len() >= text.len() && same(&value[value.len() - text.len()..], text, *ignore)
+            }
+        }
+    }
+}
+
+/// The value of a header; of several lines, joined by commas.
+fn joined<'a>(request: &RequestView<'a>, name: &[u8]) -> Option<Cow<'a, [u8]>> {
+    let bytes = request.bytes;
+    let fields = request.head.message.fields.iter();
+    let mut values = fields
+        .filter(|field| field.name.of(bytes).eq_ignore_ascii_case(name))
+        .map(|field| -> &'a [u8] { Span::of(&field.value, bytes) });
+    let first = values.next()?;
+    let Some(second) = values.next() else {
+        return Some(Cow::Borrowed(first));
+    };
+    let mut all = first.to_vec();
+    for value in std::iter::once(second).chain(values) {
+        all.push(b',');
+        all.extend_from_slice(value);
+    }
+    Some(Cow::Owned(all))
+}
+
+fn is_grpc(request: &RequestView<'_>) -> bool {
+    joined(request, b"content-type").is_some_and(|value| {
+        value
+            .strip_prefix(b"application/grpc")
+            .is_some_and(|rest| matches!(rest.first(), None | Some(b'+')))
+    })
+}
+
+/// Path without query, and query without its question mark.
+pub(crate) fn split_query(target: &[u8]) -> (&[u8], &[u8]) {
+    match target.iter().position(|byte| *byte == b'?') {
+        Some(at) => (&target[..at], &target[at + 1..]),
+        None => (target, b""),
+    }
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The metrics that the data plane keeps, under Envoy's names.
+//!
+//! In: events on one worker. Out: groups that the registry sums up.
+
+use sluicegate_stats::stat_group;
+
+stat_group! {
+    /// What one cluster did on one worker; under `cluster.<name>.`.
+    pub(crate) struct ClusterStats {
+        upstream_cx_total: Counter,
+        upstream_cx_active: Gauge,
+        upstream_cx_http1_total: Counter,
+        upstream_cx_connect_fail: Counter,
+        upstream_cx_connect_timeout: Counter,
+        upstream_cx_connect_ms: Histogram,
+        upstream_cx_length_ms: Histogram,
+        upstream_cx_destroy: Counter,
+        upstream_cx_destroy_local: Counter,
+        upstream_cx_destroy_remote: Counter,
+        upstream_cx_destroy_with_active_rq: Counter,
+        upstream_cx_destroy_local_with_active_rq: Counter,
+        upstream_cx_destroy_remote_with_active_rq: Counter,
+        upstream_cx_idle_timeout: Counter,
+        upstream_cx_max_requests: Counter,
+        upstream_cx_max_duration_reached: Counter,
+        upstream_cx_close_notify: Counter,
+        upstream_cx_protocol_error: Counter,
+        upstream_cx_overflow: Counter,
+        upstream_cx_none_healthy: Counter,
+        upstream_cx_rx_bytes_total: Counter,
+        upstream_cx_tx_bytes_total: Counter,
+        upstream_rq_total: Counter,
+        upstream_rq_active: Gauge,
+        upstream_rq_pending_total: Counter,
+        upstream_rq_pending_active: Gauge,
+        upstream_rq_pending_overflow: Counter,
+        upstream_rq_pending_failure_eject: Counter,
+        upstream_rq_active_overflow: Counter,
+        upstream_rq: ResponseCodes,
+        external_upstream_rq: ResponseCodes = "external.upstream_rq",
+        internal_upstream_rq: ResponseCodes = "internal.upstream_rq",
+        upstream_rq_time: Histogram,
+        upstream_rq_timeout: Counter,
+        upstream_rq_max_duration_reached: Counter,
+        upstream_rq_cancelled: Counter,
+        upstream_rq_rx_reset: Counter,
+        upstream_rq_tx_reset: Counter,
+        upstream_flow_control_paused_reading_total: Counter,
+        upstream_flow_control_resumed_reading_total: Counter,
+        upstream_flow_control_backed_up_total: Counter,
+        upstream_flow_control_drained_total: Counter,
+        lb_healthy_panic: Counter,
+        retry_or_shadow_abandoned: Counter,
+    }
+}
+
+stat_group! {
+    /// What one connection manager did on one worker; under `http.<stat_prefix>.`.
+    pub(crate) struct HttpStats {
+        downstream_cx_total: Counter,
+        downstream_cx_active: Gauge,
+        downstream_cx_http1_total: Counter,
+        downstream_cx_http1_active: Gauge,
+        downstream_cx_destroy: Counter,
+        downstream_cx_destroy_local: Counter,
+        downstream_cx_destroy_remote: Counter,
+        downstream_cx_destroy_active_rq: Counter,
+        downstream_cx_destroy_local_active_rq: Counter,
+        downstream_cx_destroy_remote_active_rq: Counter,
+        downstream_cx_protocol_error: Counter,
+        downstream_cx_idle_timeout: Counter,
+        downstream_cx_drain_close: Counter,
+        downstream_cx_max_requests_reached: Counter,
+        downstream_cx_delayed_close_timeout: Counter,
+        downstream_cx_upgrades_total: Counter,
+        downstream_cx_upgrades_active: Gauge,
+        downstream_cx_rx_bytes_total: Counter,
+        downstream_cx_tx_bytes_total: Counter,
+        downstream_cx_length_ms: Histogram,
+        downstream_rq_total: Counter,
+        downstream_rq_http1_total: Counter,
+        downstream_rq_active: Gauge,
+        downstream_rq: ResponseCodes,
+        downstream_rq_time: Histogram,
+        downstream_rq_idle_timeout: Counter,
+        downstream_rq_timeout: Counter,
+        downstream_rq_header_timeout: Counter,
+        downstream_rq_max_duration_reached: Counter,
+        downstream_rq_failed_path_normalization: Counter,
+        downstream_rq_response_before_rq_complete: Counter,
+        downstream_rq_rx_reset: Counter,
+        downstream_rq_tx_reset: Counter,
+        downstream_rq_ws_on_non_ws_route: Counter,
+        downstream_flow_control_paused_reading_total: Counter,
+        downstream_flow_control_resumed_reading_total: Counter,
+        no_route: Counter,
+        no_cluster: Counter,
+        rq_direct_response: Counter,
+        rq_redirect: Counter,
+        rq_total: Counter,
+    }
+}
+
+stat_group! {
+    /// HTTP/1 codec of one worker; under `http1.`.
+    pub(crate) struct CodecStats {
+        dropped_headers_with_underscores: Counter,
+        requests_rejected_with_underscores_in_headers: Counter,
+    }
+}
+
+stat_group! {
+    /// What one listener did on one worker; under `listener.<address>_<port>.`.
+    pub(crate) struct ListenerStats {
+        downstream_cx_total: Counter,
+        downstream_cx_active: Gauge,
+        downstream_cx_destroy: Counter,
+        downstream_cx_length_ms: Histogram,
+    }
+}
+
+stat_group! {
+    /// Circuit breakers of one cluster, which all workers share: only ever set, never added to.
+    /// Under `cluster.<name>.circuit_breakers.<priority>.`.
+    pub(crate) struct BreakerStats {
+        cx_open: Gauge,
+        rq_open: Gauge,
+        rq_pending_open: Gauge,
+        rq_retry_open: Gauge,
+    }
+}
+
+stat_group! {
+    /// Hosts of one cluster, kept by the control side; under `cluster.<name>.`.
+    pub(crate) struct MembershipStats {
+        membership_total: Gauge,
+        membership_healthy: Gauge,
+        membership_degraded: Gauge,
+        membership_change: Counter,
+        update_attempt: Counter,
+        update_success: Counter,
+        update_empty: Counter,
+    }
+}
+
+stat_group! {
+    /// Clusters and listeners as a whole, kept by the control side.
+    pub(crate) struct ManagerStats {
+        cluster_added: Counter = "cluster_manager.cluster_added",
+        cluster_modified: Counter = "cluster_manager.cluster_modified",
+        cluster_removed: Counter = "cluster_manager.cluster_removed",
+        active_clusters: Gauge = "cluster_manager.active_clusters",
+        cds_update_attempt: Counter = "cluster_manager.cds.update_attempt",
+        cds_update_success: Counter = "cluster_manager.cds.update_success",
+        cds_update_rejected: Counter = "cluster_manager.cds.update_rejected",
+        listeners_active: Gauge = "listener_manager.total_listeners_active",
+    }
+}
+
+stat_group! {
+    /// One host on one worker, for `/clusters`.
+    pub(crate) struct HostStats {
+        cx_active: Gauge,
+        cx_connect_fail: Counter,
+        cx_total: Counter,
+        rq_active: Gauge,
+        rq_error: Counter,
+        rq_success: Counter,
+        rq_timeout: Counter,
+        rq_total: Counter,
+    }
+}

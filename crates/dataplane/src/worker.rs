@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One worker: a thread with its own runtime, sockets, pools, buffers and numbers.
+//!
+//! In: commands from the control side. Out: traffic. Nothing here is shared with other workers,
+//! except the plan, which nobody writes, and circuit breaker budgets.
+
+mod command;
+mod connections;
+mod sweep;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    io,
+    rc::Rc,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use sluicegate_stats::Registry;
+use tokio::{
+    runtime::{Builder, LocalOptions},
+    sync::{Notify, mpsc},
+    task::AbortHandle,
+};
+
+pub(crate) use command::Command;
+pub(crate) use connections::{Connections, Mark};
+
+use crate::{
+    cluster::{ClusterId, LocalCluster},
+    http::Clock,
+    io::Buffers,
+    life::Exchange,
+    listen,
+    plan::Plan,
+    stats::{ClusterStats, CodecStats, HttpStats, ListenerStats},
+};
+
+/// A worker's state.
+pub(crate) struct Worker {
+    /// Recycled buffers.
+    pub(crate) buffers: Buffers,
+    /// Cached date.
+    pub(crate) clock: Clock,
+    /// Open client connections.
+    pub(crate) connections: Connections,
+    /// What a loopback client's address is replaced by.
+    pub(crate) local_address: Arc<str>,
+    /// HTTP/1 codec numbers.
+    pub(crate) codec_stats: Arc<CodecStats>,
+    /// Responses carry `connection: close`.
+    pub(crate) draining: Cell<bool>,
+    plan: RefCell<Arc<Plan>>,
+    generation: Cell<u64>,
+    clusters: RefCell<Vec<Option<Rc<LocalCluster>>>>,
+    cluster_stats: RefCell<HashMap<String, Arc<ClusterStats>>>,
+    http_stats: RefCell<HashMap<String, Arc<HttpStats>>>,
+    listener_stats: RefCell<HashMap<String, Arc<ListenerStats>>>,
+    #[expect(
+        clippy::vec_box,
+        reason = "requests hold the box; moving it costs a pointer"
+    )]
+    exchanges: RefCell<Vec<Box<Exchange>>>,
+    listening: RefCell<HashMap<u64, AbortHandle>>,
+    sweeper: Notify,
+    sweeper_sleeps: Cell<bool>,
+    drain_time: Duration,
+    registry: Registry,
+}
+
+/// What a worker is started with.
+pub(crate) struct Start {
+    /// Position among the workers.
+    pub(crate) index: usize,
+    /// Where its numbers go.
+    pub(crate) registry: Registry,
+    /// See [`Worker::local_address`].
+    pub(crate) local_address: Arc<str>,
+    /// How long connections of a replaced listener live on.
+    pub(crate) drain_time: Duration,
+    /// What to do.
+    pub(crate) commands: mpsc::UnboundedReceiver<Command>,
+}
+
+/// Starts a worker's thread; it ends when the commands end.
+pub(crate) fn spawn(start: Start) -> io::Result<thread::JoinHandle<()>> {
+    thread::Builder::new()
+        .name(format!("worker-{}", start.index))
+        .spawn(move || {
+            let runtime = Builder::new_current_thread()
+                .enable_all()
+                .build_local(LocalOptions::default());
+            match runtime {
+                Ok(runtime) => runtime.block_on(run(start)),
+                Err(error) => tracing::error!(%error, "a worker has no event loop"),
+            }
+        })
+}
+
+async fn run(start: Start) {
+    let Start {
+        index: _,
+        registry,
+        local_address,
+        drain_time,
+        mut commands,
+    } = start;
+    let codec_stats = Arc::<CodecStats>::default();
+    registry.register("http1.", &codec_stats);
+    let worker = Rc::new(Worker {
+        buffers: Buffers::default(),
+        clock: Clock::default(),
+        connections: Connections::default(),
+        local_address,
+        codec_stats,
+        draining: Cell::new(false),
+        plan: RefCell::default(),
+        generation: Cell::new(0),
+        clusters: RefCell::default(),
+        cluster_stats: RefCell::default(),
+        http_stats: RefCell::default(),
+        listener_stats: RefCell::default(),
+        exchanges: RefCell::default(),
+        listening: RefCell::default(),
+        sweeper: Notify::new(),
+        sweeper_sleeps: Cell::new(false),
+        drain_time,
+        registry,
+    });
+    tokio::task::spawn_local(sweep::run(worker.clone()));
+    while let Some(command) = commands.recv().await {
+        worker.clone().obey(command);
+    }
+}
+
+impl Worker {
+    fn obey(self: Rc<Self>, command: Command) {
+        match command {
+            Command::Apply(plan) => self.apply(plan),
+            Command::Listen { id, socket } => match listen::adopt(socket) {
+                Ok(listener) => {
+                    let task = listen::accept(self.clone(), listener, id);
+                    let handle = tokio::task::spawn_local(task).abort_handle();
+                    self.listening.borrow_mut().insert(id.socket, handle);
+                }
+                Err(error) => tracing::error!(%error, "a worker cannot use its listening socket"),
+            },
+            Command::StopListening { socket } => {
+                if let Some(task) = self.listening.borrow_mut().remove(&socket) {
+                    task.abort();
+                }
+            }
+            Command::Drain { done } => {
+                self.draining.set(true);
+                for (_, task) in self.listening.borrow_mut().drain() {
+                    task.abort();
+                }
+                self.connections.drain(done);
+            }
+            Command::HealthcheckFail(fail) => self.draining.set(fail),
+        }
+    }
+
+    /// Swaps the plan. Requests that run keep the one they began with.
+    fn apply(&self, plan: Arc<Plan>) {
+        let mut clusters = self.clusters.borrow_mut();
+        for (at, slot) in clusters.iter_mut().enumerate() {
+            let Some(local) = slot else {
+                continue;
+            };
+            match plan.clusters.get(at).and_then(Option::as_ref) {
+                Some(new) if Arc::ptr_eq(&new.config, &local.config) => {
+                    local.update(&new.endpoints);
+                }
+                new => {
+                    local.retire();
+                    if new.is_none() {
+                        let name = &local.config.stat_name;
+                        self.cluster_stats.borrow_mut().remove(name);
+                    }
+                    *slot = None;
+                }
+            }
+        }
+        let current: HashMap<_, _> = plan
+            .listeners
+            .iter()
+            .map(|listener| (listener.name.clone(), listener.version))
+            .collect();
+        self.connections.mark(
+            |listener| current.get(&listener.name) != Some(&listener.version),
+            tokio::time::Instant::now() + self.drain_time,
+        );
+        *self.plan.borrow_mut() = plan;
+        self.generation.set(self.generation.get() + 1);
+    }
+
+    /// Number of the plan in force.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.get()
+    }
+
+    /// The plan in force.
+    pub(crate) fn plan(&self) -> Arc<Plan> {
+        self.plan.borrow().clone()
+    }
+
+    /// The cluster with this id, made at its first use.
+    pub(crate) fn cluster(&self, id: ClusterId) -> Option<Rc<LocalCluster>> {
+        let mut clusters = self.clusters.borrow_mut();
+        if let Some(Some(local)) = clusters.get(id.index()) {
+            return Some(local.clone());
+        }
+        let plan = self.plan.borrow();
+        let cluster = plan.cluster(id)?;
+        let name = &cluster.config.stat_name;
+        let stats = registered(&self.cluster_stats, &self.registry, "cluster.", name);
+        let local = Rc::new(LocalCluster::new(cluster, stats));
+        if clusters.len() <= id.index() {
+            clusters.resize_with(id.index() + 1, || None);
+        }
+        clusters[id.index()] = Some(local.clone());
+        Some(local)
+    }
+
+    /// The numbers of a connection manager.
+    pub(crate) fn http_stats(&self, prefix: &str) -> Arc<HttpStats> {
+        registered(&self.http_stats, &self.registry, "http.", prefix)
+    }
+
+    /// The numbers of a listener.
+    pub(crate) fn listener_stats(&self, address: &str) -> Arc<ListenerStats> {
+        registered(&self.listener_stats, &self.registry, "listener.", address)
+    }
+
+    /// Space for a request.
+    pub(crate) fn exchange(&self) -> Box<Exchange> {
+        self.exchanges.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Takes that space back.
+    pub(crate) fn recycle(&self, exchange: Box<Exchange>) {
+        let mut exchanges = self.exchanges.borrow_mut();
+        if exchanges.len() < KEPT_EXCHANGES {
+            exchanges.push(exchange);
+        }
+    }
+
+    /// A connection became idle: somebody must look after it.
+    pub(crate) fn wake_sweeper(&self) {
+        if self.sweeper_sleeps.replace(false) {
+            self.sweeper.notify_one();
+        }
+    }
+}
+
+/// The group called `name`, registered at its first use.
+fn registered<G: sluicegate_stats::Group + Default + 'static>(
+    groups: &RefCell<HashMap<String, Arc<G>>>,
+    registry: &Registry,
+    family: &str,
+    name: &str,
+) -> Arc<G> {
+    if let Some(group) = groups.borrow().get(name) {
+        return group.clone();
+    }
+    let group = Arc::<G>::default();
+    registry.register(&format!("{family}{name}."), &group);
+    groups.borrow_mut().insert(name.to_owned(), group.clone());
+    group
+}
+
+const KEPT_EXCHANGES: usize = 64;

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Tests of the data plane on loopback sockets: raw bytes in, raw bytes out.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a panic in a test is its failure report"
+)]
+
+mod bodies;
+mod breakers;
+mod config;
+mod failures;
+mod headers;
+mod pools;
+mod proxy;
+mod routing;
+mod support;
+mod upgrades;

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Helpers of the data plane's tests: xDS snippets, raw byte clients, scripted upstreams.
+
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+pub(crate) mod client;
+pub(crate) mod gateway;
+pub(crate) mod upstream;
+pub(crate) mod xds;
+
+pub(crate) use client::Client;
+pub(crate) use gateway::Gateway;
+pub(crate) use upstream::Upstream;

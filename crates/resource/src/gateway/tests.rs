@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Verdicts on the kinds of the Gateway API.
+
+mod gateways;
+mod policies;
+mod routes;

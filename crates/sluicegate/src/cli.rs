@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The command line.
+//!
+//! In: arguments. Out: the command that they name, with its arguments; each command lives in its own
+//! module below [`commands`](crate::commands).
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::{
+    commands::{check, completions, demo, diff, dump, explain, run, status, translate},
+    failure::{Failure, Outcome},
+};
+
+/// Backend traffic policy gateway: kgateway's and Envoy Gateway's policies, one binary
+#[derive(Debug, Parser)]
+#[command(
+    name = "sluicegate",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 ok, 1 configuration refused, 2 usage, 3 environment."
+)]
+pub struct Cli {
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// Always
+    Always,
+    /// On a terminal that shows them, unless NO_COLOR is set
+    Auto,
+    /// Never
+    Never,
+}
+
+/// The commands, in the order of first use.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show every problem of manifests at once, with the line
+    Check(check::Arguments),
+    /// Print the Envoy resources that manifests become
+    Translate(translate::Arguments),
+    /// Say which policy set which value on a backend, what lost, and why
+    Explain(explain::Arguments),
+    /// Show the conditions of policies, routes and Gateways
+    Status(status::Arguments),
+    /// Show what changes in Envoy's resources from one set of manifests to another
+    Diff(diff::Arguments),
+    /// Serve and enforce manifests
+    Run(run::Arguments),
+    /// See a policy at work, with a backend included
+    Demo(demo::Arguments),
+    /// Print the configuration of a running instance
+    Dump(dump::Arguments),
+    /// Print a completion script for a shell
+    Completions(completions::Arguments),
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// When it cannot do its work; what it finds out is in its outcome instead.
+    pub fn run(self) -> Result<Outcome, Failure> {
+        let choice = match self.color {
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+        match self.command {
+            Command::Check(arguments) => check::run(&arguments),
+            Command::Completions(arguments) => completions::run(&arguments),
+            Command::Demo(arguments) => demo::run(&arguments),
+            Command::Diff(arguments) => diff::run(&arguments),
+            Command::Dump(arguments) => dump::run(&arguments),
+            Command::Explain(arguments) => explain::run(&arguments),
+            Command::Run(arguments) => run::run(&arguments),
+            Command::Status(arguments) => status::run(&arguments),
+            Command::Translate(arguments) => translate::run(&arguments),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

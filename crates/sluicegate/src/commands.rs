@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One module per command: its arguments, and a `run` that reads, asks the library and prints.
+
+pub mod check;
+pub mod completions;
+pub mod demo;
+pub mod diff;
+pub mod dump;
+pub mod explain;
+pub mod run;
+pub mod status;
+pub mod translate;

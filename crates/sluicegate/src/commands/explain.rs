@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `sluicegate explain`.
+//!
+//! In: manifests and the name of a backend, route or policy. Out: the facts about it.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    explain::{self, backend, policy, route, show},
+    failure::{Failure, Outcome},
+    input::Settings,
+    output::{self, Format},
+    pipeline::Round,
+};
+
+/// Arguments of `sluicegate explain`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+A backend is named as namespace/service:port, as Envoy's cluster, or by any part that is unique.
+
+Examples:
+  sluicegate explain -f manifests/ backend httpbin/httpbin:8000
+  sluicegate explain -f manifests/ backend kube_httpbin_httpbin_8000 -o json
+  sluicegate explain -f manifests/ route httpbin/httpbin
+  kubectl get backendconfigpolicies,services -A -o yaml | sluicegate explain -f - policy httpbin")]
+pub struct Arguments {
+    /// What the name belongs to
+    #[arg(value_name = "KIND")]
+    kind: Kind,
+    /// Name, as [namespace/]name, for backends with :port
+    name: String,
+    /// File or directory of manifests, `-` for standard input; may be repeated
+    #[arg(short, long = "file", value_name = "PATH", required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    output: Format,
+}
+
+/// What can be explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// A port of a Service, a Backend, or a host of a ServiceEntry
+    #[value(aliases = ["backends", "service", "svc", "cluster"])]
+    Backend,
+    /// A BackendConfigPolicy
+    #[value(aliases = ["policies", "backendconfigpolicy"])]
+    Policy,
+    /// An HTTPRoute
+    #[value(aliases = ["routes", "httproute"])]
+    Route,
+}
+
+/// Explains.
+///
+/// # Errors
+/// When a path cannot be read, the name is unknown, or standard output cannot be written.
+pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
+    let round = arguments.settings.read(&arguments.files)?;
+    let (value, text) = explained(&round, arguments.kind, &arguments.name)?;
+    output::print(arguments.output, &value, text)?;
+    Ok(Outcome::Done)
+}
+
+type Text = Box<dyn FnOnce(Option<usize>) -> String>;
+
+fn explained(round: &Round, kind: Kind, name: &str) -> Result<(Value, Text), Failure> {
+    Ok(match kind {
+        Kind::Backend => {
+            let found = explain::backends(round, name)?;
+            let facts: Vec<_> = found.iter().map(|it| backend::facts(round, it)).collect();
+            let text = |facts: Vec<backend::BackendFacts>, width| {
+                let texts = facts.iter().map(|facts| show::backend(facts, width));
+                texts.collect::<Vec<_>>().join("\n\n")
+            };
+            (json(&facts)?, Box::new(move |width| text(facts, width)))
+        }
+        Kind::Policy => {
+            let facts = policy::facts(round, explain::policy_named(round, name)?);
+            (
+                json(&facts)?,
+                Box::new(move |width| show::policy(&facts, width)),
+            )
+        }
+        Kind::Route => {
+            let facts = route::facts(round, explain::route_named(round, name)?);
+            (
+                json(&facts)?,
+                Box::new(move |width| show::route(&facts, width)),
+            )
+        }
+    })
+}
+
+fn json(facts: &impl Serialize) -> Result<Value, Failure> {
+    Ok(serde_json::to_value(facts).map_err(anyhow::Error::from)?)
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `sluicegate run`: serves and enforces manifests until it is told to stop.
+//!
+//! In: paths and where to listen. Out: traffic; log lines on standard error.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use clap::{Args, ValueEnum};
+use sluicegate_admin::LogLevel;
+
+use crate::{
+    failure::{Failure, Outcome},
+    input::{Settings, inputs},
+    server::{Config, Logs, Server},
+};
+
+/// Arguments of `sluicegate run`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  sluicegate run manifests/
+  sluicegate run manifests/ --bind 127.0.0.1 --log-level debug
+  kubectl get gateway,httproute,service,endpointslice,backendconfigpolicy -A -o yaml | sluicegate run -")]
+pub struct Arguments {
+    /// Files or directories of manifests, watched for changes; `-` reads standard input once
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+    #[command(flatten)]
+    serving: Serving,
+}
+
+/// How to serve; `demo` takes the same.
+#[derive(Debug, Clone, Args)]
+pub struct Serving {
+    /// Where the admin API listens
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:19000")]
+    pub admin_address: SocketAddr,
+    /// Bind the Gateways' listeners to this address only
+    #[arg(long, value_name = "IP")]
+    pub bind: Option<IpAddr>,
+    /// Worker threads [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub workers: Option<u16>,
+    /// How long running requests may take at the end, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub drain_time: u64,
+    /// How much to log
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub log_level: Level,
+}
+
+/// Log levels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Level {
+    /// Everything
+    Trace,
+    /// Details
+    Debug,
+    /// Changes of state
+    Info,
+    /// What may go wrong
+    Warning,
+    /// What went wrong
+    Error,
+    /// Nothing
+    Off,
+}
+
+/// Serves and enforces manifests.
+///
+/// # Errors
+/// When an input cannot be read at all, or an address of the process itself is taken.
+pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
+    let config = arguments.serving.config(Config {
+        inputs: inputs(&arguments.paths),
+        pipeline: arguments.settings.options(),
+        ..Config::new(Vec::new())
+    });
+    let logs = Logs::init(arguments.serving.log_level.into());
+    block_on(async {
+        let server = Server::start(config, logs).await?;
+        server.ready(READY_PATIENCE).await;
+        for address in server.listeners() {
+            tracing::info!("listening on {address}");
+        }
+        tracing::info!("admin API on http://{}", server.admin_address());
+        server.stopped().await?;
+        server.drain().await;
+        Ok(Outcome::Done)
+    })
+}
+
+/// How long to wait for sockets before saying where they are.
+pub(super) const READY_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Runs the control runtime; workers have their own.
+pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("admin")
+        .enable_all()
+        .build()?;
+    runtime.block_on(future)
+}
+
+impl Serving {
+    /// Lays these settings over `config`.
+    pub(super) fn config(&self, config: Config) -> Config {
+        Config {
+            admin_address: self.admin_address,
+            bind: self.bind.or(config.bind),
+            workers: self.workers.map(usize::from),
+            drain_time: Duration::from_secs(self.drain_time),
+            ..config
+        }
+    }
+}
+
+impl From<Level> for LogLevel {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Trace => Self::Trace,
+            Level::Debug => Self::Debug,
+            Level::Info => Self::Info,
+            Level::Warning => Self::Warning,
+            Level::Error => Self::Error,
+            Level::Off => Self::Off,
+        }
+    }
+}

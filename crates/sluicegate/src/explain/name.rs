@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What people call things.
+//!
+//! In: a name as typed. Out: the backends, route or policy that it means, or a suggestion.
+
+use std::sync::Arc;
+
+use sluicegate_attach::{
+    Backend, BackendKey,
+    verdict::{PolicyVerdict, RouteVerdict},
+};
+use sluicegate_manifest::nearest;
+use sluicegate_translate::names;
+
+use crate::{failure::Failure, pipeline::Round};
+
+/// `namespace/name:port`, with a ServiceEntry's host in place of its name, and no port for a
+/// Backend.
+pub fn text(key: &BackendKey) -> String {
+    let name = key.host.as_deref().unwrap_or(&key.object.name);
+    match key.port {
+        0 => format!("{}/{name}", key.object.namespace),
+        port => format!("{}/{name}:{port}", key.object.namespace),
+    }
+}
+
+/// The backends that `wanted` means: a cluster name, or `[namespace/]name[:port]`. Without a port
+/// every port; without a namespace every namespace.
+///
+/// # Errors
+/// When nothing has that name.
+pub fn backends<'r>(round: &'r Round, wanted: &str) -> Result<Vec<&'r Arc<Backend>>, Failure> {
+    let all = || round.graph.backends.values();
+    let found: Vec<_> = all().filter(|it| means(&it.key, wanted)).collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let known: Vec<String> = all().map(|backend| text(&backend.key)).collect();
+    let forms: Vec<String> = all().flat_map(|backend| forms(&backend.key)).collect();
+    let candidates = forms.iter().map(String::as_str);
+    Err(unknown("backend", wanted, candidates, &known))
+}
+
+fn means(key: &BackendKey, wanted: &str) -> bool {
+    forms(key).iter().any(|form| form == wanted)
+}
+
+/// What a backend may be called; the nearest wrong name is suggested in the same form.
+fn forms(key: &BackendKey) -> [String; 6] {
+    let full = text(key);
+    let (namespace, rest) = full.split_once('/').unwrap_or(("", full.as_str()));
+    let (name, _) = rest.rsplit_once(':').unwrap_or((rest, ""));
+    [
+        names::cluster(key),
+        full.clone(),
+        rest.to_owned(),
+        format!("{namespace}/{name}"),
+        name.to_owned(),
+        format!("{namespace}/{}", key.object.name),
+    ]
+}
+
+/// The verdict on the route `[namespace/]name`.
+///
+/// # Errors
+/// When no route of ours has that name.
+pub fn route<'r>(round: &'r Round, wanted: &str) -> Result<&'r RouteVerdict, Failure> {
+    let all = &round.graph.routes;
+    one("route", wanted, all, |it| {
+        (it.route.metadata.namespace(), it.route.metadata.name())
+    })
+}
+
+/// The verdict on the BackendConfigPolicy `[namespace/]name`.
+///
+/// # Errors
+/// When no policy has that name.
+pub fn policy<'r>(round: &'r Round, wanted: &str) -> Result<&'r PolicyVerdict, Failure> {
+    let all = &round.graph.policies;
+    one("policy", wanted, all, |it| {
+        (it.policy.metadata.namespace(), it.policy.metadata.name())
+    })
+}
+
+fn one<'r, T>(
+    kind: &str,
+    wanted: &str,
+    all: &'r [T],
+    name: impl Fn(&T) -> (&str, &str),
+) -> Result<&'r T, Failure> {
+    let full = |it: &T| format!("{}/{}", name(it).0, name(it).1);
+    let found: Vec<&T> = all
+        .iter()
+        .filter(|it| full(it) == wanted || name(it).1 == wanted)
+        .collect();
+    match found.as_slice() {
+        [one] => Ok(one),
+        [] => {
+            let known: Vec<String> = all.iter().map(full).collect();
+            let candidates = known.iter().map(String::as_str);
+            Err(unknown(kind, wanted, candidates, &known))
+        }
+        several => {
+            let names: Vec<String> = several.iter().map(|it| full(it)).collect();
+            let message = format!("{wanted} is ambiguous: {}", names.join(", "));
+            Err(Failure::Usage(message))
+        }
+    }
+}
+
+fn unknown<'c>(
+    kind: &str,
+    wanted: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+    known: &[String],
+) -> Failure {
+    let mut message = format!("no {kind} {wanted}");
+    if let Some(name) = nearest(wanted, candidates) {
+        message.push_str(&format!("; did you mean {name}?"));
+    }
+    if !known.is_empty() {
+        message.push_str("\nthere is:");
+        for name in known.iter().take(MOST_LISTED) {
+            message.push_str(&format!("\n  {name}"));
+        }
+        if known.len() > MOST_LISTED {
+            message.push_str(&format!("\n  and {} more", known.len() - MOST_LISTED));
+        }
+    }
+    Failure::Usage(message)
+}
+
+/// Longer lists help nobody.
+const MOST_LISTED: usize = 20;

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Everything that is wrong or doubtful, in one list.
+//!
+//! In: a [`Round`]. Out: diagnostics: those of reading and decoding, and the verdicts of attachment
+//! and translation turned into diagnostics that point at the right field.
+
+mod codes;
+mod gateways;
+mod place;
+mod policies;
+mod routes;
+mod tls_policies;
+mod translation;
+
+use sluicegate_manifest::{Diagnostic, Origin};
+
+use crate::pipeline::Round;
+
+pub use codes::ALL as CODES;
+
+/// Every finding of `round`, in the order file, position.
+pub fn findings(round: &Round) -> Vec<Diagnostic> {
+    let mut found = round.diagnostics.clone();
+    gateways::add(round, &mut found);
+    routes::add(round, &mut found);
+    policies::add(round, &mut found);
+    tls_policies::add(round, &mut found);
+    translation::add(round, &mut found);
+    found.sort_by_cached_key(position);
+    found
+}
+
+fn position(diagnostic: &Diagnostic) -> (String, u32, String) {
+    let (name, start) = match &diagnostic.location {
+        Some(location) => {
+            let name = match &location.origin {
+                Origin::Text(source) => &source.name,
+                Origin::Cluster(name) => name,
+            };
+            (name.to_string(), location.span.start)
+        }
+        None => (String::new(), 0),
+    };
+    (name, start, diagnostic.object.clone())
+}

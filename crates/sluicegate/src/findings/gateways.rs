@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Findings about Gateways and their listeners.
+//!
+//! In: the Gateways of the graph. Out: diagnostics at the Gateway's or the listener's fields.
+
+use sluicegate_attach::{Gateway, Listener, verdict::Outcome};
+use sluicegate_manifest::{Diagnostic, FieldPath, Severity};
+
+use super::{codes, place::about};
+use crate::pipeline::Round;
+
+pub(super) fn add(round: &Round, found: &mut Vec<Diagnostic>) {
+    for gateway in &round.graph.gateways {
+        // Listeners speak for themselves.
+        if let Outcome::No(reason, message) = &gateway.accepted
+            && *reason != "ListenersNotValid"
+        {
+            let path = match *reason {
+                "InvalidParameters" => "spec.infrastructure.parametersRef",
+                "UnsupportedAddress" => "spec.addresses",
+                _ => "metadata.name",
+            };
+            let words = (codes::of(reason), message.clone());
+            let path = FieldPath::dotted(path);
+            found.push(about(&gateway.object, &path, Severity::Error, words));
+        }
+        for (index, listener) in gateway.listeners.iter().enumerate() {
+            add_listener(gateway, index, listener, found);
+        }
+    }
+}
+
+fn add_listener(gateway: &Gateway, index: usize, listener: &Listener, found: &mut Vec<Diagnostic>) {
+    let path = FieldPath::dotted("spec.listeners").index(index);
+    let name = &listener.spec.name;
+    if let Outcome::No(reason, message) = &listener.verdict.accepted {
+        let field = match *reason {
+            "UnsupportedProtocol" | "ProtocolConflict" => "protocol",
+            "HostnameConflict" if listener.spec.hostname.is_some() => "hostname",
+            "HostnameConflict" | "PortUnavailable" => "port",
+            _ => "name",
+        };
+        let words = (codes::of(reason), format!("listener {name}: {message}"));
+        let found_here = about(&gateway.object, &path.field(field), Severity::Error, words);
+        found.push(found_here.note("The listener does not serve."));
+    }
+    if let Outcome::No(reason, message) = &listener.verdict.resolved_refs {
+        let field = match *reason {
+            "InvalidRouteKinds" => path.field("allowedRoutes").field("kinds"),
+            _ => path.field("tls").field("certificateRefs"),
+        };
+        let words = (codes::of(reason), format!("listener {name}: {message}"));
+        found.push(about(&gateway.object, &field, Severity::Error, words));
+    }
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The control thread: reads manifests when they change and publishes what they come to.
+//!
+//! In: word from the watcher. Out: snapshots for the planes, and the newest [`Round`] for whoever
+//! explains it.
+
+use std::{
+    sync::{Arc, mpsc},
+    thread,
+    time::Instant,
+};
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use sluicegate_manifest::{
+    Severity,
+    source::{Input, Watcher},
+};
+use sluicegate_snapshot::Publisher;
+
+use crate::{
+    failure::Failure,
+    findings::findings,
+    pipeline::{Options, Pipeline, Round, Stages},
+};
+
+/// The newest round, for any thread.
+pub(super) type Rounds = Arc<ArcSwap<Round>>;
+
+/// Before the first round.
+pub(super) struct NewControl {
+    pipeline: Pipeline,
+    options: Options,
+    publisher: Publisher,
+}
+
+/// The running control side; it ends when this is dropped.
+pub(super) struct Control {
+    _watcher: Watcher,
+}
+
+impl Control {
+    pub(super) fn new(inputs: Vec<Input>, options: Options, publisher: Publisher) -> NewControl {
+        let pipeline = Pipeline::new(inputs, options.clone());
+        NewControl {
+            pipeline,
+            options,
+            publisher,
+        }
+    }
+}
+
+impl NewControl {
+    /// Reads everything once, publishes it, and starts to watch.
+    pub(super) fn first_round(mut self) -> Result<(Control, Rounds), Failure> {
+        let started = Instant::now();
+        // Without a single document there is no news, but there is a round.
+        let round = self.pipeline.round()?;
+        let round = round.unwrap_or_else(|| Stages::new(self.options).round(&[]));
+        tell(&round, None, started);
+        self.publisher.publish(round.translation.all.clone());
+        let rounds: Rounds = Arc::new(ArcSwap::from_pointee(round));
+
+        let (changed, changes) = mpsc::channel();
+        // A watcher that is faster than rounds are loses nothing: a round reads everything.
+        let watcher = Watcher::spawn(self.pipeline.paths(), move || {
+            // Nobody listens any more: the process ends.
+            let _ = changed.send(());
+        })
+        .context("watching the manifests")?;
+        let follower = Follower {
+            pipeline: self.pipeline,
+            publisher: self.publisher,
+            rounds: rounds.clone(),
+        };
+        thread::Builder::new()
+            .name("manifests".to_owned())
+            .spawn(move || follower.follow(&changes))
+            .context("starting the control thread")?;
+        Ok((Control { _watcher: watcher }, rounds))
+    }
+}
+
+struct Follower {
+    pipeline: Pipeline,
+    publisher: Publisher,
+    rounds: Rounds,
+}
+
+impl Follower {
+    fn follow(mut self, changes: &mpsc::Receiver<()>) {
+        while changes.recv().is_ok() {
+            while changes.try_recv().is_ok() {}
+            let started = Instant::now();
+            match self.pipeline.round() {
+                Ok(None) => {}
+                Ok(Some(round)) => {
+                    tell(&round, Some(&self.rounds.load()), started);
+                    self.publisher.publish(round.translation.all.clone());
+                    self.rounds.store(Arc::new(round));
+                }
+                // What was read before stays in force.
+                Err(error) => tracing::error!("{error}"),
+            }
+        }
+    }
+}
+
+/// Logs what a round changed, and every problem that the round before did not have.
+fn tell(round: &Round, before: Option<&Round>, started: Instant) {
+    let line = |found: &sluicegate_manifest::Diagnostic| {
+        let place = found.place();
+        let separator = if place.is_empty() { "" } else { ": " };
+        let path = found.path.to_string();
+        let path = if path.is_empty() {
+            path
+        } else {
+            format!("{path}: ")
+        };
+        format!("{place}{separator}{path}{} [{}]", found.message, found.code)
+    };
+    let known: Vec<String> = before
+        .map(findings)
+        .unwrap_or_default()
+        .iter()
+        .map(line)
+        .collect();
+    for found in findings(round) {
+        let text = line(&found);
+        if known.contains(&text) {
+            continue;
+        }
+        match found.severity {
+            Severity::Error => tracing::error!("{text}"),
+            Severity::Warning => tracing::warn!("{text}"),
+            Severity::Advice => tracing::debug!("{text}"),
+        }
+    }
+    for file in round.files.iter().filter(|file| file.stale) {
+        tracing::warn!("{}: its last good version stays in force", file.path);
+    }
+    tracing::info!(
+        version = %round.translation.all.version(),
+        backends = round.graph.backends.len(),
+        translated = round.translation.translated_backends,
+        took = ?started.elapsed(),
+        "configuration computed"
+    );
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Our own pages of the admin API.
+//!
+//! In: the newest round and the data plane's report. Out: JSON: the status of every object, every
+//! finding, every file, and what the data plane does not enforce as written.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use sluicegate_admin::{Answer, Page};
+use sluicegate_manifest::diagnostic::to_json;
+
+use super::view::Shared;
+use crate::findings::findings;
+
+pub(super) fn pages(shared: &Arc<Shared>) -> Vec<Page> {
+    let page = |path, help, show: fn(&Shared) -> Value| {
+        let shared = shared.clone();
+        Page {
+            path,
+            help,
+            show: Arc::new(move |_: &[(String, String)]| {
+                Answer::json(sluicegate_xds::json::to_string(&show(&shared)))
+            }),
+        }
+    };
+    vec![
+        page(
+            "/sluicegate/status",
+            "status of every policy, route and Gateway",
+            status,
+        ),
+        page(
+            "/sluicegate/findings",
+            "everything wrong or doubtful in the manifests",
+            found,
+        ),
+        page(
+            "/sluicegate/data_plane",
+            "what the data plane enforces, and what it cannot",
+            data_plane,
+        ),
+    ]
+}
+
+fn status(shared: &Shared) -> Value {
+    sluicegate_status::list(&shared.statuses())
+}
+
+fn found(shared: &Shared) -> Value {
+    let round = shared.rounds.load();
+    let files = round.files.iter().map(|file| {
+        json!({
+            "path": file.path,
+            "documents": file.documents,
+            "stale": file.stale,
+            "error": file.error.as_ref().map(to_json),
+        })
+    });
+    json!({
+        "files": files.collect::<Vec<_>>(),
+        "findings": findings(&round).iter().map(to_json).collect::<Vec<_>>(),
+    })
+}
+
+fn data_plane(shared: &Shared) -> Value {
+    let report = shared.data_plane.reports();
+    let resources = report.resources.iter().map(|error| {
+        json!({
+            "type": error.resource_type.message_name(),
+            "name": &*error.name,
+            "message": error.message,
+        })
+    });
+    let binds = report.binds.iter().map(|error| {
+        json!({
+            "listener": &*error.listener,
+            "address": error.address.to_string(),
+            "message": error.message,
+        })
+    });
+    let unsupported = report.unsupported.iter().map(|setting| {
+        json!({
+            "type": setting.resource_type.message_name(),
+            "name": &*setting.name,
+            "field": setting.field,
+        })
+    });
+    json!({
+        "published_version": shared.subscriber.current().version().to_string(),
+        "enforced_version": report.version.to_string(),
+        "refused_resources": resources.collect::<Vec<_>>(),
+        "bind_errors": binds.collect::<Vec<_>>(),
+        "not_enforced": unsupported.collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the parts of a running gateway share with those that show it.
+//!
+//! In: handles of the parts. Out: facts for status and the admin API.
+
+use std::{net::SocketAddr, time::Instant};
+
+use sluicegate_dataplane::DataPlane;
+use sluicegate_snapshot::Subscriber;
+use sluicegate_stats::Registry;
+use sluicegate_status::{ObjectStatus, Runtime};
+use sluicegate_xds::pb::envoy::{
+    admin::v3::Listeners,
+    config::core::v3::{Address, address, socket_address::PortSpecifier},
+};
+
+use super::{Logs, control::Rounds};
+use crate::pipeline;
+
+pub(super) struct Shared {
+    pub(super) rounds: Rounds,
+    pub(super) data_plane: DataPlane,
+    pub(super) subscriber: Subscriber,
+    pub(super) registry: Registry,
+    pub(super) logs: Logs,
+    pub(super) options: pipeline::Options,
+    pub(super) started: Instant,
+}
+
+impl Shared {
+    /// The status of every object, with what the data plane reports.
+    pub(super) fn statuses(&self) -> Vec<ObjectStatus> {
+        let round = self.rounds.load();
+        let report = self.data_plane.reports();
+        let bind_errors = report.binds.iter().map(|error| {
+            (
+                error.address.port(),
+                format!("binding {}: {}", error.address, error.message),
+            )
+        });
+        let mut addresses: Vec<String> = addresses(&self.data_plane.listeners())
+            .iter()
+            .map(|address| address.ip().to_string())
+            .collect();
+        addresses.sort();
+        addresses.dedup();
+        let runtime = Runtime {
+            bind_errors: bind_errors.collect(),
+            addresses,
+        };
+        let options = sluicegate_status::Options {
+            controller_names: self.options.attach.controller_names.clone(),
+            ..sluicegate_status::Options::default()
+        };
+        sluicegate_status::statuses(&round.store, &round.graph, &options, Some(&runtime))
+    }
+}
+
+/// The socket addresses in an answer of `/listeners`.
+pub(super) fn addresses(listeners: &Listeners) -> Vec<SocketAddr> {
+    let statuses = listeners.listener_statuses.iter();
+    statuses
+        .filter_map(|status| socket_address(status.local_address.as_ref()?))
+        .collect()
+}
+
+fn socket_address(address: &Address) -> Option<SocketAddr> {
+    let Some(address::Address::SocketAddress(socket)) = &address.address else {
+        return None;
+    };
+    let Some(PortSpecifier::PortValue(port)) = socket.port_specifier else {
+        return None;
+    };
+    Some(SocketAddr::new(
+        socket.address.parse().ok()?,
+        u16::try_from(port).ok()?,
+    ))
+}

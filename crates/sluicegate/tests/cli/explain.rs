@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `explain`.
+
+use crate::{
+    manifests::{BROKEN, RIVALS},
+    support::{File, HTTPBIN, run, run_with},
+};
+
+#[test]
+fn every_leaf_has_value_line_and_envoy_field() {
+    let run = run(&["explain", "-f", HTTPBIN, "backend", "httpbin/httpbin:8000"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    run.says(&[
+        "backend httpbin/httpbin:8000   cluster kube_httpbin_httpbin_8000   HTTP/1.1\n\
+         used by HTTPRoute httpbin/httpbin\n\
+         set by BackendConfigPolicy httpbin/httpbin-connection\n",
+        "\ncommonHttpProtocolOptions.idleTimeout                         10s                          \
+         examples/httpbin/policy.yaml:14  common_http_protocol_options.idle_timeout\n",
+        "\nhttp1ProtocolOptions.headerFormat                             PreserveCaseHeaderKeyFormat  \
+         examples/httpbin/policy.yaml:26  http_protocol_options.header_key_format\n",
+        "\ncircuitBreakers.maxRetries          3                 Envoy default  \
+         circuit_breakers.thresholds.max_retries\n",
+    ]);
+    let line = "NOT SET BY A POLICY\n";
+    let (set, unset) = run.stdout.split_once(line).unwrap();
+    assert!(!unset.contains("connectTimeout") && set.contains("connectTimeout"));
+}
+
+#[test]
+fn losers_and_idle_settings_are_told_with_the_reason() {
+    let file = File::new(RIVALS);
+    let path = file.path();
+    let run = run(&[
+        "explain",
+        "-f",
+        HTTPBIN,
+        "-f",
+        &path,
+        "service",
+        "httpbin:8000",
+    ]);
+    run.says(&[
+        "beats BackendConfigPolicy httpbin/httpbin-connection (examples/httpbin/policy.yaml:11), \
+         which has connectTimeout 5s: policy-weight 10 beats 0",
+        "beats BackendConfigPolicy httpbin/young",
+        "no effect: Service httpbin/httpbin port 8000 speaks HTTP/1.1",
+        "maxEjectionPercent 10 of 1 endpoint(s)",
+        "API default",
+        "UnverifiedBackend",
+    ]);
+}
+
+#[test]
+fn machines_get_the_same_facts() {
+    let file = File::new(RIVALS);
+    let path = file.path();
+    let run = run(&[
+        "explain",
+        "-f",
+        HTTPBIN,
+        "-f",
+        &path,
+        "backend",
+        "kube_httpbin_httpbin_8000",
+        "-o",
+        "json",
+    ]);
+    let json = run.json();
+    let facts = &json[0];
+    assert_eq!(facts["cluster"], "kube_httpbin_httpbin_8000");
+    let unit = &facts["units"][0];
+    assert_eq!(unit["unit"], "connectTimeout");
+    assert_eq!(unit["policy"], "BackendConfigPolicy httpbin/platform");
+    assert_eq!(unit["settings"][0]["value"], "7s");
+    assert_eq!(unit["settings"][0]["envoyField"], "connect_timeout");
+    assert_eq!(unit["beaten"][0]["why"], "policy-weight 10 beats 0");
+}
+
+#[test]
+fn closed_backend_says_why() {
+    let run = run_with(
+        &[
+            "explain",
+            "-f",
+            HTTPBIN,
+            "-f",
+            "-",
+            "backend",
+            "httpbin:8000",
+        ],
+        BROKEN,
+    );
+    run.says(&[
+        "closed: every request is answered 500\n  BackendConfigPolicy httpbin/b is invalid and secures",
+        "INVALID POLICIES\nBackendConfigPolicy httpbin/b",
+    ]);
+}
+
+#[test]
+fn name_without_port_means_every_port() {
+    let run = run(&["explain", "-f", HTTPBIN, "backend", "httpbin/httpbin"]);
+    run.says(&[
+        "backend httpbin/httpbin:8000",
+        "backend httpbin/httpbin:9000",
+    ]);
+}
+
+#[test]
+fn unknown_name_gets_a_suggestion_and_the_list() {
+    let run = run(&["explain", "-f", HTTPBIN, "backend", "htpbin:8000"]);
+    assert_eq!(run.code, 2);
+    let expected = "\
+error: no backend htpbin:8000; did you mean httpbin:8000?
+there is:
+  httpbin/httpbin:8000
+  httpbin/httpbin:9000
+";
+    assert_eq!(run.stderr, expected);
+}
+
+#[test]
+fn route_shows_parents_and_limits() {
+    let good = run(&["explain", "-f", HTTPBIN, "route", "httpbin"]);
+    let expected = "\
+route httpbin/httpbin   examples/httpbin/gateway.yaml:20
+
+PARENT                        VERDICT
+Gateway kgateway-system/http  Accepted
+
+LISTENER                            PORT  HOSTNAMES
+Gateway kgateway-system/http, http  8080  *
+
+RULE 0
+  match    path /*
+  timeout  15s (Envoy default)
+  BACKEND               WEIGHT  CONNECT  IDLE  STREAM  CLUSTER
+  httpbin/httpbin:8000  1       5s       10s   30s     kube_httpbin_httpbin_8000
+";
+    assert_eq!(good.stdout, expected);
+    let bad = run_with(
+        &["explain", "-f", HTTPBIN, "-f", "-", "route", "httpbin/r"],
+        BROKEN,
+    );
+    bad.says(&["NoMatchingParent: Gateway kgateway-system/http has no such listener"]);
+}
+
+#[test]
+fn policy_shows_targets_and_shares() {
+    let file = File::new(RIVALS);
+    let path = file.path();
+    let run = run(&["explain", "-f", HTTPBIN, "-f", &path, "policy", "young"]);
+    run.says(&[
+        "Service httpbin/httpbin  Merged",
+        "ON httpbin/httpbin:8000\nconnectTimeout  lost      to BackendConfigPolicy httpbin/platform: \
+         policy-weight 10 beats 0\ntls             in force\n",
+    ]);
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The shipped binary, run as people run it.
+
+mod check;
+mod diff;
+mod explain;
+mod manifests;
+mod misc;
+mod status;
+mod support;
+mod translate;

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Status of a Gateway.
+//!
+//! In: the Gateway as the graph has it, and what a running data plane knows. Out: its conditions,
+//! addresses and listeners.
+
+mod listener;
+
+use serde_json::{Map, Value, json};
+use sluicegate_attach::{Gateway, verdict::Outcome};
+
+use crate::{
+    Context, ObjectStatus, Runtime,
+    condition::{Conditions, State},
+};
+
+pub(crate) fn status(gateway: &Gateway, context: &Context<'_>) -> ObjectStatus {
+    let generation = gateway.object.metadata.generation;
+    let conditions = accepted(gateway, Conditions::of(generation));
+    let conditions = programmed(gateway, context.runtime, conditions);
+    let conditions = resolved_refs(gateway, conditions);
+    let listeners: Vec<Value> = gateway
+        .listeners
+        .iter()
+        .map(|listener| listener::status(listener, generation, context.runtime))
+        .collect();
+    let mut status = Map::new();
+    let addresses = context.runtime.map(|runtime| &runtime.addresses);
+    if let Some(addresses) = addresses.filter(|addresses| !addresses.is_empty()) {
+        let addresses = addresses
+            .iter()
+            .map(|value| json!({ "type": "IPAddress", "value": value }));
+        status.insert("addresses".into(), addresses.collect());
+    }
+    status.insert("conditions".into(), conditions.into_json());
+    status.insert("listeners".into(), listeners.into());
+    ObjectStatus {
+        object: gateway.object.reference().clone(),
+        status: status.into(),
+    }
+}
+
+fn accepted(gateway: &Gateway, conditions: Conditions) -> Conditions {
+    let some_bad = gateway
+        .listeners
+        .iter()
+        .any(|listener| !listener.verdict.accepted.is_ok());
+    match &gateway.accepted {
+        Outcome::Ok if some_bad => conditions.add(
+            "Accepted",
+            State::True,
+            "ListenersNotValid",
+            "Some listeners are not valid; the others serve",
+        ),
+        outcome => conditions.outcome("Accepted", outcome, "Accepted"),
+    }
+}
+
+/// Programmed means that the configuration is made and at least one listener is bound.
+fn programmed(gateway: &Gateway, runtime: Option<&Runtime>, conditions: Conditions) -> Conditions {
+    let name = "Programmed";
+    if !gateway.accepted.is_ok() {
+        return conditions.add(name, State::False, "Invalid", "The Gateway is not accepted");
+    }
+    let mut ready = gateway
+        .listeners
+        .iter()
+        .filter(|listener| listener.verdict.is_programmed())
+        .peekable();
+    if ready.peek().is_none() {
+        return conditions.add(name, State::False, "Invalid", "No listener can serve");
+    }
+    let Some(runtime) = runtime else {
+        return conditions.add(
+            name,
+            State::Unknown,
+            "Pending",
+            "No data plane has reported yet",
+        );
+    };
+    if runtime.addresses.is_empty() {
+        let message = "The data plane has no address";
+        return conditions.add(name, State::False, "AddressNotAssigned", message);
+    }
+    if let Some(address) = unusable(gateway, runtime) {
+        let message = format!("Address {address} is not one of this data plane's");
+        return conditions.add(name, State::False, "AddressNotUsable", &message);
+    }
+    let mut failures = Vec::new();
+    for listener in ready {
+        let port = listener.spec.port;
+        match runtime.bind_errors.get(&port) {
+            None => return conditions.add(name, State::True, "Programmed", ""),
+            Some(error) => failures.push(format!("port {port}: {error}")),
+        }
+    }
+    failures.dedup();
+    conditions.add(name, State::False, "AddressNotUsable", &failures.join("; "))
+}
+
+/// An address that the Gateway asks for and that we do not have.
+fn unusable<'a>(gateway: &'a Gateway, runtime: &Runtime) -> Option<&'a str> {
+    let mut wanted = gateway.object.spec.addresses.iter();
+    wanted.find_map(|(kind, value)| {
+        let value = value.as_deref().filter(|_| kind == "IPAddress")?;
+        let known = runtime.addresses.iter().any(|address| address == value);
+        (!known).then_some(value)
+    })
+}
+
+fn resolved_refs(gateway: &Gateway, conditions: Conditions) -> Conditions {
+    let broken: Vec<&str> = gateway
+        .listeners
+        .iter()
+        .filter(|listener| !listener.verdict.resolved_refs.is_ok())
+        .map(|listener| listener.spec.name.as_str())
+        .collect();
+    if broken.is_empty() {
+        return conditions.add("ResolvedRefs", State::True, "ResolvedRefs", "");
+    }
+    let message = format!("Listeners with broken references: {}", broken.join(", "));
+    conditions.add(
+        "ResolvedRefs",
+        State::False,
+        "ListenersNotResolved",
+        &message,
+    )
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Status of a listener.
+//!
+//! In: the listener with its verdict. Out: its entry in the Gateway's status.
+
+use serde_json::{Value, json};
+use sluicegate_attach::Listener;
+
+use crate::{
+    Runtime,
+    condition::{Conditions, GATEWAY_API, State},
+};
+
+pub(super) fn status(listener: &Listener, generation: i64, runtime: Option<&Runtime>) -> Value {
+    let verdict = &listener.verdict;
+    let conditions = Conditions::of(generation).outcome("Accepted", &verdict.accepted, "Accepted");
+    let conditions = programmed(listener, runtime, conditions);
+    let conditions = conditions.outcome("ResolvedRefs", &verdict.resolved_refs, "ResolvedRefs");
+    let conditions = match verdict.conflicted {
+        Some(reason) => {
+            let message = "Another listener of this Gateway cannot be told apart from it";
+            conditions.add("Conflicted", State::True, reason, message)
+        }
+        None => conditions.add("Conflicted", State::False, "NoConflicts", ""),
+    };
+    let conditions = if verdict.overlapping_tls {
+        let message = "Another HTTPS listener of this port covers the same host names: a client \
+                       may reuse a connection for a host of the other one";
+        let name = "OverlappingTLSConfig";
+        conditions.add(name, State::True, "OverlappingHostnames", message)
+    } else {
+        conditions
+    };
+    let kinds: Vec<Value> = verdict
+        .supported_kinds
+        .iter()
+        .map(|kind| json!({ "group": GATEWAY_API, "kind": kind }))
+        .collect();
+    json!({
+        "name": listener.spec.name,
+        "supportedKinds": kinds,
+        "attachedRoutes": verdict.attached_routes,
+        "conditions": conditions.into_json(),
+    })
+}
+
+fn programmed(
+    listener: &Listener,
+    runtime: Option<&Runtime>,
+    conditions: Conditions,
+) -> Conditions {
+    let name = "Programmed";
+    let port = listener.spec.port;
+    if !listener.verdict.is_programmed() {
+        return conditions.add(name, State::False, "Invalid", "The listener cannot serve");
+    }
+    match runtime.map(|runtime| runtime.bind_errors.get(&port)) {
+        None => {
+            let message = "No data plane has reported yet";
+            conditions.add(name, State::Unknown, "Pending", message)
+        }
+        Some(Some(error)) => {
+            let message = format!("port {port}: {error}");
+            conditions.add(name, State::False, "Pending", &message)
+        }
+        Some(None) => conditions.add(name, State::True, "Programmed", ""),
+    }
+}

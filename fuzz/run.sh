@@ -1,0 +1,29 @@
+#!/bin/sh
+# Runs every fuzz target for a bounded time: fuzz/run.sh [seconds-per-target [target...]]
+#
+# Needs a stable Rust compiler and a C++ compiler (libFuzzer is C++), neither cargo-fuzz nor
+# nightly: the coverage flags below are those of cargo-fuzz. There is no sanitizer, since the code
+# under test has no `unsafe`; panics, overflows, hangs and memory growth are found.
+set -eu
+cd "$(dirname "$0")"
+seconds=${1:-30}
+[ $# -eq 0 ] || shift
+[ $# -gt 0 ] || set -- documents durations quantities
+
+# With an explicit target the flags do not reach build scripts and macros.
+host=$(rustc -vV | sed -n 's/^host: //p')
+RUSTFLAGS="${RUSTFLAGS:-} --cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module \
+-Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
+export RUSTFLAGS
+cargo build --release --target "$host" --target-dir target
+
+for name in "$@"; do
+    echo "== $name: $seconds s"
+    # What is found anew goes to target/, so that the committed corpus changes only on purpose.
+    mkdir -p "target/corpus/$name" "artifacts/$name"
+    "target/$host/release/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 \
+        -max_len=4096 -print_final_stats=0 -verbosity=0 -artifact_prefix="artifacts/$name/" \
+        "target/corpus/$name" "corpus/$name"
+done
+echo "nothing found"

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Every check that must hold, on a machine with a C compiler, Python 3 and Rust by rustup; whatever
+# else is needed is installed below .tools/.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export RUSTFLAGS="${RUSTFLAGS:-} -D warnings" CARGO_TERM_COLOR=never
+
+step() { printf '\n== %s\n' "$*"; }
+
+step tools
+scripts/tools.sh
+SLUICEGATE_ENVOY="$(scripts/envoy.sh)"
+export SLUICEGATE_ENVOY PATH="$PWD/.tools/bin:$PATH"
+
+step format
+cargo fmt --all --check
+
+step laws and generated files
+cargo xtask layout
+cargo xtask descriptors --check
+
+step clippy
+cargo clippy --workspace --all-targets --locked
+
+step dependencies
+cargo deny --log-level error check licenses bans sources
+
+step documentation
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+step fuzz targets, a few seconds each
+fuzz/run.sh "${FUZZ_SECONDS:-10}"
+
+step tests
+cargo test --workspace --locked
