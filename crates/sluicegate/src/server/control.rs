@@ -39,18 +39,16 @@ pub(super) struct Control {
     _watcher: Watcher,
 }
 
-impl Control {
-    pub(super) fn new(inputs: Vec<Input>, options: Options, publisher: Publisher) -> NewControl {
+impl NewControl {
+    pub(super) fn new(inputs: Vec<Input>, options: Options, publisher: Publisher) -> Self {
         let pipeline = Pipeline::new(inputs, options.clone());
-        NewControl {
+        Self {
             pipeline,
             options,
             publisher,
         }
     }
-}
 
-impl NewControl {
     /// Reads everything once, publishes it, and starts to watch.
     pub(super) fn first_round(mut self) -> Result<(Control, Rounds), Failure> {
         let started = Instant::now();
