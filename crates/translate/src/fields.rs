@@ -9,11 +9,22 @@ use sluicegate_attach::Unit;
 /// The Envoy field that `leaf` (dotted, below the unit; empty for a unit that is a leaf itself)
 /// becomes; `None` for what is not an Envoy field of its own.
 pub fn envoy_field(unit: Unit, leaf: &str) -> Option<&'static str> {
+    let leaf = &renamed_blocks(leaf);
     let rows = ROWS.iter().filter(|(of, ..)| *of == unit);
     // Indices of lists do not matter: `hashPolicies[0].terminal` is `hashPolicies.terminal`.
     rows.filter(|(_, name, _)| *name == leaf || spelled_before(unit, leaf) == Some(*name))
         .map(|(.., field)| *field)
         .next()
+}
+
+/// Today's spelling of the older names of inner blocks.
+fn renamed_blocks(leaf: &str) -> String {
+    let segments = leaf.split('.').map(|segment| match segment {
+        "slowStartConfig" => "slowStart",
+        "sslParameters" => "parameters",
+        other => other,
+    });
+    segments.collect::<Vec<_>>().join(".")
 }
 
 /// Today's spelling of an older leaf.
@@ -439,4 +450,49 @@ const ROWS: &[(Unit, &str, &str)] = &[
         "version",
         "transport_socket.config.version",
     ),
+    // Blocks that may stand empty.
+    (
+        Unit::TcpKeepalive,
+        "",
+        "upstream_connection_options.tcp_keepalive",
+    ),
+    (
+        Unit::CommonHttpProtocolOptions,
+        "",
+        "common_http_protocol_options",
+    ),
+    (Unit::Http1ProtocolOptions, "", "http_protocol_options"),
+    (Unit::Http2ProtocolOptions, "", "http2_protocol_options"),
+    (Unit::Tls, "", "transport_socket"),
+    (Unit::LoadBalancer, "", "load_balancing_policy"),
+    (
+        Unit::LoadBalancer,
+        "leastRequest",
+        "load_balancing_policy.least_request",
+    ),
+    (Unit::LoadBalancer, "maglev", "load_balancing_policy.maglev"),
+    (
+        Unit::LoadBalancer,
+        "ringHash",
+        "load_balancing_policy.ring_hash",
+    ),
+    (
+        Unit::LoadBalancer,
+        "roundRobin",
+        "load_balancing_policy.round_robin",
+    ),
+    (
+        Unit::LoadBalancer,
+        "zoneAware.preferLocal",
+        "load_balancing_policy.locality_lb_config.zone_aware_lb_config",
+    ),
+    (
+        Unit::LoadBalancer,
+        "zoneAware.preferLocal.force",
+        "load_balancing_policy.locality_lb_config.zone_aware_lb_config.force_local_zone",
+    ),
+    (Unit::HealthCheck, "", "health_checks"),
+    (Unit::OutlierDetection, "", "outlier_detection"),
+    (Unit::CircuitBreakers, "", "circuit_breakers.thresholds"),
+    (Unit::UpstreamProxyProtocol, "", "transport_socket"),
 ];

@@ -88,3 +88,23 @@ fn errors_go_to_standard_error_and_the_rest_is_printed() {
         run.stderr
     );
 }
+
+/// Keys of listeners (Secret resources) and of clusters (inline) alike.
+#[test]
+fn private_keys_are_redacted_unless_asked_for() {
+    for case in ["listener-https", "simple-tls"] {
+        let path = format!("tests/cases/{case}/manifests");
+        for format in ["json", "yaml", "resources"] {
+            let hidden = run(&["translate", "-o", format, &path]);
+            assert_eq!(hidden.code, 0, "{}", hidden.stderr);
+            assert!(!hidden.stdout.contains("PRIVATE KEY"), "{case} {format}");
+        }
+        let shown = run(&["translate", "--show-secrets", &path]);
+        let hidden = run(&["translate", &path]);
+        assert_eq!(
+            shown.stdout.matches("PRIVATE KEY-----\\nM").count(),
+            hidden.stdout.matches("[redacted]").count(),
+            "{case}"
+        );
+    }
+}

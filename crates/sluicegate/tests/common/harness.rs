@@ -250,7 +250,7 @@ fn outcome(outcome: &Outcome) -> Value {
 
 fn tls_policies(graph: &Graph) -> Vec<Value> {
     let policies = graph.tls_policies.iter().map(|verdict| {
-        let ancestors = verdict.ancestors.iter().map(ToString::to_string);
+        let ancestors = verdict.ancestors.iter().map(|it| it.ancestor.to_string());
         json!({
             "policy": verdict.policy.reference().to_string(),
             "ancestors": ancestors.collect::<Vec<_>>(),
