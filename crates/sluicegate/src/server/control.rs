@@ -5,6 +5,7 @@
 //! explains it.
 
 use std::{
+    collections::HashSet,
     sync::{Arc, mpsc},
     thread,
     time::Instant,
@@ -117,7 +118,7 @@ fn tell(round: &Round, before: Option<&Round>, started: Instant) {
         };
         format!("{place}{separator}{path}{} [{}]", found.message, found.code)
     };
-    let known: Vec<String> = before
+    let known: HashSet<String> = before
         .map(findings)
         .unwrap_or_default()
         .iter()
