@@ -4,6 +4,11 @@
 //! Guards what a user sees: the policy on the wire and on the sockets, reload under load, and that
 //! the admin API tells the truth about it.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a panic is the failure report of a test"
+)]
+
 use std::{
     fs,
     net::SocketAddr,

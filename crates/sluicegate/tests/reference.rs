@@ -3,6 +3,11 @@
 //!
 //! In: the tables in the code. Out: `docs/reference/*.md`, compared; `UPDATE_DOCS=1` writes them.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a panic is the failure report of a test"
+)]
+
 use std::{collections::BTreeSet, fmt::Write as _, fs, path::Path};
 
 use sluicegate::findings;
