@@ -13,6 +13,8 @@ use sluicegate_resource::{
     kgateway::BackendConfigPolicy,
 };
 
+use crate::ResolvedRule;
+
 /// A yes, or a no with Gateway API's reason and a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Outcome {
@@ -137,6 +139,8 @@ pub struct RouteVerdict {
     pub route: Arc<Object<HttpRoute>>,
     /// One per parentRef that is ours, in the route's order.
     pub parents: Vec<ParentVerdict>,
+    /// Its rules with their references chased, accepted by a parent or not.
+    pub rules: Arc<Vec<ResolvedRule>>,
     /// What `resolved_refs` of every parent sums up; the reason that is reported comes first.
     pub broken: Vec<BrokenReference>,
 }

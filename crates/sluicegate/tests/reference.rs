@@ -18,7 +18,7 @@ fn compare(page: &str, text: &str) {
         .join("../../docs/reference")
         .join(page);
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, text).unwrap();
+        fs::write(&path, text).expect("the page can be written");
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
     assert!(
