@@ -88,7 +88,8 @@ pub(crate) struct Resources {
     pub(crate) clusters: Vec<Value>,
     /// Become the inline endpoints of clusters of their own.
     pub(crate) endpoints: Vec<Value>,
-    /// As emitted: routes and secrets over ADS.
+    /// As emitted, with routes over ADS; secrets are those of the bootstrap, so that Envoy reads
+    /// them.
     pub(crate) listeners: Vec<Value>,
     /// Become inline routes of listeners of their own.
     pub(crate) routes: Vec<Value>,
@@ -108,10 +109,12 @@ impl Resources {
             values.iter_mut().for_each(substitute_files);
             values
         };
+        let mut listeners = of(ResourceType::Listener);
+        listeners.iter_mut().for_each(secrets_from_bootstrap);
         Self {
             clusters: of(ResourceType::Cluster),
             endpoints: of(ResourceType::Endpoint),
-            listeners: of(ResourceType::Listener),
+            listeners,
             routes: of(ResourceType::Route),
             secrets: of(ResourceType::Secret),
         }
@@ -129,17 +132,19 @@ impl Resources {
     pub(crate) fn each(&self) -> Vec<(String, Self)> {
         let mut each = Vec::new();
         type Place = fn(&mut Resources) -> &mut Vec<Value>;
-        let kinds: [(&str, &Vec<Value>, Place); 5] = [
+        let kinds: [(&str, &Vec<Value>, Place); 4] = [
             ("cluster", &self.clusters, |all| &mut all.clusters),
             ("endpoints", &self.endpoints, |all| &mut all.endpoints),
             ("listener", &self.listeners, |all| &mut all.listeners),
             ("routes", &self.routes, |all| &mut all.routes),
-            ("secret", &self.secrets, |all| &mut all.secrets),
         ];
         for (kind, values, place) in kinds {
             for value in values {
                 let name = value.get("name").or(value.get("cluster_name"));
-                let mut alone = Self::default();
+                let mut alone = Self {
+                    secrets: self.secrets.clone(),
+                    ..Self::default()
+                };
                 place(&mut alone).push(value.clone());
                 each.push((format!("{kind} {}", name.unwrap_or(&Value::Null)), alone));
             }
@@ -222,6 +227,18 @@ fn inline_routes((index, routes): (usize, &Value)) -> Value {
             },
         }] }],
     })
+}
+
+/// A secret without a source is one of the bootstrap.
+fn secrets_from_bootstrap(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(secrets_from_bootstrap),
+        Value::Object(fields) => {
+            fields.shift_remove("sds_config");
+            fields.values_mut().for_each(secrets_from_bootstrap);
+        }
+        _ => {}
+    }
 }
 
 /// Certificates under the names of the messages that may read them from a file.
