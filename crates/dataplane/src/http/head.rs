@@ -52,6 +52,10 @@ pub(crate) struct Message {
     pub(crate) names_hops: bool,
     /// `connection: upgrade` and an Upgrade field: the latter's value.
     pub(crate) upgrade: Option<Span>,
+    /// Which known names there are, by [`Known::bit`].
+    pub(crate) known: u32,
+    /// The content type is gRPC's.
+    pub(crate) grpc: bool,
     /// Some name contains an underscore.
     pub(crate) underscores: bool,
     /// `expect: 100-continue`.
@@ -139,10 +143,11 @@ impl RequestHead {
     }
 
     fn target(&mut self, bytes: &[u8], target: &[u8]) -> Result<(), HeadError> {
-        if target.iter().any(|byte| !byte.is_ascii_graphic()) {
+        let bad = |found, byte: &u8| found | u8::from(!matches!(byte, 0x21..=0x7e));
+        if target.iter().fold(0, bad) != 0 {
             return Err(HeadError::Malformed);
         }
-        if target.contains(&b'#') {
+        if holds(target, b'#') {
             return Err(HeadError::Fragment);
         }
         let fields = self.message.fields.iter();
@@ -244,8 +249,10 @@ impl Message {
         if start < 2 || &bytes[start - 2..start] != b"\r\n" {
             return Err(HeadError::Malformed);
         }
-        self.underscores |= name.contains(&b'_');
+        self.known |= field.known.bit();
         match field.known {
+            Known::Other => {}
+            Known::ContentType => self.grpc = header.value.starts_with(b"application/grpc"),
             Known::ContentLength => self.length_field(header.value)?,
             Known::TransferEncoding => self.coding_field(header.value)?,
             Known::Connection => self.connection_field(header.value),
@@ -292,6 +299,12 @@ impl Message {
     }
 
     fn finish(&mut self, bytes: &[u8]) -> Result<(), HeadError> {
+        // One wide pass over all bytes is cheaper than one over each name.
+        let head = &bytes[..self.length];
+        if holds(head, b'_') {
+            let names = self.fields.iter().map(|field| field.name.of(bytes));
+            self.underscores = names.into_iter().any(|name| name.contains(&b'_'));
+        }
         if !bytes[..self.length].ends_with(b"\r\n\r\n") {
             return Err(HeadError::Malformed);
         }
@@ -364,11 +377,29 @@ fn starts_clean(bytes: &[u8], method: &[u8], target: &[u8]) -> bool {
     bytes.starts_with(method) && at == method.len() + 1
 }
 
+/// Whether `wanted` is among `bytes`; written so that it compiles to wide comparisons.
+fn holds(bytes: &[u8], wanted: u8) -> bool {
+    let found = |found, byte: &u8| found | u8::from(*byte == wanted);
+    bytes.iter().fold(0, found) != 0
+}
+
 /// Bytes that can stand in a host and port; anything else could be read as another part of a URL.
 fn is_authority(bytes: &[u8]) -> bool {
-    let fits = |byte: &u8| byte.is_ascii_graphic() && !b"/\\?#@,<>\"".contains(byte);
-    bytes.iter().all(fits)
+    bytes.iter().all(|byte| AUTHORITY[*byte as usize])
 }
+
+const AUTHORITY: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0x21;
+    while byte < 0x7f {
+        table[byte] = !matches!(
+            byte as u8,
+            b'/' | b'\\' | b'?' | b'#' | b'@' | b',' | b'<' | b'>' | b'"'
+        );
+        byte += 1;
+    }
+    table
+};
 
 /// Header slots on the stack: Envoy's default limit of 100, and one to notice an excess.
 const SLOTS: usize = 101;
