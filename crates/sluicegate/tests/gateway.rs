@@ -418,3 +418,26 @@ async fn the_seed_policy_is_enforced() {
         .unwrap();
     assert_eq!(client.response().await.unwrap().status(), 431);
 }
+
+#[tokio::test]
+async fn paths_are_normalised_before_routes_see_them() {
+    let origin = RawOrigin::start(|_| Step::ok("")).await.unwrap();
+    let gateway = Gateway::start(origin.address(), &policy("")).await;
+    let mut client = gateway.client().await;
+    for path in ["/a/../b//c?x=/../y", "/plain?q=1"] {
+        assert_eq!(client.get("web", path).await.unwrap().status(), 200);
+    }
+    let targets: Vec<String> = origin
+        .received()
+        .iter()
+        .map(|received| received.message.target().1)
+        .collect();
+    assert_eq!(targets, ["/b/c?x=/../y", "/plain?q=1"]);
+    assert_eq!(client.get("web", "/a/%00b").await.unwrap().status(), 400);
+    assert!(
+        !gateway
+            .admin("/sluicegate/data_plane")
+            .await
+            .contains("normalize_path")
+    );
+}

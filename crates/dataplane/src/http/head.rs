@@ -8,14 +8,17 @@
 use std::mem::MaybeUninit;
 
 use super::field::{Field, Known, Span};
+use super::path::{Normalized, normalize};
 
 /// A request head.
 #[derive(Debug, Default)]
 pub(crate) struct RequestHead {
     /// The method.
     pub(crate) method: Span,
-    /// Path and query; never empty. For absolute form, what follows the authority.
-    pub(crate) path: Span,
+    /// Path and query as received. For absolute form, what follows the authority.
+    path: Span,
+    /// The normal form of path and query, when it differs from what was received.
+    normalized: Vec<u8>,
     /// The authority: of the absolute-form target, else the first Host field.
     pub(crate) authority: Span,
     /// Fields and their summary.
@@ -87,14 +90,14 @@ pub(crate) enum HeadError {
     LengthAndChunked,
     /// A byte that no value may hold.
     Characters,
-    /// A fragment in the path.
-    Fragment,
     /// Anything else that is not HTTP.
     Malformed,
     /// No Host.
     MissingHost,
     /// HTTP/1.0.
     OldVersion,
+    /// A path that cannot be normalised: it has a fragment, or an escaped NUL.
+    Path,
     /// Too many bytes.
     TooLarge,
     /// Too many fields.
@@ -129,6 +132,7 @@ impl RequestHead {
             return Err(HeadError::Malformed);
         }
         self.method = Span::locate(bytes, method);
+        self.normalized.clear();
         let message = &mut self.message;
         message.start(length);
         for header in request.headers.iter() {
@@ -148,7 +152,7 @@ impl RequestHead {
             return Err(HeadError::Malformed);
         }
         if holds(target, b'#') {
-            return Err(HeadError::Fragment);
+            return Err(HeadError::Path);
         }
         let fields = self.message.fields.iter();
         let mut hosts = fields.filter(|field| field.known == Known::Host);
@@ -181,9 +185,28 @@ impl RequestHead {
         Ok(())
     }
 
-    /// The path to route on: the target's, or `/` for an absolute form that ends at its authority.
-    pub(crate) fn path_of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        if self.path.is_empty() {
+    /// Brings the path into its normal form.
+    pub(crate) fn normalize(&mut self, bytes: &[u8], merge_slashes: bool) -> Result<(), HeadError> {
+        let target = self.path.of(bytes);
+        if !target.starts_with(b"/") {
+            return Ok(());
+        }
+        let end = target.iter().position(|byte| *byte == b'?');
+        let (path, query) = target.split_at(end.unwrap_or(target.len()));
+        match normalize(path, merge_slashes, &mut self.normalized) {
+            Normalized::Unchanged => self.normalized.clear(),
+            Normalized::Changed => self.normalized.extend_from_slice(query),
+            Normalized::Refused => return Err(HeadError::Path),
+        }
+        Ok(())
+    }
+
+    /// The path to route on, with its query: normalised where the listener asks for it, and `/` for
+    /// an absolute form that ends at its authority.
+    pub(crate) fn path_of<'a>(&'a self, bytes: &'a [u8]) -> &'a [u8] {
+        if !self.normalized.is_empty() {
+            &self.normalized
+        } else if self.path.is_empty() {
             b"/"
         } else {
             self.path.of(bytes)

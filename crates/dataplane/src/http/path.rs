@@ -28,7 +28,11 @@ pub(crate) fn normalize(path: &[u8], merge_slashes: bool, out: &mut Vec<u8>) -> 
         // Dot segments go first: `/a//../b` is `/a/b`.
         out.dedup_by(|next, last| *next == b'/' && *last == b'/');
     }
-    if out == path { Normalized::Unchanged } else { Normalized::Changed }
+    if out == path {
+        Normalized::Unchanged
+    } else {
+        Normalized::Changed
+    }
 }
 
 /// One look at the bytes that most paths pass.
@@ -81,7 +85,10 @@ fn canonicalize(path: &[u8], out: &mut Vec<u8>) -> bool {
 /// Removes a last segment `.` or `..`, and with `..` the segment before it. A slash that follows is
 /// written by the caller; one that the path ends with stays.
 fn end_segment(out: &mut Vec<u8>, slash_follows: bool) {
-    let start = out.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    let start = out
+        .iter()
+        .rposition(|byte| *byte == b'/')
+        .map_or(0, |slash| slash + 1);
     let parents = match &out[start..] {
         b"." => 0,
         b".." => 1,

@@ -211,7 +211,7 @@ fn count(session: &Session, exchange: &Exchange, failure: Failure) {
         Failure::HeadersTimeout => stats.downstream_rq_header_timeout.inc(),
         Failure::RequestTimeout => stats.downstream_rq_timeout.inc(),
         Failure::MaxDuration => stats.downstream_rq_max_duration_reached.inc(),
-        Failure::BadRequest(crate::http::HeadError::Fragment) => {
+        Failure::BadRequest(crate::http::HeadError::Path) => {
             stats.downstream_rq_failed_path_normalization.inc();
         }
         _ => {}
