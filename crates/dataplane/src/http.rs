@@ -8,6 +8,7 @@ mod field;
 mod framing;
 mod head;
 mod local_reply;
+mod message;
 mod path;
 mod request_head;
 mod response_head;

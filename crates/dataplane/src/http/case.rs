@@ -3,7 +3,7 @@
 //!
 //! In: a name and the rule of the message. Out: the name as it is written.
 
-use super::{field::Field, head::Message};
+use super::{field::Field, message::Message};
 
 /// How names are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

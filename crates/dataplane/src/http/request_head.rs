@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::{
     NameCase,
     field::{Field, Known},
-    head::{RequestHead, tokens},
+    head::RequestHead,
+    message::tokens,
 };
 use crate::{
     plan::ConnectionManager,

@@ -50,6 +50,7 @@ pub(super) async fn route(
     };
     exchange.record.details = "direct_response";
     session.inbox.consume(exchange.request.message.length);
+    exchange.record.taken = true;
     let reply = Reply {
         status,
         body,
@@ -88,7 +89,8 @@ pub(super) async fn failure(
         finish::count(session, exchange, Instant::now());
         return After::Close;
     }
-    if exchange.request.message.length <= session.inbox.len() && exchange.upload.out.is_empty() {
+    if exchange.record.received && !exchange.record.taken {
+        exchange.record.taken = true;
         session.inbox.consume(exchange.request.message.length);
     }
     exchange.record.close |= if session.manager().stream_error {

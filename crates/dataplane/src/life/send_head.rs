@@ -41,6 +41,7 @@ pub(super) fn write_head(
     }
     let expects_continue = exchange.request.message.expects_continue;
     session.inbox.consume(exchange.request.message.length);
+    exchange.record.taken = true;
     if expects_continue && !exchange.upload.framing.done() && session.inbox.is_empty() {
         // Envoy itself tells the client to go on; a client that did not wait is not told.
         exchange.download.out.extend_from_slice(CONTINUE);
