@@ -5,4 +5,5 @@
 //! flags and the stats to count. No sockets and no clock.
 
 pub(crate) mod active;
+pub(crate) mod outlier;
 pub(crate) mod probe;
