@@ -1,9 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Load balancing algorithms: plain data, no I/O, no clock.
 
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "wired in with load balancing policies")
+)]
+pub(crate) mod balancer;
 mod edf;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired in with hash policies"))]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "wired in with load balancing policies")
+)]
 pub(crate) mod hash;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "wired in with load balancing policies")
+)]
+pub(crate) mod least_request;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "wired in with load balancing policies")
+)]
+pub(crate) mod locality;
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "wired in with load balancing policies")
@@ -13,13 +31,13 @@ pub(crate) mod maglev;
     not(test),
     expect(dead_code, reason = "wired in with load balancing policies")
 )]
-mod normalise;
+pub(crate) mod normalise;
 mod priority;
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "wired in with load balancing policies")
 )]
-mod random;
+pub(crate) mod random;
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "wired in with load balancing policies")

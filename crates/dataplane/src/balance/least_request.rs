@@ -112,7 +112,10 @@ mod tests {
         };
         assert_eq!(counts(scan, [1, 1, 0], 24), [0, 0, 24]);
         let tied = counts(scan, [1, 1, 1], 9000);
-        assert!(tied.iter().all(|count| count.abs_diff(3000) < 200), "{tied:?}");
+        assert!(
+            tied.iter().all(|count| count.abs_diff(3000) < 200),
+            "{tied:?}"
+        );
         assert_eq!(scan.pick(0, |_| 0, &mut Rng::new()), None);
     }
 
