@@ -33,10 +33,6 @@ pub(crate) mod maglev;
 )]
 pub(crate) mod normalise;
 mod priority;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "wired in with load balancing policies")
-)]
 pub(crate) mod random;
 #[cfg_attr(
     not(test),
