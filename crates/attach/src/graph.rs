@@ -4,14 +4,14 @@
 //! In: what the rest of this crate decides. Out: everything that translation needs, and no lookups
 //! left to do.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
 use sluicegate_resource::{
     Object, ObjectRef,
     core::{EndpointSlice, Service, ServicePort},
     gateway::{Filter, Fraction, HttpRoute, RouteRule},
     istio::{ServiceEntry, ServiceEntryPort},
-    kgateway,
+    kgateway::{self, BackendType, StaticHost},
 };
 
 use crate::{
@@ -100,6 +100,35 @@ pub enum BackendSource {
         /// The port.
         port: ServiceEntryPort,
     },
+}
+
+impl BackendSource {
+    /// Whether its endpoints are found by DNS.
+    pub fn resolves_names(&self) -> bool {
+        let is_name = |host: &StaticHost| host.host.parse::<IpAddr>().is_err();
+        match self {
+            Self::Service { .. } => false,
+            Self::Backend { groups, .. } => groups.iter().flatten().any(|member| {
+                let BackendType::Static { hosts, .. } = &member.spec.backend_type else {
+                    return false;
+                };
+                hosts.iter().any(is_name)
+            }),
+            Self::ServiceEntry { object, .. } => object.spec.resolution.starts_with("DNS"),
+        }
+    }
+
+    /// Whether all addresses of its name are one endpoint. Envoy refuses that form for more than one
+    /// name.
+    pub fn is_one_endpoint(&self) -> bool {
+        matches!(self, Self::ServiceEntry { object, .. }
+            if object.spec.resolution == "DNS_ROUND_ROBIN" && object.spec.endpoints.len() <= 1)
+    }
+
+    /// Whether hosts can be hashed by name: only where each resolved address keeps its name.
+    pub fn has_hostnames(&self) -> bool {
+        self.resolves_names() && !self.is_one_endpoint()
+    }
 }
 
 /// A backend with its policies merged.

@@ -12,7 +12,7 @@ use std::{
 use sluicegate_manifest::FieldPath;
 use sluicegate_resource::{
     Object, ObjectRef, Store,
-    gateway::{BackendRef, Filter, HttpRoute, Matcher, ParentRef, PathMatch, RouteRule},
+    gateway::{BackendRef, Filter, HttpRoute, ParentRef, RouteRule},
 };
 
 use crate::{
@@ -56,11 +56,7 @@ fn attach_one(
             continue;
         };
         let (rules, broken) = resolved.get_or_insert_with(|| resolve(store, route, backends));
-        let found = unsupported_pattern(route).map_or_else(
-            || places(store, gateway, route, parent),
-            |message| Err(Outcome::No("UnsupportedValue", message)),
-        );
-        let accepted = match found {
+        let accepted = match places(store, gateway, route, parent) {
             Ok(places) => {
                 for (index, hostnames) in places {
                     add(&mut gateway.listeners[index], route, hostnames, rules);
@@ -82,32 +78,6 @@ fn attach_one(
         rules,
         broken,
     }
-}
-
-/// A regular expression that Envoy would refuse, and the whole route configuration with it.
-fn unsupported_pattern(route: &Object<HttpRoute>) -> Option<String> {
-    let matches = route.spec.rules.iter().flat_map(|rule| &rule.matches);
-    let patterns = matches.flat_map(|one| {
-        let path = match &one.path {
-            PathMatch::RegularExpression(pattern) => Some(pattern),
-            PathMatch::Exact(_) | PathMatch::PathPrefix(_) => None,
-        };
-        let values = one.headers.iter().map(|matched| &matched.value);
-        let values = values.chain(one.query_params.iter().map(|matched| &matched.value));
-        path.into_iter()
-            .chain(values.filter_map(|value| match value {
-                Matcher::RegularExpression(pattern) => Some(pattern),
-                Matcher::Exact(_) => None,
-            }))
-    });
-    patterns
-        .filter_map(|pattern| regex::Regex::new(pattern).err())
-        .next()
-        .map(|error| {
-            let reason = error.to_string();
-            let last = reason.lines().last().unwrap_or_default();
-            format!("a regular expression cannot be read: {last}")
-        })
 }
 
 fn gateway_of<'a>(

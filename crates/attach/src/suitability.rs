@@ -4,7 +4,7 @@
 //! In: a backend with its merged policy. Out: the same, with units that have no effect taken out of
 //! force and doubts written down.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use sluicegate_manifest::FieldPath;
 use sluicegate_resource::kgateway::{
@@ -56,7 +56,7 @@ fn unusable(backend: &Backend) -> Vec<(Unit, String)> {
         );
         found.push((Unit::HealthCheck, reason));
     }
-    if !is_dns(&backend.source) {
+    if !backend.source.resolves_names() {
         for unit in [Unit::DnsRefreshRate, Unit::DnsJitter, Unit::DnsRespectTtl] {
             let reason = format!("{} is not found by DNS; {unit} has no effect", backend.key);
             found.push((unit, reason));
@@ -123,7 +123,7 @@ fn load_balancer(backend: &Backend, found: &mut Vec<(Unit, Warning)>) {
         }) => (*use_hostname_for_hashing, hash_policies.len(), "maglev"),
         _ => return,
     };
-    if hostname_hashing == Some(true) && !is_dns(&backend.source) {
+    if hostname_hashing == Some(true) && !backend.source.has_hostnames() {
         let message = format!(
             "{} has no host names to hash; useHostnameForHashing is switched off",
             backend.key
@@ -251,25 +251,6 @@ fn warn(
             path,
         },
     ));
-}
-
-/// Whether a cluster for `source` resolves names.
-pub(crate) fn is_dns(source: &BackendSource) -> bool {
-    match source {
-        BackendSource::Service { .. } => false,
-        BackendSource::Backend { groups, .. } => {
-            groups
-                .iter()
-                .flatten()
-                .any(|member| match &member.spec.backend_type {
-                    BackendType::Static { hosts, .. } => hosts
-                        .iter()
-                        .any(|host| host.host.parse::<IpAddr>().is_err()),
-                    _ => false,
-                })
-        }
-        BackendSource::ServiceEntry { object, .. } => object.spec.resolution.starts_with("DNS"),
-    }
 }
 
 /// Endpoints that are known without resolving names.

@@ -4,10 +4,7 @@
 //! In: what the backend is made of, and its `dns` settings. Out: EDS over ADS, an inline list, or
 //! the DNS cluster extension.
 
-use std::net::IpAddr;
-
 use sluicegate_attach::{Backend, BackendSource};
-use sluicegate_resource::kgateway::BackendType;
 use sluicegate_xds::{
     any,
     pb::envoy::{
@@ -30,7 +27,7 @@ pub(super) fn discover(cluster: &mut Cluster, backend: &Backend) {
         }
         _ => {
             cluster.load_assignment = Some(endpoint::inline(backend));
-            if is_dns(backend) {
+            if backend.source.resolves_names() {
                 ClusterDiscoveryType::ClusterType(dns(backend))
             } else {
                 ClusterDiscoveryType::Type(DiscoveryType::Static as i32)
@@ -56,44 +53,11 @@ fn dns(backend: &Backend) -> CustomClusterType {
         respect_dns_ttl: policy.dns_respect_ttl().copied().unwrap_or_default(),
         // kgateway's default family.
         dns_lookup_family: DnsLookupFamily::V4Preferred as i32,
-        all_addresses_in_single_endpoint: all_addresses_in_single_endpoint(backend),
+        all_addresses_in_single_endpoint: backend.source.is_one_endpoint(),
         ..DnsCluster::default()
     };
     CustomClusterType {
         name: "envoy.clusters.dns".into(),
         typed_config: Some(any::pack(&config)),
     }
-}
-
-fn is_dns(backend: &Backend) -> bool {
-    match &backend.source {
-        BackendSource::Service { .. } => false,
-        BackendSource::Backend { groups, .. } => {
-            groups
-                .iter()
-                .flatten()
-                .any(|member| match &member.spec.backend_type {
-                    BackendType::Static { hosts, .. } => hosts
-                        .iter()
-                        .any(|host| host.host.parse::<IpAddr>().is_err()),
-                    _ => false,
-                })
-        }
-        BackendSource::ServiceEntry { object, .. } => object.spec.resolution.starts_with("DNS"),
-    }
-}
-
-fn all_addresses_in_single_endpoint(backend: &Backend) -> bool {
-    match &backend.source {
-        // Envoy refuses the form for more than one name.
-        BackendSource::ServiceEntry { object, .. } => {
-            object.spec.resolution == "DNS_ROUND_ROBIN" && object.spec.endpoints.len() <= 1
-        }
-        _ => false,
-    }
-}
-
-/// Whether hosts can be hashed by name: only where each resolved address keeps its name.
-pub(super) fn has_hostnames(backend: &Backend) -> bool {
-    is_dns(backend) && !all_addresses_in_single_endpoint(backend)
 }

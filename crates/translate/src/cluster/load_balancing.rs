@@ -34,7 +34,6 @@ use sluicegate_xds::pb::envoy::{
     },
 };
 
-use super::discovery;
 use crate::pb;
 
 /// Present, if only empty, whenever `loadBalancer` is: that replaces the Service's own mark.
@@ -73,8 +72,7 @@ fn typed_extension_config(
     let locality_weighted = balancer
         .locality_weighted
         .then(LocalityWeightedLbConfig::default);
-    let hostnames =
-        |wanted: &Option<bool>| wanted.map(|on| on && discovery::has_hostnames(backend));
+    let hostnames = |wanted: &Option<bool>| wanted.map(|on| on && backend.source.has_hostnames());
     Some(match balancer.algorithm.as_ref()? {
         LoadBalancerAlgorithm::LeastRequest {
             choice_count,
