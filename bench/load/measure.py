@@ -98,25 +98,23 @@ def start(result: Result, name: str, tools: Tools, stack: ExitStack) -> Running 
     process.wait_for_port(port)
     running = Running(name, process, origin, port, folder)
     result.commands[name] = " ".join(process.command)
-    try:
-        probe(workload, running, tools)
-    except Failed as failure:
-        if workload.kind != "h2":
-            raise Refused(f"{name}: {failure}\n{process.output()}") from None
-        result.left_out[name] = "does not speak HTTP/2 without TLS (yet)"
-        return None
+    if workload.kind == "h2":
+        # Errors of one that does speak it come up again under load, and are not passed over there.
+        if h2(workload, tools, port, WARM_UP_SECONDS, folder).requests == 0:
+            result.left_out[name] = "not one answer by HTTP/2 with prior knowledge"
+            return None
+    else:
+        look_at_one_answer(running, workload)
     return running
 
 
-def probe(workload: Workload, running: Running, tools: Tools) -> None:
-    """One request, looked at in full, before any load; with HTTP/2 a second of load is looked at."""
-    if workload.kind == "h2":
-        load = h2(workload, tools, running.port, 1, running.folder)
-        if load.errors:
-            raise Failed(load.detail)
-        return
-    for connection in idle_connections(workload, running.port, 1):
-        connection.close()
+def look_at_one_answer(running: Running, workload: Workload) -> None:
+    """One request, its answer looked at in full, before any load."""
+    try:
+        for connection in idle_connections(workload, running.port, 1):
+            connection.close()
+    except (Failed, OSError) as failure:
+        raise Refused(f"{running.name}: {failure}\n{running.process.output()}") from None
 
 
 def sample(workload: Workload, running: Running, tools: Tools, seconds: int) -> Sample:

@@ -35,17 +35,22 @@ def ratios(result: Result, value: Callable[[Sample], float | None]) -> Ratios:
 def text(result: Result) -> str:
     """The tables of one workload."""
     workload = result.workload
-    lines = [f"\n{workload.name}: {workload.title} ({len(result.rounds)} rounds, medians)", ""]
+    lines = [f"\n{workload.name}: {workload.title} ({count(result)})", ""]
     lines += [f"  SKIPPED {name}: {why}" for name, why in result.left_out.items()]
     lines += idle_table(result) if workload.kind == "idle" else load_table(result)
     if workload.kind == "paced":
-        lines += ["", *ratio_table(result, "p99", lambda sample: sample.p99_us, P99_BARS)]
+        lines += ratio_table(result, "p99", lambda sample: sample.p99_us, P99_BARS)
     foreign = max((sample.foreign_cpus + sample.stolen_cpus for samples in result.rounds
                    for sample in samples.values()), default=0)
     if foreign > QUIET_CPUS:
         lines.append(f"\n  NOT A QUIET MACHINE: other processes used up to {foreign:.2f} CPUs during a window; "
                      "these are not numbers to quote")
     return "\n".join(lines)
+
+
+def count(result: Result) -> str:
+    rounds = len(result.rounds)
+    return "1 round" if rounds == 1 else f"medians of {rounds} rounds"
 
 
 def load_table(result: Result) -> list[str]:
@@ -58,8 +63,7 @@ def load_table(result: Result) -> list[str]:
              number(middle(result, name, lambda s: s.cpu_share and s.cpu_share * 100)) + " %",
              number(middle(result, name, lambda s: s.memory_bytes and s.memory_bytes / 1e6), 1)]
             for name in present(result)]
-    return table(columns, rows) + ["", *ratio_table(result, "CPU per request",
-                                                    lambda s: s.cpu_us_per_request, CPU_BARS)]
+    return table(columns, rows) + ratio_table(result, "CPU per request", lambda s: s.cpu_us_per_request, CPU_BARS)
 
 
 def idle_table(result: Result) -> list[str]:
@@ -77,7 +81,9 @@ def ratio_table(result: Result, what: str, value: Callable[[Sample], float | Non
              bar(bars.get(name), median(values))]
             for name, values in ratios(result, value).items()]
     rows.sort(key=lambda row: ORDER.index(row[0]))
-    return table([f"{what}: {SUBJECT} / …", "min", "median", "max", "must be"], rows) if rows else []
+    if not rows:
+        return []
+    return ["", *table([f"{what}: {SUBJECT} / …", "min", "median", "max", "must be"], rows)]
 
 
 def bar(most: float | None, value: float) -> str:
