@@ -46,10 +46,16 @@ def closed(workload: Workload, tools: Tools, port: int, seconds: int, folder: Pa
 
 def h2(workload: Workload, tools: Tools, port: int, seconds: int, _: Path) -> Load:
     """h2load with prior knowledge; it has no percentiles."""
+    return h2load(workload, tools, port, [f"-D{seconds}", f"-c{workload.connections}", f"-m{workload.streams}"],
+                  seconds + 15)
+
+
+def h2load(workload: Workload, tools: Tools, port: int, flags: list[str], patience: float) -> Load:
+    """One run of h2load, with what it printed understood."""
     fields = [f"-H{name}: {value}" for name, value in workload.headers().items()]
-    printed = run([tools.h2load, "-t1", f"-c{workload.connections}", f"-m{workload.streams}", f"-D{seconds}",
-                   *fields, f"-H:authority: {HOST}", f"http://127.0.0.1:{port}{PATH}"], LOAD_CPU, seconds + 15)
-    took = re.search(r"finished in ([\d.]+)(s|ms)", printed)
+    printed = run([tools.h2load, "-t1", *flags, *fields, f"-H:authority: {HOST}",
+                   f"http://127.0.0.1:{port}{PATH}"], LOAD_CPU, patience)
+    took = re.search(r"finished in ([\d.]+)(s|ms|us)", printed)
     counts = re.search(r"(\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", printed)
     statuses = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", printed)
     data = re.search(r"\((\d+)\) data", printed)
@@ -57,10 +63,10 @@ def h2(workload: Workload, tools: Tools, port: int, seconds: int, _: Path) -> Lo
         raise Failed(f"h2load printed something unknown:\n{printed[-1000:]}")
     done, succeeded, *bad = map(int, counts.groups())
     good, *other = map(int, statuses.groups())
-    wrong = done - succeeded + sum(bad) + sum(other)
     # Streams that are open at the end have a status, and data, and are not done.
+    wrong = done - succeeded + sum(bad) + sum(other) + max(0, done - good)
     short = int(data[1]) < done * workload.answer_bytes
-    return Load(done, float(took[1]) / (1 if took[2] == "s" else 1000), wrong + short + (done == 0) + (good < done),
+    return Load(done, float(took[1]) / {"s": 1, "ms": 1e3, "us": 1e6}[took[2]], wrong + short,
                 f"{counts[0]}; {statuses[0]}")
 
 

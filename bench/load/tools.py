@@ -53,13 +53,7 @@ class Tools:
 def find(sluicegate: str | None, contenders: set[str], kinds: set[str], built: Path) -> Tools:
     """Finds what these contenders and kinds of load need, and builds the native programs."""
     def needed(name: str, users: set[str]) -> str:
-        if not users & (contenders | kinds):
-            return ""
-        # Debian's place for daemons is not on every user's path.
-        path = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin")
-        if not path:
-            raise Missing(f"{name} is missing: bench/load/setup.sh installs it")
-        return path
+        return program(name) if users & (contenders | kinds) else ""
 
     tools = Tools(
         sluicegate=sluicegate_binary(sluicegate) if "sluicegate" in contenders else "",
@@ -72,6 +66,14 @@ def find(sluicegate: str | None, contenders: set[str], kinds: set[str], built: P
     )
     build_native(built)
     return tools
+
+
+def program(name: str) -> str:
+    # Debian's place for daemons is not on every user's path.
+    path = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin")
+    if not path:
+        raise Missing(f"{name} is missing: bench/load/setup.sh installs it")
+    return path
 
 
 def sluicegate_binary(given: str | None) -> str:
