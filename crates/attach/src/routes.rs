@@ -75,10 +75,12 @@ fn attach_one(
             resolved_refs: summary(broken),
         });
     }
+    let (rules, broken) = resolved.unwrap_or_default();
     RouteVerdict {
         route: route.clone(),
         parents,
-        broken: resolved.map(|(_, broken)| broken).unwrap_or_default(),
+        rules,
+        broken,
     }
 }
 

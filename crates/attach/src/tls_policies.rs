@@ -11,7 +11,7 @@ use sluicegate_resource::{Object, ObjectRef, Store, gateway::BackendTlsPolicy};
 use crate::{
     Backend, BackendKey, CaSource, Gateway,
     certificate::check_authorities,
-    verdict::{Outcome, TlsPolicyVerdict},
+    verdict::{Outcome, TlsAncestorVerdict, TlsPolicyVerdict},
 };
 
 /// A BackendTLSPolicy with its certificate authorities read.
@@ -204,41 +204,63 @@ fn verdict(
     used: &BTreeMap<ObjectRef, Vec<ObjectRef>>,
     backends: &BTreeMap<BackendKey, Arc<Backend>>,
 ) -> TlsPolicyVerdict {
-    let mut ancestors = Vec::new();
-    let mut accepted = match &policy.error {
-        Some((reason, message)) => Outcome::No(reason, message.clone()),
-        None => Outcome::Ok,
-    };
+    let mut ancestors: BTreeMap<ObjectRef, Outcome> = BTreeMap::new();
+    let mut accepted = Outcome::Ok;
     for target in targets(&policy.policy) {
+        let exists = store.services.contains_key(&target.0)
+            || backends.keys().any(|key| key.object == target.0);
+        let here = at_target(policy, policies, &target, exists);
         let found = used
             .get(&target.0)
             .cloned()
             .unwrap_or_else(|| vec![target.0.clone()]);
-        ancestors.extend(found);
-        let exists = store.services.contains_key(&target.0)
-            || backends.keys().any(|key| key.object == target.0);
-        if !exists {
-            accepted = Outcome::No("TargetNotFound", format!("{} does not exist", target.0));
+        for ancestor in found {
+            first_no(ancestors.entry(ancestor).or_default(), &here);
         }
-        let winner = policies
-            .by_target
-            .get(&target)
-            .and_then(|list| list.first());
-        if let Some(winner) = winner.filter(|winner| !Arc::ptr_eq(winner, policy)) {
+        first_no(&mut accepted, &here);
+    }
+    let ancestors = ancestors.into_iter();
+    TlsPolicyVerdict {
+        policy: policy.policy.clone(),
+        ancestors: ancestors
+            .map(|(ancestor, accepted)| TlsAncestorVerdict { ancestor, accepted })
+            .collect(),
+        accepted,
+        resolved_refs: policy.resolved_refs.clone(),
+    }
+}
+
+fn first_no(outcome: &mut Outcome, next: &Outcome) {
+    if outcome.is_ok() {
+        *outcome = next.clone();
+    }
+}
+
+/// What became of `policy` on one target.
+fn at_target(
+    policy: &Arc<TlsPolicy>,
+    policies: &TlsPolicies,
+    target: &Target,
+    exists: bool,
+) -> Outcome {
+    if !exists {
+        return Outcome::No("TargetNotFound", format!("{} does not exist", target.0));
+    }
+    let winner = policies
+        .by_target
+        .get(target)
+        .and_then(|list| list.first())
+        .filter(|winner| !Arc::ptr_eq(winner, policy));
+    match (winner, &policy.error) {
+        (Some(winner), _) => {
             let message = format!(
                 "{} is older and targets {} too",
                 winner.policy.reference(),
                 target.0
             );
-            accepted = Outcome::No("Conflicted", message);
+            Outcome::No("Conflicted", message)
         }
-    }
-    ancestors.sort();
-    ancestors.dedup();
-    TlsPolicyVerdict {
-        policy: policy.policy.clone(),
-        ancestors,
-        accepted,
-        resolved_refs: policy.resolved_refs.clone(),
+        (None, Some((reason, message))) => Outcome::No(reason, message.clone()),
+        (None, None) => Outcome::Ok,
     }
 }

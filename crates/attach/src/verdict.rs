@@ -13,6 +13,8 @@ use sluicegate_resource::{
     kgateway::BackendConfigPolicy,
 };
 
+use crate::ResolvedRule;
+
 /// A yes, or a no with Gateway API's reason and a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Outcome {
@@ -84,14 +86,24 @@ pub struct PolicyVerdict {
     pub errors: Vec<String>,
 }
 
-/// What became of a BackendTLSPolicy on one Gateway.
+/// What became of a BackendTLSPolicy at one of its ancestors.
+#[derive(Debug, Clone)]
+pub struct TlsAncestorVerdict {
+    /// A Gateway whose routes use a target; the target itself when no Gateway does.
+    pub ancestor: ObjectRef,
+    /// `Conflicted`, `Invalid`, `TargetNotFound`, `NoValidCACertificate`: of the targets there, the
+    /// first that is not in order.
+    pub accepted: Outcome,
+}
+
+/// What became of a BackendTLSPolicy.
 #[derive(Debug, Clone)]
 pub struct TlsPolicyVerdict {
     /// The policy.
     pub policy: Arc<Object<BackendTlsPolicy>>,
-    /// The Gateways whose routes use its targets; the targets themselves when no Gateway does.
-    pub ancestors: Vec<ObjectRef>,
-    /// `Conflicted`, `Invalid`, `TargetNotFound`, `NoValidCACertificate`.
+    /// By reference.
+    pub ancestors: Vec<TlsAncestorVerdict>,
+    /// The first target that is not in order, over all ancestors.
     pub accepted: Outcome,
     /// `InvalidCACertificateRef`, `InvalidKind`.
     pub resolved_refs: Outcome,
@@ -127,6 +139,8 @@ pub struct RouteVerdict {
     pub route: Arc<Object<HttpRoute>>,
     /// One per parentRef that is ours, in the route's order.
     pub parents: Vec<ParentVerdict>,
+    /// Its rules with their references chased, accepted by a parent or not.
+    pub rules: Arc<Vec<ResolvedRule>>,
     /// What `resolved_refs` of every parent sums up; the reason that is reported comes first.
     pub broken: Vec<BrokenReference>,
 }

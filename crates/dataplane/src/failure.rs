@@ -181,7 +181,7 @@ impl Failure {
     /// Whether the codec failed, so that the connection cannot go on.
     pub(crate) fn breaks_connection(self) -> bool {
         match self {
-            Self::BadRequest(HeadError::MissingHost | HeadError::Fragment) => false,
+            Self::BadRequest(HeadError::MissingHost | HeadError::Path) => false,
             Self::HeadersTimeout | Self::Underscore => true,
             _ => false,
         }
@@ -222,7 +222,7 @@ fn bad_request(error: HeadError) -> Row {
             "http1.content_length_and_chunked_not_allowed",
         ),
         HeadError::Characters => client(400, BAD, "DPE", "http1.invalid_characters"),
-        HeadError::Fragment => client(400, "", "-", "path_normalization_failed"),
+        HeadError::Path => client(400, "", "-", "path_normalization_failed"),
         HeadError::Malformed => client(400, BAD, "DPE", "http1.codec_error"),
         HeadError::MissingHost => client(400, "", "-", "missing_host_header"),
         HeadError::OldVersion => client(426, "Upgrade Required", "DPE", "low_version"),

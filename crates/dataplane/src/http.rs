@@ -8,12 +8,14 @@ mod field;
 mod framing;
 mod head;
 mod local_reply;
+mod message;
+mod path;
 mod request_head;
 mod response_head;
 
 pub(crate) use case::NameCase;
 pub(crate) use date::Clock;
-pub(crate) use field::{Known, Span};
+pub(crate) use field::Span;
 pub(crate) use framing::{Framing, Trailers};
 pub(crate) use head::{HeadError, Limits, Parsed, RequestHead, ResponseHead, leading_empty_lines};
 pub(crate) use local_reply::LocalReply;

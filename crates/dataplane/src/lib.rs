@@ -11,6 +11,11 @@ mod connect;
 mod control;
 mod data_plane;
 mod failure;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "wired in with active health checks")
+)]
+mod health;
 mod http;
 mod io;
 mod life;
@@ -19,6 +24,8 @@ mod plan;
 mod pool;
 mod report;
 mod resolve;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired in with retries"))]
+mod retry;
 mod route;
 mod stats;
 mod view;

@@ -10,6 +10,7 @@ mod compile;
 mod endpoint;
 mod listener;
 mod matcher;
+mod rewrite;
 mod route;
 mod unsupported;
 mod value;

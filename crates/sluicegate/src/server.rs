@@ -8,6 +8,7 @@ mod admin;
 mod control;
 mod log;
 mod pages;
+mod stats;
 mod view;
 
 use std::{
@@ -24,7 +25,7 @@ use sluicegate_stats::Registry;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{failure::Failure, pipeline};
-use control::Control;
+use control::{Control, NewControl};
 pub use log::Logs;
 use view::Shared;
 
@@ -74,11 +75,12 @@ impl Server {
         let admin_address = admin_listener.local_addr()?;
         let (publisher, subscriber) = sluicegate_snapshot::channel();
         let registry = Registry::default();
-        let control = Control::new(config.inputs.clone(), config.pipeline.clone(), publisher);
+        let control = NewControl::new(config.inputs.clone(), config.pipeline.clone(), publisher);
         let (control, rounds) = control.first_round()?;
         let defaults = sluicegate_dataplane::Options::default();
+        let workers = config.workers.unwrap_or(defaults.workers);
         let options = sluicegate_dataplane::Options {
-            workers: config.workers.unwrap_or(defaults.workers),
+            workers,
             drain_time: config.drain_time,
             bind: config.bind,
         };
@@ -100,7 +102,7 @@ impl Server {
             views,
             wait(quitting),
         ));
-        tokio::spawn(flush_stats(shared.clone(), quit.subscribe()));
+        tokio::spawn(stats::flush(shared.clone(), workers, quit.subscribe()));
         Ok(Self {
             shared,
             admin_address,
@@ -165,20 +167,6 @@ impl Server {
 /// Ends when asked to, or when nobody can ask any more.
 async fn wait(mut quitting: watch::Receiver<bool>) {
     let _ = quitting.wait_for(|quit| *quit).await;
-}
-
-/// Envoy's flush interval: histograms show a value after it.
-const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
-
-async fn flush_stats(shared: Arc<Shared>, quitting: watch::Receiver<bool>) {
-    let mut interval = tokio::time::interval(FLUSH_INTERVAL);
-    let mut done = std::pin::pin!(wait(quitting));
-    loop {
-        tokio::select! {
-            () = &mut done => return,
-            _ = interval.tick() => shared.registry.flush(),
-        }
-    }
 }
 
 impl Config {

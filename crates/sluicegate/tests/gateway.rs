@@ -4,6 +4,11 @@
 //! Guards what a user sees: the policy on the wire and on the sockets, reload under load, and that
 //! the admin API tells the truth about it.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a panic is the failure report of a test"
+)]
+
 use std::{
     fs,
     net::SocketAddr,
@@ -412,4 +417,27 @@ async fn the_seed_policy_is_enforced() {
         .await
         .unwrap();
     assert_eq!(client.response().await.unwrap().status(), 431);
+}
+
+#[tokio::test]
+async fn paths_are_normalised_before_routes_see_them() {
+    let origin = RawOrigin::start(|_| Step::ok("")).await.unwrap();
+    let gateway = Gateway::start(origin.address(), &policy("")).await;
+    let mut client = gateway.client().await;
+    for path in ["/a/../b//c?x=/../y", "/plain?q=1"] {
+        assert_eq!(client.get("web", path).await.unwrap().status(), 200);
+    }
+    let targets: Vec<String> = origin
+        .received()
+        .iter()
+        .map(|received| received.message.target().1)
+        .collect();
+    assert_eq!(targets, ["/b/c?x=/../y", "/plain?q=1"]);
+    assert_eq!(client.get("web", "/a/%00b").await.unwrap().status(), 400);
+    assert!(
+        !gateway
+            .admin("/sluicegate/data_plane")
+            .await
+            .contains("normalize_path")
+    );
 }

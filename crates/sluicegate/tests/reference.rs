@@ -3,6 +3,11 @@
 //!
 //! In: the tables in the code. Out: `docs/reference/*.md`, compared; `UPDATE_DOCS=1` writes them.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a panic is the failure report of a test"
+)]
+
 use std::{collections::BTreeSet, fmt::Write as _, fs, path::Path};
 
 use sluicegate::findings;
@@ -13,7 +18,7 @@ fn compare(page: &str, text: &str) {
         .join("../../docs/reference")
         .join(page);
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, text).unwrap();
+        fs::write(&path, text).expect("the page can be written");
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
     assert!(

@@ -13,11 +13,11 @@ use crate::{
 
 pub(crate) fn status(verdict: &TlsPolicyVerdict, context: &Context<'_>) -> ObjectStatus {
     let generation = verdict.policy.metadata.generation;
-    let ancestors = verdict.ancestors.iter().map(|object| Ancestor {
-        object: object.clone(),
-        controller: context.controller_of(object),
+    let ancestors = verdict.ancestors.iter().map(|it| Ancestor {
+        object: it.ancestor.clone(),
+        controller: context.controller_of(&it.ancestor),
         conditions: Conditions::of(generation)
-            .outcome("Accepted", &verdict.accepted, "Accepted")
+            .outcome("Accepted", &it.accepted, "Accepted")
             .outcome("ResolvedRefs", &verdict.resolved_refs, "ResolvedRefs"),
     });
     ObjectStatus {

@@ -166,6 +166,25 @@ spec:
     assert_eq!(words(ancestor(&theirs, "web")), expected);
 }
 
+/// One missing target does not take the good one down.
+#[test]
+fn backend_tls_policy_has_a_verdict_per_target() {
+    let text = SERVICE.to_owned()
+        + "apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: t}
+spec:
+  targetRefs: [{group: '', kind: Service, name: gone}, {group: '', kind: Service, name: web}]
+  validation: {wellKnownCACertificates: System, hostname: web.example}
+";
+    let mine = status(&text, "BackendTLSPolicy", "t", None);
+    assert_eq!(words(ancestor(&mine, "web"))[0], "Accepted=True/Accepted");
+    assert_eq!(
+        words(ancestor(&mine, "gone"))[0],
+        "Accepted=False/TargetNotFound"
+    );
+}
+
 /// A selector that selects nothing has no target to show it at.
 #[test]
 fn selector_without_a_match_shows_at_the_policy_itself() {

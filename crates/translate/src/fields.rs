@@ -9,11 +9,22 @@ use sluicegate_attach::Unit;
 /// The Envoy field that `leaf` (dotted, below the unit; empty for a unit that is a leaf itself)
 /// becomes; `None` for what is not an Envoy field of its own.
 pub fn envoy_field(unit: Unit, leaf: &str) -> Option<&'static str> {
+    let leaf = &renamed_blocks(leaf);
     let rows = ROWS.iter().filter(|(of, ..)| *of == unit);
     // Indices of lists do not matter: `hashPolicies[0].terminal` is `hashPolicies.terminal`.
     rows.filter(|(_, name, _)| *name == leaf || spelled_before(unit, leaf) == Some(*name))
         .map(|(.., field)| *field)
         .next()
+}
+
+/// Today's spelling of the older names of inner blocks.
+fn renamed_blocks(leaf: &str) -> String {
+    let segments = leaf.split('.').map(|segment| match segment {
+        "slowStartConfig" => "slowStart",
+        "sslParameters" => "parameters",
+        other => other,
+    });
+    segments.collect::<Vec<_>>().join(".")
 }
 
 /// Today's spelling of an older leaf.
@@ -64,6 +75,11 @@ const ROWS: &[(Unit, &str, &str)] = &[
     ),
     (
         Unit::TcpKeepalive,
+        "",
+        "upstream_connection_options.tcp_keepalive",
+    ),
+    (
+        Unit::TcpKeepalive,
         "keepAliveProbes",
         "upstream_connection_options.tcp_keepalive.keepalive_probes",
     ),
@@ -76,6 +92,11 @@ const ROWS: &[(Unit, &str, &str)] = &[
         Unit::TcpKeepalive,
         "keepAliveInterval",
         "upstream_connection_options.tcp_keepalive.keepalive_interval",
+    ),
+    (
+        Unit::CommonHttpProtocolOptions,
+        "",
+        "common_http_protocol_options",
     ),
     (
         Unit::CommonHttpProtocolOptions,
@@ -102,6 +123,7 @@ const ROWS: &[(Unit, &str, &str)] = &[
         "headersWithUnderscoresAction",
         "common_http_protocol_options.headers_with_underscores_action",
     ),
+    (Unit::Http1ProtocolOptions, "", "http_protocol_options"),
     (
         Unit::Http1ProtocolOptions,
         "enableTrailers",
@@ -117,6 +139,7 @@ const ROWS: &[(Unit, &str, &str)] = &[
         "overrideStreamErrorOnInvalidHttpMessage",
         "http_protocol_options.override_stream_error_on_invalid_http_message",
     ),
+    (Unit::Http2ProtocolOptions, "", "http2_protocol_options"),
     (
         Unit::Http2ProtocolOptions,
         "initialStreamWindowSize",
@@ -152,6 +175,7 @@ const ROWS: &[(Unit, &str, &str)] = &[
         "connectionKeepalive.connectionIdleInterval",
         "http2_protocol_options.connection_keepalive.connection_idle_interval",
     ),
+    (Unit::Tls, "", "transport_socket"),
     (
         Unit::Tls,
         "secretRef.name",
@@ -228,6 +252,7 @@ const ROWS: &[(Unit, &str, &str)] = &[
         "simpleTLS",
         "transport_socket.common_tls_context.tls_certificates",
     ),
+    (Unit::LoadBalancer, "", "load_balancing_policy"),
     (
         Unit::LoadBalancer,
         "healthyPanicThreshold",
@@ -247,6 +272,11 @@ const ROWS: &[(Unit, &str, &str)] = &[
         Unit::LoadBalancer,
         "localityType",
         "load_balancing_policy.locality_weighted_lb_config",
+    ),
+    (
+        Unit::LoadBalancer,
+        "leastRequest",
+        "load_balancing_policy.least_request",
     ),
     (
         Unit::LoadBalancer,
@@ -270,6 +300,11 @@ const ROWS: &[(Unit, &str, &str)] = &[
     ),
     (
         Unit::LoadBalancer,
+        "roundRobin",
+        "load_balancing_policy.round_robin",
+    ),
+    (
+        Unit::LoadBalancer,
         "roundRobin.slowStart.window",
         "load_balancing_policy.round_robin.slow_start_config.slow_start_window",
     ),
@@ -282,6 +317,11 @@ const ROWS: &[(Unit, &str, &str)] = &[
         Unit::LoadBalancer,
         "roundRobin.slowStart.minWeightPercent",
         "load_balancing_policy.round_robin.slow_start_config.min_weight_percent",
+    ),
+    (
+        Unit::LoadBalancer,
+        "ringHash",
+        "load_balancing_policy.ring_hash",
     ),
     (
         Unit::LoadBalancer,
@@ -303,6 +343,7 @@ const ROWS: &[(Unit, &str, &str)] = &[
         "ringHash.hashPolicies",
         "load_balancing_policy.ring_hash.consistent_hashing_lb_config.hash_policy",
     ),
+    (Unit::LoadBalancer, "maglev", "load_balancing_policy.maglev"),
     (
         Unit::LoadBalancer,
         "maglev.useHostnameForHashing",
@@ -316,6 +357,11 @@ const ROWS: &[(Unit, &str, &str)] = &[
     (Unit::LoadBalancer, "random", "load_balancing_policy.random"),
     (
         Unit::LoadBalancer,
+        "zoneAware.preferLocal",
+        "load_balancing_policy.locality_lb_config.zone_aware_lb_config",
+    ),
+    (
+        Unit::LoadBalancer,
         "zoneAware.preferLocal.minEndpointsThreshold",
         "load_balancing_policy.locality_lb_config.zone_aware_lb_config.min_cluster_size",
     ),
@@ -326,9 +372,15 @@ const ROWS: &[(Unit, &str, &str)] = &[
     ),
     (
         Unit::LoadBalancer,
+        "zoneAware.preferLocal.force",
+        "load_balancing_policy.locality_lb_config.zone_aware_lb_config.force_local_zone",
+    ),
+    (
+        Unit::LoadBalancer,
         "zoneAware.preferLocal.force.minEndpointsInZoneThreshold",
         "load_balancing_policy.locality_lb_config.zone_aware_lb_config.force_local_zone.min_size",
     ),
+    (Unit::HealthCheck, "", "health_checks"),
     (Unit::HealthCheck, "timeout", "health_checks.timeout"),
     (Unit::HealthCheck, "interval", "health_checks.interval"),
     (
@@ -366,6 +418,7 @@ const ROWS: &[(Unit, &str, &str)] = &[
         "grpc.authority",
         "health_checks.grpc_health_check.authority",
     ),
+    (Unit::OutlierDetection, "", "outlier_detection"),
     (
         Unit::OutlierDetection,
         "consecutive5xx",
@@ -406,6 +459,7 @@ const ROWS: &[(Unit, &str, &str)] = &[
         "maxEjectionPercent",
         "outlier_detection.max_ejection_percent",
     ),
+    (Unit::CircuitBreakers, "", "circuit_breakers.thresholds"),
     (
         Unit::CircuitBreakers,
         "maxConnections",
@@ -434,6 +488,7 @@ const ROWS: &[(Unit, &str, &str)] = &[
     (Unit::DnsRefreshRate, "", "cluster_type.dns_refresh_rate"),
     (Unit::DnsJitter, "", "cluster_type.dns_jitter"),
     (Unit::DnsRespectTtl, "", "cluster_type.respect_dns_ttl"),
+    (Unit::UpstreamProxyProtocol, "", "transport_socket"),
     (
         Unit::UpstreamProxyProtocol,
         "version",

@@ -13,6 +13,8 @@ pub(crate) struct Availability {
     pub(crate) degraded: u32,
     /// All hosts.
     pub(crate) total: u32,
+    /// Hosts left out of the maths: failed on request, or not checked for the first time yet.
+    pub(crate) excluded: u32,
 }
 
 /// Load of one priority, in percent.
@@ -26,29 +28,49 @@ pub(crate) struct Share {
     pub(crate) panic: bool,
 }
 
+impl Availability {
+    /// `count` of the hosts that matter, in percent with overprovisioning.
+    fn percent(&self, count: u32, factor: u32) -> u32 {
+        (u64::from(factor) * u64::from(count))
+            .checked_div(u64::from(self.total.saturating_sub(self.excluded)))
+            .map_or(0, |percent| percent.min(100) as u32)
+    }
+
+    /// Whether fewer hosts than the threshold are of use. Degraded ones are of use.
+    pub(super) fn is_in_panic(&self, threshold: u32) -> bool {
+        let hosts = u64::from(self.total.saturating_sub(self.excluded));
+        let useful = u64::from(self.healthy) + u64::from(self.degraded);
+        let threshold = u64::from(threshold.min(100));
+        if hosts == 0 {
+            return threshold > 0;
+        }
+        100 * useful < threshold * hosts
+    }
+}
+
 /// Shares of each priority. `factor` is the overprovisioning factor, `threshold` the panic
 /// threshold, both in percent.
 pub(crate) fn shares(levels: &[Availability], factor: u32, threshold: u32) -> Vec<Share> {
-    let health = |count: u32, level: &Availability| {
-        (factor * count)
-            .checked_div(level.total)
-            .unwrap_or(0)
-            .min(100)
+    let percent = |count: fn(&Availability) -> u32| -> Vec<u32> {
+        levels
+            .iter()
+            .map(|level| level.percent(count(level), factor))
+            .collect()
     };
-    let healthy: Vec<u32> = levels.iter().map(|l| health(l.healthy, l)).collect();
-    let degraded: Vec<u32> = levels.iter().map(|l| health(l.degraded, l)).collect();
+    let healthy = percent(|level| level.healthy);
+    let degraded = percent(|level| level.degraded);
     let total = healthy.iter().chain(&degraded).sum::<u32>().min(100);
+    let in_panic = |level: &Availability| total < 100 && level.is_in_panic(threshold);
+    if levels.iter().all(in_panic) {
+        return by_count(levels);
+    }
     let mut shares = vec![Share::default(); levels.len()];
     if total == 0 {
-        return panic_by_count(levels, threshold);
-    }
-    if total < 100 {
-        for (share, level) in shares.iter_mut().zip(levels) {
-            share.panic = level.total > 0 && 100 * level.healthy < threshold * level.total;
-        }
+        return shares;
     }
     let mut left = 100;
-    for (share, health) in shares.iter_mut().zip(&healthy) {
+    for ((share, level), health) in shares.iter_mut().zip(levels).zip(&healthy) {
+        share.panic = in_panic(level);
         share.healthy = left.min(health * 100 / total);
         left -= share.healthy;
     }
@@ -65,20 +87,24 @@ pub(crate) fn shares(levels: &[Availability], factor: u32, threshold: u32) -> Ve
     shares
 }
 
-/// Nothing is available: panic everywhere, by host count, unless panic is switched off.
-fn panic_by_count(levels: &[Availability], threshold: u32) -> Vec<Share> {
+/// Panic everywhere: health counts for nothing, load goes by the number of hosts.
+fn by_count(levels: &[Availability]) -> Vec<Share> {
     let hosts: u32 = levels.iter().map(|level| level.total).sum();
     let mut shares = vec![Share::default(); levels.len()];
-    if hosts == 0 || threshold == 0 {
+    if hosts == 0 {
         return shares;
     }
     let mut left = 100;
     for (share, level) in shares.iter_mut().zip(levels) {
         share.panic = level.total > 0;
-        share.healthy = left.min(level.total * 100 / hosts);
+        share.healthy = level.total * 100 / hosts;
         left -= share.healthy;
     }
-    if let Some(first) = shares.iter_mut().find(|share| share.healthy > 0) {
+    let filled = shares
+        .iter_mut()
+        .zip(levels)
+        .find(|(_, level)| level.total > 0);
+    if let Some((first, _)) = filled {
         first.healthy += left;
     }
     shares
@@ -86,6 +112,8 @@ fn panic_by_count(levels: &[Availability], threshold: u32) -> Vec<Share> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::proptest, prop_assert};
+
     use super::*;
 
     fn level(healthy: u32, degraded: u32, total: u32) -> Availability {
@@ -93,6 +121,7 @@ mod tests {
             healthy,
             degraded,
             total,
+            excluded: 0,
         }
     }
 
@@ -123,5 +152,47 @@ mod tests {
         assert_eq!(pairs(&[level(2, 0, 5)]), [(100, 0, true)]);
         assert_eq!(pairs(&[level(0, 0, 2)]), [(100, 0, true)]);
         assert_eq!(pairs(&[level(0, 0, 0)]), [(0, 0, false)]);
+    }
+    /// Envoy's rules beyond the measured rows: degraded hosts keep a priority out of panic, load
+    /// goes by host count once all priorities are in panic, excluded hosts do not count.
+    #[test]
+    fn panic_counts_useful_hosts() {
+        let panics = |levels: &[Availability], threshold| -> Vec<(u32, bool)> {
+            let shares = shares(levels, 140, threshold);
+            shares.iter().map(|s| (s.healthy, s.panic)).collect()
+        };
+        assert_eq!(panics(&[level(1, 2, 5)], 60), [(34, false)]);
+        let both = [level(1, 0, 10), level(1, 0, 30)];
+        assert_eq!(panics(&both, 50), [(25, true), (75, true)]);
+        // With three of four healthy there is no panic, whatever the threshold.
+        assert_eq!(panics(&[level(3, 0, 4)], 80), [(100, false)]);
+        // An empty priority is not in the way of a panic in the others.
+        assert_eq!(
+            panics(&[level(0, 0, 0), level(1, 0, 4)], 50),
+            [(0, false), (100, true)]
+        );
+        assert_eq!(panics(&[level(0, 0, 2)], 0), [(0, false)]);
+        let excluded = Availability {
+            excluded: 2,
+            ..level(1, 0, 4)
+        };
+        assert_eq!(panics(&[excluded], 50), [(100, false)]);
+    }
+
+    proptest! {
+        /// Whatever the health, all load goes somewhere as long as there is a host of use.
+        #[test]
+        fn shares_add_up(counts in vec((0_u32..5, 0_u32..5, 0_u32..5), 1..5), threshold in 0_u32..101) {
+            let levels: Vec<Availability> = counts
+                .iter()
+                .map(|(healthy, degraded, rest)| level(*healthy, *degraded, healthy + degraded + rest))
+                .collect();
+            let sum: u32 = shares(&levels, 140, threshold)
+                .iter()
+                .map(|share| share.healthy + share.degraded)
+                .sum();
+            let useful = counts.iter().any(|(healthy, degraded, _)| healthy + degraded > 0);
+            prop_assert!(sum == 100 || sum == 0 && !useful);
+        }
     }
 }

@@ -104,28 +104,45 @@ pub(crate) enum Known {
 }
 
 impl Known {
-    /// Looks `name` up, whatever its case.
+    /// Looks `name` up, whatever its case. Length and first letter rule out nearly all names before
+    /// anything is compared.
     pub(crate) fn of(name: &[u8]) -> Self {
-        let is = |text: &str| name.eq_ignore_ascii_case(text.as_bytes());
-        match name.len() {
-            2 if is("te") => Self::Te,
-            4 if is("host") => Self::Host,
-            4 if is("date") => Self::Date,
-            6 if is("expect") => Self::Expect,
-            6 if is("server") => Self::Server,
-            7 if is("upgrade") => Self::Upgrade,
-            10 if is("connection") => Self::Connection,
-            10 if is("keep-alive") => Self::KeepAlive,
-            12 if is("content-type") => Self::ContentType,
-            12 if is("x-request-id") => Self::RequestId,
-            14 if is("content-length") => Self::ContentLength,
-            15 if is("x-forwarded-for") => Self::ForwardedFor,
-            16 if is("proxy-connection") => Self::ProxyConnection,
-            17 if is("transfer-encoding") => Self::TransferEncoding,
-            17 if is("x-forwarded-proto") => Self::ForwardedProto,
-            16.. if name[..8].eq_ignore_ascii_case(b"x-envoy-") => Self::of_envoy(&name[8..]),
-            _ => Self::Other,
+        let Some(first) = name.first() else {
+            return Self::Other;
+        };
+        let (text, known) = match (name.len(), first | 0x20) {
+            (2, b't') => ("te", Self::Te),
+            (4, b'h') => ("host", Self::Host),
+            (4, b'd') => ("date", Self::Date),
+            (6, b'e') => ("expect", Self::Expect),
+            (6, b's') => ("server", Self::Server),
+            (7, b'u') => ("upgrade", Self::Upgrade),
+            (10, b'c') => ("connection", Self::Connection),
+            (10, b'k') => ("keep-alive", Self::KeepAlive),
+            (12, b'c') => ("content-type", Self::ContentType),
+            (12, b'x') => ("x-request-id", Self::RequestId),
+            (14, b'c') => ("content-length", Self::ContentLength),
+            (15, b'x') => ("x-forwarded-for", Self::ForwardedFor),
+            (16, b'p') => ("proxy-connection", Self::ProxyConnection),
+            (17, b't') => ("transfer-encoding", Self::TransferEncoding),
+            (17, b'x') if matches!(name[2], b'f' | b'F') => {
+                ("x-forwarded-proto", Self::ForwardedProto)
+            }
+            (16.., b'x') if name[..8].eq_ignore_ascii_case(b"x-envoy-") => {
+                return Self::of_envoy(&name[8..]);
+            }
+            _ => return Self::Other,
+        };
+        if name.eq_ignore_ascii_case(text.as_bytes()) {
+            known
+        } else {
+            Self::Other
         }
+    }
+
+    /// Its bit in a set of names.
+    pub(crate) fn bit(self) -> u32 {
+        1 << self as u32
     }
 
     fn of_envoy(rest: &[u8]) -> Self {

@@ -7,15 +7,21 @@
 
 use std::mem::MaybeUninit;
 
-use super::field::{Field, Known, Span};
+use super::{
+    field::{Known, Span},
+    message::{Message, holds},
+    path::{Normalized, normalize},
+};
 
 /// A request head.
 #[derive(Debug, Default)]
 pub(crate) struct RequestHead {
     /// The method.
     pub(crate) method: Span,
-    /// Path and query; never empty. For absolute form, what follows the authority.
-    pub(crate) path: Span,
+    /// Path and query as received. For absolute form, what follows the authority.
+    path: Span,
+    /// The normal form of path and query, when it differs from what was received.
+    normalized: Vec<u8>,
     /// The authority: of the absolute-form target, else the first Host field.
     pub(crate) authority: Span,
     /// Fields and their summary.
@@ -31,31 +37,6 @@ pub(crate) struct ResponseHead {
     pub(crate) old: bool,
     /// Fields and their summary.
     pub(crate) message: Message,
-}
-
-/// What requests and responses share.
-#[derive(Debug, Default)]
-pub(crate) struct Message {
-    /// The field lines, in order.
-    pub(crate) fields: Vec<Field>,
-    /// Bytes of the head, with the empty line.
-    pub(crate) length: usize,
-    /// The one content length.
-    pub(crate) content_length: Option<u64>,
-    /// `transfer-encoding: chunked`.
-    pub(crate) chunked: bool,
-    /// `connection: close`.
-    pub(crate) close: bool,
-    /// `connection: keep-alive` (matters to HTTP/1.0).
-    pub(crate) keep_alive: bool,
-    /// A Connection field names something besides `close` and `keep-alive`.
-    pub(crate) names_hops: bool,
-    /// `connection: upgrade` and an Upgrade field: the latter's value.
-    pub(crate) upgrade: Option<Span>,
-    /// Some name contains an underscore.
-    pub(crate) underscores: bool,
-    /// `expect: 100-continue`.
-    pub(crate) expects_continue: bool,
 }
 
 /// Limits on a head.
@@ -83,14 +64,14 @@ pub(crate) enum HeadError {
     LengthAndChunked,
     /// A byte that no value may hold.
     Characters,
-    /// A fragment in the path.
-    Fragment,
     /// Anything else that is not HTTP.
     Malformed,
     /// No Host.
     MissingHost,
     /// HTTP/1.0.
     OldVersion,
+    /// A path that cannot be normalised: it has a fragment, or an escaped NUL.
+    Path,
     /// Too many bytes.
     TooLarge,
     /// Too many fields.
@@ -125,6 +106,7 @@ impl RequestHead {
             return Err(HeadError::Malformed);
         }
         self.method = Span::locate(bytes, method);
+        self.normalized.clear();
         let message = &mut self.message;
         message.start(length);
         for header in request.headers.iter() {
@@ -139,11 +121,12 @@ impl RequestHead {
     }
 
     fn target(&mut self, bytes: &[u8], target: &[u8]) -> Result<(), HeadError> {
-        if target.iter().any(|byte| !byte.is_ascii_graphic()) {
+        let bad = |found, byte: &u8| found | u8::from(!matches!(byte, 0x21..=0x7e));
+        if target.iter().fold(0, bad) != 0 {
             return Err(HeadError::Malformed);
         }
-        if target.contains(&b'#') {
-            return Err(HeadError::Fragment);
+        if holds(target, b'#') {
+            return Err(HeadError::Path);
         }
         let fields = self.message.fields.iter();
         let mut hosts = fields.filter(|field| field.known == Known::Host);
@@ -176,9 +159,28 @@ impl RequestHead {
         Ok(())
     }
 
-    /// The path to route on: the target's, or `/` for an absolute form that ends at its authority.
-    pub(crate) fn path_of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        if self.path.is_empty() {
+    /// Brings the path into its normal form.
+    pub(crate) fn normalize(&mut self, bytes: &[u8], merge_slashes: bool) -> Result<(), HeadError> {
+        let target = self.path.of(bytes);
+        if !target.starts_with(b"/") {
+            return Ok(());
+        }
+        let end = target.iter().position(|byte| *byte == b'?');
+        let (path, query) = target.split_at(end.unwrap_or(target.len()));
+        match normalize(path, merge_slashes, &mut self.normalized) {
+            Normalized::Unchanged => self.normalized.clear(),
+            Normalized::Changed => self.normalized.extend_from_slice(query),
+            Normalized::Refused => return Err(HeadError::Path),
+        }
+        Ok(())
+    }
+
+    /// The path to route on, with its query: normalised where the listener asks for it, and `/` for
+    /// an absolute form that ends at its authority.
+    pub(crate) fn path_of<'a>(&'a self, bytes: &'a [u8]) -> &'a [u8] {
+        if !self.normalized.is_empty() {
+            &self.normalized
+        } else if self.path.is_empty() {
             b"/"
         } else {
             self.path.of(bytes)
@@ -219,107 +221,6 @@ impl ResponseHead {
         }
         Ok(Parsed::Complete)
     }
-}
-
-impl Message {
-    fn start(&mut self, length: usize) {
-        let mut fields = std::mem::take(&mut self.fields);
-        fields.clear();
-        *self = Self {
-            fields,
-            length,
-            ..Self::default()
-        };
-    }
-
-    fn field(&mut self, bytes: &[u8], header: &httparse::Header<'_>) -> Result<(), HeadError> {
-        let name = header.name.as_bytes();
-        let field = Field {
-            name: Span::locate(bytes, name),
-            value: Span::locate(bytes, header.value),
-            known: Known::of(name),
-        };
-        // The line before must have ended in CR LF: httparse takes a bare LF.
-        let start = field.name.start();
-        if start < 2 || &bytes[start - 2..start] != b"\r\n" {
-            return Err(HeadError::Malformed);
-        }
-        self.underscores |= name.contains(&b'_');
-        match field.known {
-            Known::ContentLength => self.length_field(header.value)?,
-            Known::TransferEncoding => self.coding_field(header.value)?,
-            Known::Connection => self.connection_field(header.value),
-            Known::Upgrade => self.upgrade = Some(field.value),
-            Known::Expect => {
-                self.expects_continue = header.value.eq_ignore_ascii_case(b"100-continue");
-            }
-            _ => {}
-        }
-        self.fields.push(field);
-        Ok(())
-    }
-
-    fn length_field(&mut self, value: &[u8]) -> Result<(), HeadError> {
-        let digits = !value.is_empty() && value.len() < 20 && value.iter().all(u8::is_ascii_digit);
-        if !digits || self.content_length.is_some() {
-            return Err(HeadError::Malformed);
-        }
-        let number = value.iter().try_fold(0_u64, |sum, digit| {
-            sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-        });
-        self.content_length = Some(number.ok_or(HeadError::Malformed)?);
-        Ok(())
-    }
-
-    fn coding_field(&mut self, value: &[u8]) -> Result<(), HeadError> {
-        if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
-            return Err(HeadError::TransferEncoding);
-        }
-        self.chunked = true;
-        Ok(())
-    }
-
-    fn connection_field(&mut self, value: &[u8]) {
-        for token in tokens(value) {
-            if token.eq_ignore_ascii_case(b"close") {
-                self.close = true;
-            } else if token.eq_ignore_ascii_case(b"keep-alive") {
-                self.keep_alive = true;
-            } else {
-                self.names_hops = true;
-            }
-        }
-    }
-
-    fn finish(&mut self, bytes: &[u8]) -> Result<(), HeadError> {
-        if !bytes[..self.length].ends_with(b"\r\n\r\n") {
-            return Err(HeadError::Malformed);
-        }
-        if self.chunked && self.content_length.is_some() {
-            return Err(HeadError::LengthAndChunked);
-        }
-        if self.upgrade.is_some() && !(self.names_hops && self.hops_name(bytes, b"upgrade")) {
-            self.upgrade = None;
-        }
-        Ok(())
-    }
-
-    /// Whether a Connection field names `name`.
-    pub(crate) fn hops_name(&self, bytes: &[u8], name: &[u8]) -> bool {
-        self.fields
-            .iter()
-            .filter(|field| field.known == Known::Connection)
-            .flat_map(|field| tokens(field.value.of(bytes)))
-            .any(|token| token.eq_ignore_ascii_case(name))
-    }
-}
-
-/// The comma-separated tokens of a value.
-pub(crate) fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value
-        .split(|byte| *byte == b',')
-        .map(<[u8]>::trim_ascii)
-        .filter(|token| !token.is_empty())
 }
 
 /// Bytes of empty lines that may stand before a request line (RFC 9112 2.2).
@@ -366,9 +267,21 @@ fn starts_clean(bytes: &[u8], method: &[u8], target: &[u8]) -> bool {
 
 /// Bytes that can stand in a host and port; anything else could be read as another part of a URL.
 fn is_authority(bytes: &[u8]) -> bool {
-    let fits = |byte: &u8| byte.is_ascii_graphic() && !b"/\\?#@,<>\"".contains(byte);
-    bytes.iter().all(fits)
+    bytes.iter().all(|byte| AUTHORITY[*byte as usize])
 }
+
+const AUTHORITY: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0x21;
+    while byte < 0x7f {
+        table[byte] = !matches!(
+            byte as u8,
+            b'/' | b'\\' | b'?' | b'#' | b'@' | b',' | b'<' | b'>' | b'"'
+        );
+        byte += 1;
+    }
+    table
+};
 
 /// Header slots on the stack: Envoy's default limit of 100, and one to notice an excess.
 const SLOTS: usize = 101;

@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::{
     NameCase,
     field::{Field, Known},
-    head::{RequestHead, tokens},
+    head::RequestHead,
+    message::tokens,
 };
 use crate::{
     plan::ConnectionManager,
@@ -226,8 +227,7 @@ impl UpstreamRequest<'_> {
     }
 
     fn has(&self, known: Known) -> bool {
-        let mut fields = self.head.message.fields.iter();
-        fields.any(|field| field.known == known)
+        self.head.message.known & known.bit() != 0
     }
 
     fn is_last(&self, field: &Field) -> bool {
@@ -242,13 +242,10 @@ fn request_id() -> [u8; 36] {
     let random = random & !(0xf000 << 64) | (0x4000 << 64);
     let random = random & !(0xc000 << 48) | (0x8000 << 48);
     let mut text = [b'-'; 36];
-    let mut shift = 128;
-    for (at, byte) in text.iter_mut().enumerate() {
-        if matches!(at, 8 | 13 | 18 | 23) {
-            continue;
-        }
-        shift -= 4;
-        *byte = b"0123456789abcdef"[usize::try_from((random >> shift) & 15).unwrap_or(0)];
+    let places = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+    for (byte, place) in random.to_be_bytes().into_iter().zip(places) {
+        text[place] = b"0123456789abcdef"[usize::from(byte >> 4)];
+        text[place + 1] = b"0123456789abcdef"[usize::from(byte & 15)];
     }
     text
 }

@@ -50,6 +50,7 @@ pub(super) async fn route(
     };
     exchange.record.details = "direct_response";
     session.inbox.consume(exchange.request.message.length);
+    exchange.record.taken = true;
     let reply = Reply {
         status,
         body,
@@ -88,7 +89,8 @@ pub(super) async fn failure(
         finish::count(session, exchange, Instant::now());
         return After::Close;
     }
-    if exchange.request.message.length <= session.inbox.len() && exchange.upload.out.is_empty() {
+    if exchange.record.received && !exchange.record.taken {
+        exchange.record.taken = true;
         session.inbox.consume(exchange.request.message.length);
     }
     exchange.record.close |= if session.manager().stream_error {
@@ -211,7 +213,7 @@ fn count(session: &Session, exchange: &Exchange, failure: Failure) {
         Failure::HeadersTimeout => stats.downstream_rq_header_timeout.inc(),
         Failure::RequestTimeout => stats.downstream_rq_timeout.inc(),
         Failure::MaxDuration => stats.downstream_rq_max_duration_reached.inc(),
-        Failure::BadRequest(crate::http::HeadError::Fragment) => {
+        Failure::BadRequest(crate::http::HeadError::Path) => {
             stats.downstream_rq_failed_path_normalization.inc();
         }
         _ => {}

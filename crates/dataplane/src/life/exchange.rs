@@ -50,6 +50,8 @@ pub(crate) struct Record {
     pub(super) sent: Option<Instant>,
     /// Whether a whole head was received: only then is there a request to count.
     pub(super) received: bool,
+    /// The head is gone from the inbox: what is there now belongs to the body or the next request.
+    pub(super) taken: bool,
     /// `HEAD`.
     pub(super) head_only: bool,
     /// gRPC content type.

@@ -17,8 +17,6 @@ pub(super) fn finish(session: &mut Session, exchange: &mut Exchange) -> After {
     let now = Instant::now();
     let clean = exchange.answer.is_empty();
     let reusable = exchange.record.reusable;
-    // The request leaves the gauges before its connection may serve another one.
-    exchange.lease = None;
     if let Some(upstream) = exchange.upstream.take() {
         let stats = upstream.host();
         if let Some(host) = &stats {
@@ -40,6 +38,9 @@ pub(super) fn finish(session: &mut Session, exchange: &mut Exchange) -> After {
                 cluster.upstream_cx_protocol_error.inc();
             }
         }
+        // The request leaves the gauges when it has been counted, and before its connection may serve
+        // another one.
+        exchange.lease = None;
         if reusable && clean {
             give_back(upstream, now);
             session.worker.wake_sweeper();

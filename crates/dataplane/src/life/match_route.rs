@@ -9,7 +9,6 @@ use std::time::Duration;
 use super::{exchange::Exchange, session::Session};
 use crate::{
     failure::Failure,
-    http::Known,
     route::{Action, RequestView, Route, RouteAction, RouteTable},
 };
 
@@ -29,15 +28,8 @@ pub(super) fn match_route<'a>(
 ) -> Result<Found<'a>, Failure> {
     let bytes = session.inbox.bytes();
     let head = &exchange.request;
-    let view = RequestView {
-        bytes,
-        head,
-        authority: head.authority.of(bytes),
-        path: head.path_of(bytes),
-    };
-    exchange.record.grpc = head.message.fields.iter().any(|field| {
-        field.known == Known::ContentType && field.value.of(bytes).starts_with(b"application/grpc")
-    });
+    let view = RequestView::new(bytes, head);
+    exchange.record.grpc = head.message.grpc;
     let Some(route) = routes.find(&view) else {
         session.stats.no_route.inc();
         return Err(Failure::NoRoute);

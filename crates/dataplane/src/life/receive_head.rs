@@ -24,7 +24,7 @@ pub(super) async fn receive_head(
     let limits = session.manager().limits;
     let parsed = match parse(session, exchange, limits) {
         // The head is whole and its body well delimited: the connection may go on.
-        Err(refused @ Failure::BadRequest(HeadError::Fragment | HeadError::MissingHost)) => {
+        Err(refused @ Failure::BadRequest(HeadError::Path | HeadError::MissingHost)) => {
             accept(session, exchange, now)?;
             return Err(refused);
         }
@@ -124,6 +124,10 @@ fn accept(session: &mut Session, exchange: &mut Exchange, now: Instant) -> Resul
     } else {
         Framing::Length(message.content_length.unwrap_or(0))
     };
+    if manager.normalize_path {
+        let normalized = exchange.request.normalize(bytes, manager.merge_slashes);
+        normalized.map_err(Failure::BadRequest)?;
+    }
     let deadlines = &mut exchange.deadlines;
     deadlines.active = Some(now);
     deadlines.idle = manager.stream_idle_timeout;

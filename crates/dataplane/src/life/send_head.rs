@@ -23,16 +23,12 @@ pub(super) fn write_head(
     exchange: &mut Exchange,
     target: &Target<'_>,
 ) -> Result<(), Failure> {
-    let peer = if session.manager().use_remote_address {
-        session.peer_text()
-    } else {
-        String::new()
-    };
+    session.name_peer();
     let mut out = std::mem::take(&mut exchange.upload.out);
-    push(session, exchange, target, (&peer, None), &mut out);
+    push(session, exchange, target, None, &mut out);
     exchange.upload.out = out;
     if !target.action.mirrors.is_empty() {
-        start_mirrors(session, exchange, target, &peer);
+        start_mirrors(session, exchange, target);
     }
     if exchange.request.message.chunked {
         exchange.upload.framing = Framing::chunked(
@@ -45,6 +41,7 @@ pub(super) fn write_head(
     }
     let expects_continue = exchange.request.message.expects_continue;
     session.inbox.consume(exchange.request.message.length);
+    exchange.record.taken = true;
     if expects_continue && !exchange.upload.framing.done() && session.inbox.is_empty() {
         // Envoy itself tells the client to go on; a client that did not wait is not told.
         exchange.download.out.extend_from_slice(CONTINUE);
@@ -57,7 +54,7 @@ fn push(
     session: &Session,
     exchange: &Exchange,
     target: &Target<'_>,
-    (peer, mirror): (&str, Option<&LocalCluster>),
+    mirror: Option<&LocalCluster>,
     out: &mut Vec<u8>,
 ) {
     let Target {
@@ -75,7 +72,7 @@ fn push(
         bytes: session.inbox.bytes(),
         head: &exchange.request,
         manager,
-        peer,
+        peer: &session.peer_text,
         mutations: &backend.request_headers,
         case: request_case(manager.preserve_request_case, config.request_case),
         host: backend
@@ -94,7 +91,7 @@ fn push(
 }
 
 /// Starts a copy for each mirror that is drawn.
-fn start_mirrors(session: &Session, exchange: &mut Exchange, target: &Target<'_>, peer: &str) {
+fn start_mirrors(session: &Session, exchange: &mut Exchange, target: &Target<'_>) {
     for mirror in &target.action.mirrors {
         if fastrand::u32(..1_000_000) >= mirror.share {
             continue;
@@ -103,7 +100,7 @@ fn start_mirrors(session: &Session, exchange: &mut Exchange, target: &Target<'_>
             continue;
         };
         let mut head = Vec::new();
-        push(session, exchange, target, (peer, Some(&cluster)), &mut head);
+        push(session, exchange, target, Some(&cluster), &mut head);
         let mirrored = Mirrored {
             head,
             cluster,

@@ -6,7 +6,7 @@
 
 use std::{
     future::poll_fn,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     rc::Rc,
     sync::Arc,
     task::{Context, Poll},
@@ -40,6 +40,8 @@ pub(super) struct Session {
     pub(super) mark: Rc<Mark>,
     /// The client's address.
     pub(super) peer: SocketAddr,
+    /// That address as it is written into headers; the node's own for a client on the loopback.
+    pub(super) peer_text: Arc<str>,
     /// Numbers of the connection manager.
     pub(super) stats: Arc<HttpStats>,
     /// Requests so far.
@@ -93,6 +95,7 @@ impl Session {
             timer: Timer::default(),
             mark,
             peer,
+            peer_text: Arc::default(),
             stats,
             requests: 0,
             listener_stats,
@@ -166,6 +169,7 @@ impl Session {
     pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             if self.inbox.len() >= SENT_AHEAD || self.stream.poll_readable(cx).is_pending() {
+                self.inbox.park(&self.worker.buffers);
                 return Poll::Pending;
             }
             let buffers = &self.worker.buffers;
@@ -202,13 +206,16 @@ impl Session {
         self.mark.draining.get() || self.worker.draining.get()
     }
 
-    /// The client's address as it is written into headers.
-    pub(super) fn peer_text(&self) -> String {
-        let ip = self.peer.ip().to_canonical();
-        if ip.is_loopback() && matches!(ip, IpAddr::V4(_)) {
-            return self.worker.local_address.as_ref().to_owned();
+    /// Makes `peer_text`, once per connection.
+    pub(super) fn name_peer(&mut self) {
+        if self.peer_text.is_empty() && self.manager().use_remote_address {
+            let ip = self.peer.ip().to_canonical();
+            self.peer_text = if ip.is_loopback() {
+                self.worker.local_address.clone()
+            } else {
+                ip.to_string().into()
+            };
         }
-        ip.to_string()
     }
 
     /// The end.

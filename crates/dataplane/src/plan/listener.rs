@@ -87,6 +87,10 @@ pub(crate) struct ConnectionManager {
     pub(crate) preserve_request_case: bool,
     /// Trailers are forwarded.
     pub(crate) trailers: bool,
+    /// `normalize_path`.
+    pub(crate) normalize_path: bool,
+    /// `merge_slashes`.
+    pub(crate) merge_slashes: bool,
     /// `use_remote_address`.
     pub(crate) use_remote_address: bool,
     /// `skip_xff_append`.
@@ -226,6 +230,8 @@ impl ConnectionManager {
             response_case: case,
             preserve_request_case: preserve,
             trailers: http1.enable_trailers,
+            normalize_path: flag(manager.normalize_path.as_ref(), false),
+            merge_slashes: manager.merge_slashes,
             use_remote_address: flag(manager.use_remote_address.as_ref(), false),
             skip_xff_append: manager.skip_xff_append,
             trusted_hops: manager.xff_num_trusted_hops,

@@ -105,10 +105,9 @@ pub(super) fn of_listener(
         (manager.tracing.is_some(), "tracing"),
         (manager.local_reply_config.is_some(), "local_reply_config"),
         (
-            manager.normalize_path.is_some_and(|on| on.value),
-            "normalize_path",
+            manager.merge_slashes && !manager.normalize_path.is_some_and(|on| on.value),
+            "merge_slashes without normalize_path",
         ),
-        (manager.merge_slashes, "merge_slashes"),
         (
             manager.path_with_escaped_slashes_action > 1,
             "path_with_escaped_slashes_action",

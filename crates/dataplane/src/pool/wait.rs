@@ -81,6 +81,9 @@ impl Ticket {
     /// Leaves the queue. Says whether it still waited.
     pub(crate) fn cancel(&self) -> bool {
         let waited = self.leave();
+        let mut queue = self.0.host.pool.queue.borrow_mut();
+        queue.retain(|other| !Rc::ptr_eq(&other.0, &self.0));
+        drop(queue);
         if let Some(Ok(upstream)) = self.0.outcome.borrow_mut().take() {
             if self.0.host.removed.get() {
                 upstream.close(Closed::Local);

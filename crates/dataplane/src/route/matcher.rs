@@ -19,7 +19,27 @@ pub(crate) struct RequestView<'a> {
     /// The authority as received.
     pub(crate) authority: &'a [u8],
     /// Path and query.
+    pub(crate) target: &'a [u8],
+    /// Path without query.
     pub(crate) path: &'a [u8],
+    /// Query without its question mark.
+    pub(crate) query: &'a [u8],
+}
+
+impl<'a> RequestView<'a> {
+    /// Looks at a parsed head.
+    pub(crate) fn new(bytes: &'a [u8], head: &'a RequestHead) -> Self {
+        let target = head.path_of(bytes);
+        let (path, query) = split_query(target);
+        Self {
+            bytes,
+            head,
+            authority: head.authority.of(bytes),
+            target,
+            path,
+            query,
+        }
+    }
 }
 
 /// All conditions of one route.
@@ -105,10 +125,12 @@ pub(crate) enum ValueMatch {
 impl RouteMatch {
     /// Whether `request` fits.
     pub(crate) fn matches(&self, request: &RequestView<'_>) -> bool {
-        let (path, query) = split_query(request.path);
-        self.path.matches(path, request)
+        self.path.matches(request.path, request)
             && self.headers.iter().all(|header| header.matches(request))
-            && self.query.iter().all(|wanted| wanted.matches(query))
+            && self
+                .query
+                .iter()
+                .all(|wanted| wanted.matches(request.query))
             && (!self.grpc || is_grpc(request))
             && self
                 .fraction
@@ -148,7 +170,7 @@ impl HeaderMatch {
     fn matches(&self, request: &RequestView<'_>) -> bool {
         let value = match self.name.as_ref() {
             b":method" => Some(Cow::Borrowed(request.head.method.of(request.bytes))),
-            b":path" => Some(Cow::Borrowed(request.path)),
+            b":path" => Some(Cow::Borrowed(request.target)),
             b":authority" | b"host" => Some(Cow::Borrowed(request.authority)),
             b":scheme" => Some(Cow::Borrowed(b"http".as_slice())),
             name => joined(request, name),

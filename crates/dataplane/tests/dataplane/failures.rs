@@ -374,3 +374,25 @@ fn a_client_that_goes_away_takes_its_request_along() {
     gateway.expect("http.test.downstream_cx_active", 0);
     gateway.expect("http.test.downstream_rq_active", 0);
 }
+
+/// A failed request must not take the next one along, which may have arrived with it.
+#[test]
+fn requests_sent_ahead_of_a_failure_are_still_answered() {
+    let upstream = Upstream::start(|exchange| {
+        if exchange.head.starts_with("GET /fail") {
+            std::thread::sleep(Duration::from_millis(50));
+            return false;
+        }
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        exchange.stream.write_all(answer).is_ok()
+    });
+    let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
+    let mut client = gateway.client();
+    client.send(
+        "GET /fail HTTP/1.1\r\nHost: a\r\n\r\nGET /good HTTP/1.1\r\nHost: a\r\n\r\n\
+         GET /fail HTTP/1.1\r\nHost: a\r\n\r\nGET /good HTTP/1.1\r\nHost: a\r\n\r\n",
+    );
+    for status in [503, 200, 503, 200] {
+        assert_eq!(client.response(false).status(), status);
+    }
+}

@@ -215,6 +215,7 @@ fn mistakes_are_explained() {
         ("a: *q\n", "1:4", "define it with"),
         ("- a\nb: c\n", "2:1", "same column"),
         ("a: {b: c\n", "1:1", "close the bracket"),
+        ("spec:\n  a: [5s\n  b: 1\n  c: 2\n", "2:3", "close the bracket"),
         ("spec:\n  a: 1\n   b: 2\n", "3:5", "check the indentation"),
         ("a: b\u{7}\n", "1:5", ""),
         ("a: !!binary aGk=\n", "1:13", ""),

@@ -53,21 +53,21 @@ impl Listing {
 
     /// Lists a directory and all below it, depth first, without recursion.
     fn walk(&mut self, top: &Path) {
-        let mut pending = vec![top.to_owned()];
-        while let Some(path) = pending.pop() {
-            let Ok(real) = path.canonicalize() else {
-                // A dangling link, or a file that was removed a moment ago.
-                continue;
-            };
-            let is_directory = real.is_dir();
-            if !is_directory && !is_manifest(&path) || !self.visited.insert(real) {
+        let mut pending: Vec<Found> = Found::follow(top.to_owned()).into_iter().collect();
+        while let Some(found) = pending.pop() {
+            let Found {
+                path,
+                real,
+                is_directory,
+            } = found;
+            if !is_directory && !is_manifest(&path) || !self.visited.insert(real.clone()) {
                 continue;
             }
             if !is_directory {
                 self.files.push(path);
                 continue;
             }
-            match entries(&path) {
+            match entries(&path, &real) {
                 Ok(entries) => {
                     pending.extend(entries.into_iter().rev());
                     self.directories.push(path);
@@ -78,16 +78,53 @@ impl Listing {
     }
 }
 
-fn entries(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
+/// Something below a path.
+struct Found {
+    /// Through the names that led there.
+    path: PathBuf,
+    /// Without links.
+    real: PathBuf,
+    is_directory: bool,
+}
+
+impl Found {
+    /// What a path leads to; `None` for a dangling link, or for what was removed a moment ago.
+    fn follow(path: PathBuf) -> Option<Self> {
+        let real = path.canonicalize().ok()?;
+        let is_directory = real.is_dir();
+        Some(Self {
+            path,
+            real,
+            is_directory,
+        })
+    }
+}
+
+/// The visible entries of a directory by name. Only links cost a look at where they lead.
+fn entries(directory: &Path, real: &Path) -> std::io::Result<Vec<Found>> {
+    let mut found = Vec::new();
     for entry in directory.read_dir()? {
         let entry = entry?;
-        if !is_hidden(&entry.file_name()) {
-            paths.push(entry.path());
+        if is_hidden(&entry.file_name()) {
+            continue;
+        }
+        let kind = entry.file_type()?;
+        if !kind.is_symlink() && !kind.is_dir() && !kind.is_file() {
+            // Reading a pipe or a device would wait for ever.
+            continue;
+        }
+        if kind.is_symlink() {
+            found.extend(Found::follow(entry.path()));
+        } else {
+            found.push(Found {
+                path: entry.path(),
+                real: real.join(entry.file_name()),
+                is_directory: kind.is_dir(),
+            });
         }
     }
-    paths.sort();
-    Ok(paths)
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(found)
 }
 
 /// Hidden names, those of a ConfigMap mount's machinery, and what editors leave behind.

@@ -6,8 +6,10 @@
 //! `Arc`s, so that an edit in place of one document costs that document only.
 
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use super::unreadable;
 use crate::diagnostic::problem;
@@ -19,6 +21,8 @@ use crate::{Diagnostic, Document, SourceText, Span};
 pub(super) struct File {
     /// The bytes read last, good or not; None if they could not be read.
     seen: Option<Vec<u8>>,
+    /// The stamp of these bytes, if they cannot change without a new one.
+    stamp: Option<Stamp>,
     good: Option<Good>,
     diagnostics: Vec<Diagnostic>,
 }
@@ -41,11 +45,20 @@ struct Part {
 impl File {
     /// Reads the file; `before` is what was known about it.
     pub(super) fn read(path: &Path, before: Option<Self>) -> Self {
+        let stamp = Stamp::of(path);
+        let before = match before {
+            Some(before) if stamp.is_some() && before.stamp == stamp => return before,
+            before => before,
+        };
         let name = path.display().to_string();
         match std::fs::read(path) {
-            Ok(bytes) => Self::from_bytes(&name, bytes, before),
+            Ok(bytes) => Self {
+                stamp: stamp.filter(Stamp::is_settled),
+                ..Self::from_bytes(&name, bytes, before)
+            },
             Err(reason) => Self {
                 seen: None,
+                stamp: None,
                 diagnostics: vec![unreadable(path, &reason.to_string())],
                 ..before.unwrap_or_default()
             },
@@ -62,11 +75,13 @@ impl File {
         match parts(name, &bytes, good.as_ref()) {
             Ok(good) => Self {
                 seen: Some(bytes),
+                stamp: None,
                 good: Some(good),
                 diagnostics: Vec::new(),
             },
             Err(diagnostics) => Self {
                 seen: Some(bytes),
+                stamp: None,
                 good,
                 diagnostics,
             },
@@ -87,6 +102,38 @@ impl File {
     /// Whether the documents in use are not those of the present content.
     pub(super) fn is_stale(&self) -> bool {
         self.good.is_some() && !self.diagnostics.is_empty()
+    }
+}
+
+/// What the file system knows about a content without reading it.
+#[derive(Debug, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Self> {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+
+    /// Whether the next change is sure to get another stamp: file systems count time in steps, so a
+    /// stamp from just now may be given twice.
+    fn is_settled(&self) -> bool {
+        let changed = u64::try_from(self.changed.0).map(Duration::from_secs).ok();
+        let changed = changed.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since));
+        let age = changed.and_then(|at| at.elapsed().ok());
+        age.is_some_and(|age| age > SETTLING)
     }
 }
 
@@ -170,3 +217,6 @@ const MAX_PATCHES: u32 = 16;
 
 /// Offsets are 32 bits wide, and no cluster's worth of manifests comes near this.
 const MAX_BYTES: usize = 512 << 20;
+
+/// Coarser than the clock of any file system that we know.
+const SETTLING: Duration = Duration::from_secs(3);

@@ -13,7 +13,7 @@ use crate::{Diagnostic, SourceText, Span};
 /// The parser's error as a diagnostic, with help for the mistakes people make.
 pub(super) fn explain(source: &Arc<SourceText>, words: &str, span: Span) -> Diagnostic {
     let line = source.position(span.start).line;
-    let (place, help) = suspects(source, words, line).unwrap_or((span, None));
+    let (place, help) = suspects(source, line).unwrap_or((span, None));
     let help = help.or_else(|| general(words));
     let diagnostic = problem("yaml-syntax", words, source, place);
     match help {
@@ -46,11 +46,14 @@ pub(super) fn control_character(
 }
 
 /// Looks for a known mistake on the line of the error, then on the lines before it.
-fn suspects(source: &SourceText, words: &str, line: usize) -> Option<(Span, Option<String>)> {
+fn suspects(source: &SourceText, line: usize) -> Option<(Span, Option<String>)> {
     let nearby = (line.saturating_sub(LINES_BACK).max(1)..=line).rev();
     for candidate in nearby {
         let text = source.line(candidate);
-        let open = words.contains("flow") && leaves_open(text);
+        let to_here: Vec<&str> = (candidate..=line)
+            .map(|number| source.line(number))
+            .collect();
+        let open = leaves_open(text) && leaves_open(&to_here.join("\n"));
         let open = open.then(|| "close the bracket that this line opens".to_owned());
         if let Some(help) = open.or_else(|| mistake(text)) {
             return Some((source.line_span(candidate), Some(help)));
@@ -109,7 +112,7 @@ fn unclosed(text: &str) -> bool {
         .any(|quote| value.starts_with(quote) && value.matches(quote).count() == 1)
 }
 
-/// Whether a line opens more brackets than it closes.
+/// Whether a text opens more brackets than it closes.
 fn leaves_open(text: &str) -> bool {
     let opened = text.matches(['[', '{']).count();
     opened > text.matches([']', '}']).count()

@@ -4,7 +4,11 @@
 //! In: a port and a folder. Out: a gateway on the founding documents' manifests, which it writes to
 //! the folder so that they can be edited while it runs, and a text that says what to try.
 
-use std::{fs, io, net::SocketAddr, path::PathBuf};
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use clap::Args;
@@ -78,7 +82,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     })
 }
 
-fn write_manifests(folder: &PathBuf, port: u16, backend: SocketAddr) -> io::Result<()> {
+fn write_manifests(folder: &Path, port: u16, backend: SocketAddr) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let listener = format!("port: {port}");
     let endpoint = format!("port: {}", backend.port());
@@ -97,7 +101,7 @@ fn write_manifests(folder: &PathBuf, port: u16, backend: SocketAddr) -> io::Resu
     Ok(())
 }
 
-fn introduction(folder: &PathBuf, port: u16, backend: SocketAddr, admin: SocketAddr) -> String {
+fn introduction(folder: &Path, port: u16, backend: SocketAddr, admin: SocketAddr) -> String {
     let folder = folder.display();
     format!(
         "

@@ -141,12 +141,14 @@ fn unit_facts(
     without_effect: Option<&String>,
 ) -> (Unit, UnitFacts) {
     let mut values = settings(&winner.policy, unit, &winner.path);
-    values.extend(defaults::of_api(
-        &backend.policy,
-        unit,
-        &winner.path,
-        &values,
-    ));
+    let filled_in = defaults::of_api(&backend.policy, unit, &winner.path, &values);
+    // An empty block stands for what is filled in.
+    values.retain(|setting| {
+        let block = format!("{}.", setting.field);
+        !filled_in.iter().any(|it| it.field.starts_with(&block))
+            || setting.value != serde_json::json!({})
+    });
+    values.extend(filled_in);
     let beaten = winner.beaten.iter().map(|beaten| BeatenPolicy {
         policy: beaten.policy.reference().to_string(),
         source: beaten.policy.document.place(&beaten.path),

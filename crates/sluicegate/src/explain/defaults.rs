@@ -3,10 +3,13 @@
 //!
 //! In: the units and leaves that policies set. Out: the rest, each with whose default it is.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 use serde_json::Value as Json;
 use sluicegate_attach::{Backend, BackendSource, EffectivePolicy, ProtocolClass, Unit};
 use sluicegate_manifest::FieldPath;
+use sluicegate_resource::kgateway::{BackendType, StaticHost};
 use sluicegate_translate::fields::envoy_field;
 
 use super::setting::{Setting, below_spec};
@@ -40,11 +43,19 @@ pub(super) fn of_api(
             ("maxEjectionPercent", 10.into()),
         ],
         Unit::UpstreamProxyProtocol => &[("version", "V1".into())],
-        Unit::LoadBalancer => &[("leastRequest.choiceCount", 2.into())],
+        Unit::LoadBalancer => &[
+            ("leastRequest.choiceCount", 2.into()),
+            ("zoneAware.preferLocal.minEndpointsThreshold", 6.into()),
+            ("zoneAware.preferLocal.routingEnabled", 100.into()),
+            (
+                "zoneAware.preferLocal.force.minEndpointsInZoneThreshold",
+                1.into(),
+            ),
+        ],
         _ => &[],
     };
     let block = below_spec(path);
-    let has_block = |leaf: &str| match leaf.split_once('.') {
+    let has_block = |leaf: &str| match leaf.rsplit_once('.') {
         Some((above, _)) => {
             let above = format!("{block}.{above}");
             written
@@ -100,9 +111,16 @@ pub(super) fn of_backend(backend: &Backend, settings: &[&Setting]) -> Vec<Defaul
 }
 
 fn is_dns(backend: &Backend) -> bool {
+    let is_name = |host: &StaticHost| host.host.parse::<IpAddr>().is_err();
     match &backend.source {
         BackendSource::ServiceEntry { object, .. } => object.spec.resolution.starts_with("DNS"),
-        BackendSource::Backend { .. } => true,
+        BackendSource::Backend { groups, .. } => {
+            let mut members = groups.iter().flatten();
+            members.any(|member| match &member.spec.backend_type {
+                BackendType::Static { hosts, .. } => hosts.iter().any(is_name),
+                _ => false,
+            })
+        }
         BackendSource::Service { .. } => false,
     }
 }

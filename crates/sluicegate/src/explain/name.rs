@@ -38,7 +38,7 @@ pub fn backends<'r>(round: &'r Round, wanted: &str) -> Result<Vec<&'r Arc<Backen
     let known: Vec<String> = all().map(|backend| text(&backend.key)).collect();
     let forms: Vec<String> = all().flat_map(|backend| forms(&backend.key)).collect();
     let candidates = forms.iter().map(String::as_str);
-    Err(unknown("backend", wanted, candidates, &known))
+    Err(unknown(round, ("backend", wanted), candidates, &known))
 }
 
 fn means(key: &BackendKey, wanted: &str) -> bool {
@@ -66,7 +66,7 @@ fn forms(key: &BackendKey) -> [String; 6] {
 /// When no route of ours has that name.
 pub fn route<'r>(round: &'r Round, wanted: &str) -> Result<&'r RouteVerdict, Failure> {
     let all = &round.graph.routes;
-    one("route", wanted, all, |it| {
+    one(round, ("route", wanted), all, |it| {
         (it.route.metadata.namespace(), it.route.metadata.name())
     })
 }
@@ -77,14 +77,14 @@ pub fn route<'r>(round: &'r Round, wanted: &str) -> Result<&'r RouteVerdict, Fai
 /// When no policy has that name.
 pub fn policy<'r>(round: &'r Round, wanted: &str) -> Result<&'r PolicyVerdict, Failure> {
     let all = &round.graph.policies;
-    one("policy", wanted, all, |it| {
+    one(round, ("policy", wanted), all, |it| {
         (it.policy.metadata.namespace(), it.policy.metadata.name())
     })
 }
 
 fn one<'r, T>(
-    kind: &str,
-    wanted: &str,
+    round: &Round,
+    (kind, wanted): (&str, &str),
     all: &'r [T],
     name: impl Fn(&T) -> (&str, &str),
 ) -> Result<&'r T, Failure> {
@@ -98,7 +98,7 @@ fn one<'r, T>(
         [] => {
             let known: Vec<String> = all.iter().map(full).collect();
             let candidates = known.iter().map(String::as_str);
-            Err(unknown(kind, wanted, candidates, &known))
+            Err(unknown(round, (kind, wanted), candidates, &known))
         }
         several => {
             let names: Vec<String> = several.iter().map(|it| full(it)).collect();
@@ -109,8 +109,8 @@ fn one<'r, T>(
 }
 
 fn unknown<'c>(
-    kind: &str,
-    wanted: &str,
+    round: &Round,
+    (kind, wanted): (&str, &str),
     candidates: impl IntoIterator<Item = &'c str>,
     known: &[String],
 ) -> Failure {
@@ -126,6 +126,9 @@ fn unknown<'c>(
         if known.len() > MOST_LISTED {
             message.push_str(&format!("\n  and {} more", known.len() - MOST_LISTED));
         }
+    }
+    if round.has_errors() {
+        message.push_str("\nsome objects are refused: run `sluicegate check` on the same files");
     }
     Failure::Usage(message)
 }

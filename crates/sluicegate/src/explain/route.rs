@@ -110,7 +110,6 @@ pub fn facts(round: &Round, verdict: &RouteVerdict) -> RouteFacts {
         }
     });
     let mut listeners = Vec::new();
-    let mut rules = None;
     for gateway in &round.graph.gateways {
         for listener in &gateway.listeners {
             let attached = listener
@@ -118,7 +117,6 @@ pub fn facts(round: &Round, verdict: &RouteVerdict) -> RouteFacts {
                 .iter()
                 .find(|attached| attached.route.reference() == route.reference());
             let Some(attached) = attached else { continue };
-            rules.get_or_insert_with(|| attached.rules.clone());
             listeners.push(ListenerFacts {
                 listener: format!("{}, {}", gateway.object.reference(), listener.spec.name),
                 port: listener.spec.port,
@@ -127,13 +125,16 @@ pub fn facts(round: &Round, verdict: &RouteVerdict) -> RouteFacts {
         }
     }
     let name = sluicegate_manifest::FieldPath::dotted("metadata.name");
-    let rules = rules.unwrap_or_default();
     RouteFacts {
         name: format!("{}/{}", metadata.namespace(), metadata.name()),
         source: route.document.place(&name),
         parents: parents.collect(),
         listeners,
-        rules: rules.iter().map(|it| rule(round, verdict, it)).collect(),
+        rules: verdict
+            .rules
+            .iter()
+            .map(|it| rule(round, verdict, it))
+            .collect(),
     }
 }
 

@@ -91,7 +91,7 @@ fn act(shared: &Shared, quit: &watch::Sender<bool>, action: Action) -> ActionRes
 }
 
 /// Resident memory as the kernel counts it; the allocator's own figures are not known.
-fn memory() -> Memory {
+pub(super) fn memory() -> Memory {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kib = |name: &str| {
         let line = status.lines().find(|line| line.starts_with(name));

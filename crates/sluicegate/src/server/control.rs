@@ -5,6 +5,7 @@
 //! explains it.
 
 use std::{
+    collections::HashSet,
     sync::{Arc, mpsc},
     thread,
     time::Instant,
@@ -39,18 +40,16 @@ pub(super) struct Control {
     _watcher: Watcher,
 }
 
-impl Control {
-    pub(super) fn new(inputs: Vec<Input>, options: Options, publisher: Publisher) -> NewControl {
+impl NewControl {
+    pub(super) fn new(inputs: Vec<Input>, options: Options, publisher: Publisher) -> Self {
         let pipeline = Pipeline::new(inputs, options.clone());
-        NewControl {
+        Self {
             pipeline,
             options,
             publisher,
         }
     }
-}
 
-impl NewControl {
     /// Reads everything once, publishes it, and starts to watch.
     pub(super) fn first_round(mut self) -> Result<(Control, Rounds), Failure> {
         let started = Instant::now();
@@ -119,7 +118,7 @@ fn tell(round: &Round, before: Option<&Round>, started: Instant) {
         };
         format!("{place}{separator}{path}{} [{}]", found.message, found.code)
     };
-    let known: Vec<String> = before
+    let known: HashSet<String> = before
         .map(findings)
         .unwrap_or_default()
         .iter()

@@ -141,7 +141,11 @@ RULE 0
         &["explain", "-f", HTTPBIN, "-f", "-", "route", "httpbin/r"],
         BROKEN,
     );
-    bad.says(&["NoMatchingParent: Gateway kgateway-system/http has no such listener"]);
+    bad.says(&[
+        "NoMatchingParent: Gateway kgateway-system/http has no such listener",
+        "httpbix:8000  1       -        -     -       -\n    answers 500: BackendNotFound: Service \
+         httpbin/httpbix does not exist\n",
+    ]);
 }
 
 #[test]

@@ -88,3 +88,19 @@ fn errors_go_to_standard_error_and_the_rest_is_printed() {
         run.stderr
     );
 }
+
+/// Keys of listeners (Secret resources) and of clusters (inline) alike.
+#[test]
+fn private_keys_are_redacted_unless_asked_for() {
+    for case in ["listener-https", "tls-parameters"] {
+        let path = format!("tests/cases/{case}/manifests");
+        for format in ["json", "yaml", "resources"] {
+            let hidden = run(&["translate", "-o", format, &path]);
+            assert!(!hidden.stdout.contains("PRIVATE KEY"), "{case} {format}");
+            assert!(hidden.stdout.contains("[redacted]"), "{case} {format}");
+        }
+        let shown = run(&["translate", "--show-secrets", &path]);
+        assert!(shown.stdout.contains("PRIVATE KEY"), "{case}");
+        assert!(!shown.stdout.contains("[redacted]"), "{case}");
+    }
+}

@@ -120,6 +120,16 @@ pub(crate) fn shown(round: &Round) -> BTreeMap<String, String> {
     if verdicts.as_object().is_some_and(|map| !map.is_empty()) {
         shown.insert("verdicts.json".to_owned(), json::to_string(&verdicts));
     }
+    let statuses = sluicegate_status::statuses(
+        &round.store,
+        &round.graph,
+        &sluicegate_status::Options::default(),
+        None,
+    );
+    if !statuses.is_empty() {
+        let list = sluicegate_status::list(&statuses);
+        shown.insert("status.json".to_owned(), json::to_string(&list));
+    }
     if !round.diagnostics.is_empty() {
         shown.insert(
             "diagnostics.txt".to_owned(),
@@ -159,8 +169,8 @@ pub(crate) fn cluster(round: &Round, name: &str) -> Value {
     found.unwrap_or_else(|| panic!("no cluster {name}")).1
 }
 
-/// What became of policies, routes, listeners and backends. The one place to change when statuses
-/// take over.
+/// What became of policies, routes, listeners and backends, short enough to be read at a glance.
+/// `status.json` has the same in Kubernetes' words.
 pub(crate) fn verdicts(graph: &Graph) -> Value {
     let mut all = Map::new();
     let mut add = |name: &str, list: Vec<Value>| {
@@ -240,7 +250,7 @@ fn outcome(outcome: &Outcome) -> Value {
 
 fn tls_policies(graph: &Graph) -> Vec<Value> {
     let policies = graph.tls_policies.iter().map(|verdict| {
-        let ancestors = verdict.ancestors.iter().map(ToString::to_string);
+        let ancestors = verdict.ancestors.iter().map(|it| it.ancestor.to_string());
         json!({
             "policy": verdict.policy.reference().to_string(),
             "ancestors": ancestors.collect::<Vec<_>>(),

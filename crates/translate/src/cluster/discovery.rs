@@ -85,7 +85,10 @@ fn is_dns(backend: &Backend) -> bool {
 
 fn all_addresses_in_single_endpoint(backend: &Backend) -> bool {
     match &backend.source {
-        BackendSource::ServiceEntry { object, .. } => object.spec.resolution == "DNS_ROUND_ROBIN",
+        // Envoy refuses the form for more than one name.
+        BackendSource::ServiceEntry { object, .. } => {
+            object.spec.resolution == "DNS_ROUND_ROBIN" && object.spec.endpoints.len() <= 1
+        }
         _ => false,
     }
 }

@@ -132,9 +132,15 @@ fn tls_params(parameters: &TlsParameters) -> Parameters {
         Some(TlsVersion::V1_2) => TlsProtocol::TlSv12,
         Some(TlsVersion::V1_3) => TlsProtocol::TlSv13,
     };
+    let minimum = version(parameters.min_version);
+    let mut maximum = version(parameters.max_version);
+    // AUTO is TLS 1.2 at most for Envoy's clients: below the minimum, no handshake can succeed.
+    if minimum == TlsProtocol::TlSv13 && maximum == TlsProtocol::TlsAuto {
+        maximum = TlsProtocol::TlSv13;
+    }
     Parameters {
-        tls_minimum_protocol_version: version(parameters.min_version) as i32,
-        tls_maximum_protocol_version: version(parameters.max_version) as i32,
+        tls_minimum_protocol_version: minimum as i32,
+        tls_maximum_protocol_version: maximum as i32,
         cipher_suites: parameters.cipher_suites.clone(),
         ecdh_curves: parameters.ecdh_curves.clone(),
         signature_algorithms: parameters.signature_algorithms.clone(),

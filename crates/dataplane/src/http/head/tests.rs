@@ -100,7 +100,7 @@ fn ambiguous_requests_are_refused() {
             "GET /\u{e9} HTTP/1.1\r\nHost: a\r\n\r\n",
             HeadError::Malformed,
         ),
-        ("GET /#x HTTP/1.1\r\nHost: a\r\n\r\n", HeadError::Fragment),
+        ("GET /#x HTTP/1.1\r\nHost: a\r\n\r\n", HeadError::Path),
         ("GET x HTTP/1.1\r\nHost: a\r\n\r\n", HeadError::Malformed),
         (
             "NONSENSE / HTTP/1.1\r\nHost: a\r\n\r\n",

@@ -9,7 +9,7 @@ use std::{
 
 use sluicegate_dataplane::{DataPlane, Options};
 use sluicegate_snapshot::{Builder, Publisher, Resource, ResourceType, Snapshot, Version};
-use sluicegate_stats::{Histogram, Registry, ResponseCodes, Visitor};
+use sluicegate_stats::{Counter, Gauge, Histogram, Registry, ResponseCodes, TextReadout, Visitor};
 use sluicegate_xds::{
     pb::envoy::{
         admin::v3::ListenerStatus,
@@ -140,12 +140,19 @@ impl Gateway {
 
     /// A counter or gauge, summed over workers; codes as `prefix.name_200`.
     pub(crate) fn stat(&self, name: &str) -> i64 {
+        let collected = self.registry.collect();
+        let found = collected.values().find(|(known, _)| *known == name);
+        found.map_or_else(|| self.recorded(name), |(_, value)| value)
+    }
+
+    /// How many values a histogram has.
+    fn recorded(&self, name: &str) -> i64 {
         let mut total = 0;
-        for (prefix, groups) in self.registry.groups() {
-            let Some(rest) = name.strip_prefix(&*prefix) else {
+        for prefixed in self.registry.groups() {
+            let Some(rest) = name.strip_prefix(&*prefixed.prefix) else {
                 continue;
             };
-            for group in groups {
+            for group in prefixed.groups {
                 let mut find = Find { name: rest, sum: 0 };
                 group.visit(&mut find);
                 total += find.sum;
@@ -176,27 +183,14 @@ struct Find<'a> {
 }
 
 impl Visitor for Find<'_> {
-    fn counter(&mut self, name: &str, value: u64) {
-        if name == self.name {
-            self.sum += i64::try_from(value).unwrap();
-        }
-    }
-    fn gauge(&mut self, name: &str, value: i64) {
-        if name == self.name {
-            self.sum += value;
-        }
-    }
+    fn counter(&mut self, _: &str, _: &Counter) {}
+    fn gauge(&mut self, _: &str, _: &Gauge) {}
+    fn response_codes(&mut self, _: &str, _: &ResponseCodes) {}
+    fn text_readout(&mut self, _: &str, _: &TextReadout) {}
     fn histogram(&mut self, name: &str, histogram: &Histogram) {
         if name == self.name {
-            let bins = histogram.bins().unwrap_or_default();
-            self.sum += i64::try_from(bins.iter().sum::<u64>()).unwrap();
-        }
-    }
-    fn response_codes(&mut self, name: &str, codes: &ResponseCodes) {
-        for (code, count) in codes.seen() {
-            if self.name == format!("{name}_{code}") {
-                self.sum += i64::try_from(count).unwrap();
-            }
+            let recorded: u64 = histogram.filled().map(|(_, count)| count).sum();
+            self.sum += i64::try_from(recorded).unwrap();
         }
     }
 }

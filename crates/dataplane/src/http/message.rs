@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The fields of a head, and what they say about framing and about the connection.
+//!
+//! In: field lines, one after the other. Out: the lines with a summary, or why the head is refused.
+
+use super::{
+    field::{Field, Known, Span},
+    head::HeadError,
+};
+
+/// What requests and responses share.
+#[derive(Debug, Default)]
+pub(crate) struct Message {
+    /// The field lines, in order.
+    pub(crate) fields: Vec<Field>,
+    /// Bytes of the head, with the empty line.
+    pub(crate) length: usize,
+    /// The one content length.
+    pub(crate) content_length: Option<u64>,
+    /// `transfer-encoding: chunked`.
+    pub(crate) chunked: bool,
+    /// `connection: close`.
+    pub(crate) close: bool,
+    /// `connection: keep-alive` (matters to HTTP/1.0).
+    pub(crate) keep_alive: bool,
+    /// A Connection field names something besides `close` and `keep-alive`.
+    pub(crate) names_hops: bool,
+    /// `connection: upgrade` and an Upgrade field: the latter's value.
+    pub(crate) upgrade: Option<Span>,
+    /// Which known names there are, by [`Known::bit`].
+    pub(crate) known: u32,
+    /// The content type is gRPC's.
+    pub(crate) grpc: bool,
+    /// Some name contains an underscore.
+    pub(crate) underscores: bool,
+    /// `expect: 100-continue`.
+    pub(crate) expects_continue: bool,
+}
+
+impl Message {
+    /// Starts over with a head of this many bytes.
+    pub(super) fn start(&mut self, length: usize) {
+        let mut fields = std::mem::take(&mut self.fields);
+        fields.clear();
+        *self = Self {
+            fields,
+            length,
+            ..Self::default()
+        };
+    }
+
+    /// Takes a field line in.
+    pub(super) fn field(
+        &mut self,
+        bytes: &[u8],
+        header: &httparse::Header<'_>,
+    ) -> Result<(), HeadError> {
+        let name = header.name.as_bytes();
+        let field = Field {
+            name: Span::locate(bytes, name),
+            value: Span::locate(bytes, header.value),
+            known: Known::of(name),
+        };
+        // The line before must have ended in CR LF: httparse takes a bare LF.
+        let start = field.name.start();
+        if start < 2 || &bytes[start - 2..start] != b"\r\n" {
+            return Err(HeadError::Malformed);
+        }
+        self.known |= field.known.bit();
+        match field.known {
+            Known::Other => {}
+            Known::ContentType => self.grpc = header.value.starts_with(b"application/grpc"),
+            Known::ContentLength => self.length_field(header.value)?,
+            Known::TransferEncoding => self.coding_field(header.value)?,
+            Known::Connection => self.connection_field(header.value),
+            Known::Upgrade => self.upgrade = Some(field.value),
+            Known::Expect => {
+                self.expects_continue = header.value.eq_ignore_ascii_case(b"100-continue");
+            }
+            _ => {}
+        }
+        self.fields.push(field);
+        Ok(())
+    }
+
+    fn length_field(&mut self, value: &[u8]) -> Result<(), HeadError> {
+        let digits = !value.is_empty() && value.len() < 20 && value.iter().all(u8::is_ascii_digit);
+        if !digits || self.content_length.is_some() {
+            return Err(HeadError::Malformed);
+        }
+        let number = value.iter().try_fold(0_u64, |sum, digit| {
+            sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+        });
+        self.content_length = Some(number.ok_or(HeadError::Malformed)?);
+        Ok(())
+    }
+
+    fn coding_field(&mut self, value: &[u8]) -> Result<(), HeadError> {
+        if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
+            return Err(HeadError::TransferEncoding);
+        }
+        self.chunked = true;
+        Ok(())
+    }
+
+    fn connection_field(&mut self, value: &[u8]) {
+        for token in tokens(value) {
+            if token.eq_ignore_ascii_case(b"close") {
+                self.close = true;
+            } else if token.eq_ignore_ascii_case(b"keep-alive") {
+                self.keep_alive = true;
+            } else {
+                self.names_hops = true;
+            }
+        }
+    }
+
+    /// Checks what only the whole head can tell.
+    pub(super) fn finish(&mut self, bytes: &[u8]) -> Result<(), HeadError> {
+        // One wide pass over all bytes is cheaper than one over each name.
+        let head = &bytes[..self.length];
+        if holds(head, b'_') {
+            let names = self.fields.iter().map(|field| field.name.of(bytes));
+            self.underscores = names.into_iter().any(|name| name.contains(&b'_'));
+        }
+        if !bytes[..self.length].ends_with(b"\r\n\r\n") {
+            return Err(HeadError::Malformed);
+        }
+        if self.chunked && self.content_length.is_some() {
+            return Err(HeadError::LengthAndChunked);
+        }
+        if self.upgrade.is_some() && !(self.names_hops && self.hops_name(bytes, b"upgrade")) {
+            self.upgrade = None;
+        }
+        Ok(())
+    }
+
+    /// Whether a Connection field names `name`.
+    pub(crate) fn hops_name(&self, bytes: &[u8], name: &[u8]) -> bool {
+        self.fields
+            .iter()
+            .filter(|field| field.known == Known::Connection)
+            .flat_map(|field| tokens(field.value.of(bytes)))
+            .any(|token| token.eq_ignore_ascii_case(name))
+    }
+}
+
+/// The comma-separated tokens of a value.
+pub(crate) fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value
+        .split(|byte| *byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .filter(|token| !token.is_empty())
+}
+
+/// Whether `wanted` is among `bytes`; written so that it compiles to wide comparisons.
+pub(super) fn holds(bytes: &[u8], wanted: u8) -> bool {
+    let found = |found, byte: &u8| found | u8::from(*byte == wanted);
+    bytes.iter().fold(0, found) != 0
+}
