@@ -72,7 +72,8 @@ def main() -> int:
     if arguments.output == "json":
         print(json.dumps([vars(row) | {"met": row.met()} for row in rows], indent=1))
     else:
-        print(f"{tools.versions()['sluicegate']}\n")
+        versions = tools.versions()
+        print(f"sluicegate {versions['sluicegate']}, repository at {versions['repository']}\n")
         for row in rows:
             gate = "" if row.most is None else f"at most {row.most:>9,.1f}  {'met' if row.met() else 'MISSED'}"
             print(f"{row.protocol:<8}{row.indicator:<28}{row.value:>12,.2f}  {gate}".rstrip())

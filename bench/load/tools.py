@@ -38,7 +38,8 @@ class Tools:
     def versions(self) -> dict[str, str]:
         """What each program says about itself."""
         return {
-            "sluicegate": f"{version(self.sluicegate, '--version')} ({self.sluicegate}, {revision()})",
+            "sluicegate": f"{version(self.sluicegate, '--version')} ({self.sluicegate})",
+            "repository": revision(),
             "haproxy": version(self.haproxy, "-v"),
             "nginx": version(self.nginx, "-v"),
             "envoy": version(self.envoy, "--version"),
@@ -116,7 +117,7 @@ def version(program: str, flag: str) -> str:
 def revision() -> str:
     done = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True,
                           check=False)
-    return f"working tree at {done.stdout.strip()}" if done.returncode == 0 else "no git"
+    return done.stdout.strip() if done.returncode == 0 else "unknown"
 
 
 def cpu_model() -> str:
