@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{
     exchange::Exchange,
-    finish,
+    finish, http2,
     session::{After, Session},
 };
 use crate::{
@@ -85,6 +85,9 @@ pub(super) async fn failure(
         return cut(session, exchange).await;
     }
     if row.status == 0 {
+        if failure != Failure::ClientGone {
+            http2::reset(session).await;
+        }
         finish::count(session, exchange, Instant::now());
         return After::Close;
     }
@@ -115,7 +118,8 @@ struct Reply<'a> {
 
 async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>) -> After {
     let now = Instant::now();
-    let complete = swallow(session, exchange);
+    let http2 = session.stream.is_http2();
+    let complete = http2 || swallow(session, exchange);
     let record = &mut exchange.record;
     record.close |= !complete || session.draining();
     record.status = reply.status;
@@ -130,13 +134,15 @@ async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>)
         close: record.close,
         head_only: record.head_only,
         grpc: record.grpc && reply.location.is_none(),
+        http2,
         mutations: record.mutations.as_deref(),
         manager: session.manager(),
         clock: &session.worker.clock,
         now,
     }
     .push(&mut exchange.download.out);
-    let written = flush(session, exchange).await;
+    let headed = http2::send_response(session, exchange).is_ok();
+    let written = headed && flush(session, exchange).await;
     finish::count(session, exchange, now);
     match (written, exchange.record.close) {
         (false, _) => After::Close,
@@ -185,6 +191,9 @@ async fn cut(session: &mut Session, exchange: &mut Exchange) -> After {
     session.stats.downstream_rq_rx_reset.inc();
     let gone = exchange.record.failure == Some(Failure::ClientGone);
     let flushed = !gone && flush(session, exchange).await;
+    if !gone {
+        http2::reset(session).await;
+    }
     exchange.answer.clear(&session.worker.buffers);
     finish::count(session, exchange, Instant::now());
     if flushed { After::Linger } else { After::Close }

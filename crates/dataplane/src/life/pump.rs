@@ -34,6 +34,8 @@ pub(super) struct Pump {
     blocked: bool,
     /// How often the writer had to wait, and how often it could go on.
     pub(super) waits: (u64, u64),
+    /// Trailers are forwarded, where an HTTP/2 stream is at either end.
+    pub(super) trailers: bool,
     /// Copies for mirrors.
     pub(super) tees: Vec<Tee>,
     /// Mirrors that were given up.
@@ -82,6 +84,7 @@ impl Pump {
             }
             ready!(flushed)?;
             if self.framing.done() {
+                ready!(self.poll_end(cx, ends));
                 self.tees.drain(..).for_each(Tee::end);
                 return Poll::Ready(Ok(()));
             }
@@ -93,10 +96,42 @@ impl Pump {
                 .poll_fill(cx, ends.from, ends.buffers, ends.limit);
             match ready!(filled) {
                 Ok(count) if count > 0 => {}
-                _ if self.framing.closed(&mut self.out) => {}
+                outcome if self.closed(outcome.is_ok(), ends) => {}
                 _ => return Poll::Ready(Err(Stopped::Cut)),
             }
         }
+    }
+
+    /// The source ended. Says whether that ends the body well.
+    fn closed(&mut self, well: bool, ends: &mut Ends<'_>) -> bool {
+        let mut trailers = Vec::new();
+        if let Some(from) = ends.from.message() {
+            if !well {
+                return false;
+            }
+            if self.trailers && !ends.to.is_http2() {
+                from.push_trailers(&mut trailers);
+            }
+        }
+        self.framing.closed(&trailers, &mut self.out)
+    }
+
+    /// The body is over: HTTP/2 has an end of its own, and says when it is there.
+    fn poll_end(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) -> Poll<()> {
+        if let Some(from) = ends.from.message() {
+            ready!(from.poll_ended(cx));
+        }
+        if let Some(to) = ends.to.message() {
+            let mut trailers = Vec::new();
+            if self.trailers {
+                trailers.extend_from_slice(self.framing.trailers());
+                if let Some(from) = ends.from.message() {
+                    from.push_trailers(&mut trailers);
+                }
+            }
+            to.finish(&trailers);
+        }
+        Poll::Ready(())
     }
 
     /// Starts over.
@@ -111,6 +146,7 @@ impl Pump {
         self.written = 0;
         self.blocked = false;
         self.waits = (0, 0);
+        self.trailers = false;
         self.tees.clear();
         self.lost_tees = 0;
     }
@@ -182,7 +218,8 @@ impl Pump {
                 continue;
             }
             let body = &inbox.bytes()[..self.raw];
-            let polled = to.poll_write(cx, head, body);
+            let last = self.framing.done() && self.tail.is_empty() && !self.trailers;
+            let polled = to.poll_write_last(cx, head, body, last);
             let count = ready!(polled).map_err(|_| Stopped::Refused)?;
             self.written += count as u64;
             let of_head = count.min(head.len());

@@ -110,6 +110,19 @@ fn accept(
     let manager = &session.listener.manager;
     let switching = exchange.response.status == 101 && exchange.record.upgrade;
     let both = manager.trailers && config.trailers;
+    let http2 = [
+        session.stream.is_http2(),
+        exchange
+            .upstream
+            .as_ref()
+            .is_some_and(|up| up.stream.is_http2()),
+    ];
+    exchange.download.trailers = match http2 {
+        [false, false] => false,
+        [false, true] => manager.trailers,
+        [true, false] => config.trailers && exchange.response.message.chunked,
+        [true, true] => true,
+    };
     exchange.download.framing = framing(exchange, both, switching)?;
     let complete = exchange.record.sent.is_some();
     if !complete {
@@ -124,7 +137,8 @@ fn accept(
     record.status = exchange.response.status;
     record.responding = true;
     record.switched = switching;
-    record.reusable = complete && reusable(&exchange.response, &exchange.download.framing);
+    record.reusable =
+        complete && (http2[1] || reusable(&exchange.response, &exchange.download.framing));
     let closes = exchange.response.message.close || exchange.response.old;
     if closes {
         target.cluster.stats.upstream_cx_close_notify.inc();
@@ -142,12 +156,14 @@ fn accept(
             manager.response_case
         },
         service_time: record.sent.map_or_else(Default::default, |sent| now - sent),
-        close: record.close && !switching,
-        chunked: matches!(
-            exchange.download.framing,
-            Framing::Chunked(..) | Framing::UntilClose
-        ) && !switching
-            || (head_only && exchange.response.message.content_length.is_none()),
+        close: record.close && !switching && !http2[0],
+        chunked: !http2[0]
+            && matches!(
+                exchange.download.framing,
+                Framing::Chunked(..) | Framing::UntilClose
+            )
+            && !switching
+            || (!http2[0] && head_only && exchange.response.message.content_length.is_none()),
         upgrade: switching,
         clock: &session.worker.clock,
         now,
@@ -156,7 +172,7 @@ fn accept(
     let length = exchange.response.message.length;
     exchange.answer.consume(length);
     exchange.deadlines.active = Some(now);
-    Ok(())
+    super::http2::send_response(session, exchange)
 }
 
 /// RFC 9112 6.3.

@@ -28,6 +28,11 @@ pub(super) async fn respond(session: &mut Session, exchange: &mut Exchange) -> R
         if let Poll::Ready(Err(Failure::ClientGone)) = poll_upload(cx, session, exchange) {
             return Poll::Ready(Err(Failure::ClientGone));
         }
+        if let Some(message) = session.stream.message()
+            && message.poll_reset(cx).is_ready()
+        {
+            return Poll::Ready(Err(Failure::ClientGone));
+        }
         poll_deadlines(cx, session, exchange).map(Err)
     })
     .await

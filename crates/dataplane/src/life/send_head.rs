@@ -30,7 +30,17 @@ pub(super) fn write_head(
     if !target.action.mirrors.is_empty() {
         start_mirrors(session, exchange, target);
     }
-    if exchange.request.message.chunked {
+    let config = &target.cluster.config;
+    exchange.upload.trailers = exchange.request.message.chunked
+        && match (session.stream.is_http2(), config.http2.is_some()) {
+            (false, false) => false,
+            (false, true) => session.manager().trailers,
+            (true, false) => config.trailers,
+            (true, true) => true,
+        };
+    if session.stream.is_http2() {
+        // Its framing says so already.
+    } else if exchange.request.message.chunked {
         exchange.upload.framing = Framing::chunked(
             if session.manager().trailers && target.cluster.config.trailers {
                 Trailers::Forward
@@ -43,7 +53,10 @@ pub(super) fn write_head(
     session.inbox.consume(exchange.request.message.length);
     if expects_continue && !exchange.upload.framing.done() && session.inbox.is_empty() {
         // Envoy itself tells the client to go on; a client that did not wait is not told.
-        exchange.download.out.extend_from_slice(CONTINUE);
+        match session.stream.message() {
+            Some(message) => message.send_continue(),
+            None => exchange.download.out.extend_from_slice(CONTINUE),
+        }
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ mod breakers;
 mod config;
 mod failures;
 mod headers;
+mod http2_downstream;
 mod pools;
 mod proxy;
 mod routing;
