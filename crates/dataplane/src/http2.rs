@@ -6,11 +6,13 @@
 //! offers beside the transports, so that the life of a request is the same for both versions.
 
 mod gather;
+mod keepalive;
 mod lines;
 mod message;
 
 pub(crate) use gather::Gather;
-pub(crate) use lines::{push_lines, request, response, trailers};
+pub(crate) use keepalive::Keepalive;
+pub(crate) use lines::request;
 pub(crate) use message::Message;
 
 /// Whether a connection's first bytes are those of HTTP/2. Four are enough: no HTTP/1 request that

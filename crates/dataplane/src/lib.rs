@@ -5,12 +5,6 @@
 //! sockets, pools and numbers; a control thread compiles snapshots into plans. The life of a request
 //! is told in `life.rs`, everything that can go wrong stands in `failure.rs`.
 
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "HTTP/2 to upstreams uses the rest of `http2`; it comes next"
-)]
-
 mod balance;
 mod cluster;
 mod connect;

@@ -207,6 +207,7 @@ fn release(exchange: &mut Exchange, failure: Failure) {
     };
     let by = match failure {
         Failure::Terminated | Failure::Protocol => Closed::RemoteBusy,
+        Failure::RefusedStream | Failure::RemoteReset => Closed::Remote,
         _ => Closed::LocalBusy,
     };
     upstream.close(by);
@@ -225,6 +226,7 @@ fn count(session: &Session, exchange: &Exchange, failure: Failure) {
         }
         _ => {}
     }
+    let row = failure.row();
     let Some(cluster) = &exchange.record.cluster else {
         return;
     };
@@ -232,6 +234,11 @@ fn count(session: &Session, exchange: &Exchange, failure: Failure) {
         Failure::RouteTimeout => cluster.upstream_rq_timeout.inc(),
         Failure::UpstreamMaxDuration => cluster.upstream_rq_max_duration_reached.inc(),
         Failure::Protocol => cluster.upstream_cx_protocol_error.inc(),
+        Failure::RefusedStream => cluster.http2_rx_reset.inc(),
+        Failure::RemoteReset => {
+            cluster.http2_rx_reset.inc();
+            cluster.upstream_rq_rx_reset.inc();
+        }
         _ => {}
     }
     if let Some(upstream) = exchange
@@ -241,14 +248,17 @@ fn count(session: &Session, exchange: &Exchange, failure: Failure) {
     {
         match failure {
             Failure::RouteTimeout => upstream.stats.rq_timeout.inc(),
-            Failure::Terminated | Failure::Protocol => upstream.stats.rq_error.inc(),
+            Failure::Protocol
+            | Failure::RefusedStream
+            | Failure::RemoteReset
+            | Failure::Terminated => upstream.stats.rq_error.inc(),
             _ => {}
         }
-        if failure != Failure::Terminated && failure != Failure::Protocol {
+        let theirs = row.blame == Blame::Upstream && failure != Failure::RouteTimeout;
+        if !theirs || failure == Failure::UpstreamMaxDuration {
             cluster.upstream_rq_tx_reset.inc();
         }
     }
-    let row = failure.row();
     let charged = match failure {
         Failure::Overflow | Failure::RouteTimeout | Failure::NoHealthyUpstream => true,
         Failure::UpstreamMaxDuration => false,

@@ -68,8 +68,10 @@ pub(super) fn count(session: &mut Session, exchange: &mut Exchange, now: Instant
     }
     let received = exchange.answer.take_received();
     if let Some(cluster) = &exchange.record.cluster {
-        cluster.upstream_cx_tx_bytes_total.add(upload.written);
-        cluster.upstream_cx_rx_bytes_total.add(received);
+        if !exchange.record.shared {
+            cluster.upstream_cx_tx_bytes_total.add(upload.written);
+            cluster.upstream_cx_rx_bytes_total.add(received);
+        }
         cluster.retry_or_shadow_abandoned.add(upload.lost_tees);
         cluster
             .upstream_flow_control_backed_up_total

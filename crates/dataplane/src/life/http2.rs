@@ -238,7 +238,7 @@ pub(super) fn send_response(session: &mut Session, exchange: &mut Exchange) -> R
         return Ok(());
     };
     let download = &mut exchange.download;
-    download.framing = std::mem::take(&mut download.framing).bare();
+    download.strip_framing();
     let out = &mut download.out;
     let end = out.windows(4).position(|bytes| bytes == b"\r\n\r\n");
     let end = end.map_or(out.len(), |at| at + 4);

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use super::mirror::Tee;
 use crate::{
-    http::Framing,
+    http::{Framing, push_size},
     io::{Buffers, Inbox, Stream},
 };
 
@@ -36,6 +36,8 @@ pub(super) struct Pump {
     pub(super) waits: (u64, u64),
     /// Trailers are forwarded, where an HTTP/2 stream is at either end.
     pub(super) trailers: bool,
+    /// The framing was taken off for an HTTP/2 stream; mirrors get it back.
+    stripped: bool,
     /// Copies for mirrors.
     pub(super) tees: Vec<Tee>,
     /// Mirrors that were given up.
@@ -85,6 +87,9 @@ impl Pump {
             ready!(flushed)?;
             if self.framing.done() {
                 ready!(self.poll_end(cx, ends));
+                if self.stripped {
+                    self.tees.retain(|tee| tee.push([b"0\r\n\r\n", b"", b""]));
+                }
                 self.tees.drain(..).for_each(Tee::end);
                 return Poll::Ready(Ok(()));
             }
@@ -134,6 +139,13 @@ impl Pump {
         Poll::Ready(())
     }
 
+    /// Sends the body on without chunk framing.
+    pub(super) fn strip_framing(&mut self) {
+        let framing = std::mem::take(&mut self.framing);
+        self.stripped = matches!(framing, Framing::Chunked(..) | Framing::UntilClose);
+        self.framing = framing.bare();
+    }
+
     /// Starts over.
     pub(super) fn clear(&mut self) {
         self.out.clear();
@@ -147,6 +159,7 @@ impl Pump {
         self.blocked = false;
         self.waits = (0, 0);
         self.trailers = false;
+        self.stripped = false;
         self.tees.clear();
         self.lost_tees = 0;
     }
@@ -175,8 +188,15 @@ impl Pump {
             if !self.tees.is_empty() {
                 let raw = &inbox.bytes()[staged.raw.clone()];
                 let before = self.tees.len();
-                self.tees
-                    .retain(|tee| tee.push([&self.out[generated..], raw, staged.tail]));
+                if self.stripped {
+                    let mut size = Vec::new();
+                    push_size(raw.len() as u64, &mut size);
+                    self.tees
+                        .retain(|tee| raw.is_empty() || tee.push([&size, raw, b"\r\n"]));
+                } else {
+                    self.tees
+                        .retain(|tee| tee.push([&self.out[generated..], raw, staged.tail]));
+                }
                 self.lost_tees += (before - self.tees.len()) as u64;
             }
             inbox.consume(staged.raw.start);

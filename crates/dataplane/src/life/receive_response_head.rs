@@ -7,7 +7,7 @@
 
 use std::{
     future::poll_fn,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tokio::time::Instant;
@@ -20,7 +20,8 @@ use super::{
 };
 use crate::{
     failure::Failure,
-    http::{DownstreamResponse, Framing, Limits, NameCase, Parsed, Trailers},
+    http::{DownstreamResponse, Framing, HeadError, Limits, NameCase, Parsed, Trailers},
+    pool::Closed,
     route::Mutations,
 };
 
@@ -59,6 +60,14 @@ fn poll_head(
         return Poll::Ready(Err(Failure::Terminated));
     };
     let buffers = &session.worker.buffers;
+    if let Some(message) = upstream.stream.message() {
+        let parts = ready!(message.poll_response(cx))?;
+        let head = &mut exchange.response;
+        let rendered = exchange
+            .answer
+            .render(buffers, |out| head.render(&parts, limits, out));
+        return Poll::Ready(rendered.map_err(|error| refuse(exchange, error)));
+    }
     loop {
         let before = exchange.answer.len();
         let filled =
@@ -88,6 +97,23 @@ fn poll_head(
             }
         }
     }
+}
+
+/// A head that the codec took and that breaks a limit of the cluster.
+fn refuse(exchange: &mut Exchange, error: HeadError) -> Failure {
+    let Some(stats) = &exchange.record.cluster else {
+        return Failure::Protocol;
+    };
+    if error != HeadError::TooMany {
+        stats.http2_rx_messaging_error.inc();
+        return Failure::Protocol;
+    }
+    stats.http2_header_overflow.inc();
+    // Envoy calls its own reset a remote one here.
+    if let Some(upstream) = exchange.upstream.take() {
+        upstream.close(Closed::LocalBusy);
+    }
+    Failure::RemoteReset
 }
 
 /// Room for the head and for what follows it in one read.
@@ -123,7 +149,17 @@ fn accept(
         [true, false] => config.trailers && exchange.response.message.chunked,
         [true, true] => true,
     };
-    exchange.download.framing = framing(exchange, both, switching)?;
+    let ended = exchange
+        .upstream
+        .as_mut()
+        .and_then(|upstream| upstream.stream.message())
+        .is_some_and(|message| message.ends());
+    exchange.download.framing = match framing(exchange, both, switching)? {
+        Framing::UntilClose | Framing::Length(0) if ended => Framing::Empty,
+        // Its trailers come after any length.
+        Framing::Length(_) if http2 == [true, true] => Framing::UntilClose,
+        other => other,
+    };
     let complete = exchange.record.sent.is_some();
     if !complete {
         session
@@ -165,6 +201,11 @@ fn accept(
             && !switching
             || (!http2[0] && head_only && exchange.response.message.content_length.is_none()),
         upgrade: switching,
+        empty: ended
+            && !http2[0]
+            && !head_only
+            && exchange.response.message.content_length.is_none()
+            && !matches!(exchange.response.status, 204 | 304),
         clock: &session.worker.clock,
         now,
     }

@@ -71,6 +71,10 @@ pub(super) fn poll_download(
         }
         Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
         Poll::Ready(Err(Stopped::Refused)) => Poll::Ready(Err(Failure::ClientGone)),
-        Poll::Ready(Err(Stopped::Cut | Stopped::Framing)) => Poll::Ready(Err(Failure::Protocol)),
+        Poll::Ready(Err(Stopped::Cut | Stopped::Framing)) => {
+            let message = upstream.stream.message();
+            let why = message.and_then(|message| message.failure());
+            Poll::Ready(Err(why.unwrap_or(Failure::Protocol)))
+        }
     }
 }

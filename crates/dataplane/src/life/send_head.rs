@@ -97,6 +97,7 @@ fn push(
         drop_underscores: [manager.underscores, config.underscores].contains(&Underscores::Drop),
         expected_timeout: action.timeout,
         upgrade: exchange.record.upgrade,
+        http2: config.http2.is_some(),
         shadow: mirror.is_some(),
     }
     .push(out);
@@ -111,6 +112,11 @@ fn start_mirrors(session: &Session, exchange: &mut Exchange, target: &Target<'_>
         let Some(cluster) = session.worker.cluster(mirror.cluster) else {
             continue;
         };
+        if cluster.config.http2.is_some() {
+            // Mirrors speak HTTP/1 only, see `docs/reference/differences.md`.
+            cluster.stats.retry_or_shadow_abandoned.inc();
+            continue;
+        }
         let mut head = Vec::new();
         push(session, exchange, target, Some(&cluster), &mut head);
         let mirrored = Mirrored {

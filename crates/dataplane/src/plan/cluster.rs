@@ -154,9 +154,6 @@ impl ClusterConfig {
         let common = options.common_http_protocol_options.unwrap_or_default();
         let http1 = http1_options(&options);
         let http2 = http2_options(cluster, &options);
-        if http2.is_some() {
-            return Err("HTTP/2 to upstreams is not implemented yet".to_owned());
-        }
         let Names { case, preserve } = names(http1.header_key_format.as_ref());
         let stat_name = if cluster.alt_stat_name.is_empty() {
             &cluster.name

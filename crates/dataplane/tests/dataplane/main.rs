@@ -12,6 +12,7 @@ mod config;
 mod failures;
 mod headers;
 mod http2_downstream;
+mod http2_upstream;
 mod pools;
 mod proxy;
 mod routing;
