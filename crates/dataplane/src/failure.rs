@@ -23,6 +23,10 @@ pub(crate) enum Failure {
     ConnectTimeout,
     /// `request_headers_timeout` passed.
     HeadersTimeout,
+    /// More header fields than the listener takes, on HTTP/2.
+    Http2Headers,
+    /// A header name with an underscore, refused by the listener, on HTTP/2.
+    Http2Underscore,
     /// Stream duration limit of route or listener.
     MaxDuration,
     /// The route's cluster does not exist; the route chooses the status.
@@ -35,6 +39,10 @@ pub(crate) enum Failure {
     Overflow,
     /// The upstream sent something that is not HTTP.
     Protocol,
+    /// The upstream did not begin with the request: RST_STREAM(REFUSED_STREAM).
+    RefusedStream,
+    /// The upstream gave the request up: RST_STREAM.
+    RemoteReset,
     /// `request_timeout` of the listener.
     RequestTimeout,
     /// The route timeout passed.
@@ -111,6 +119,8 @@ impl Failure {
                 "upstream_reset_before_response_started{connection_timeout}",
             ),
             Self::HeadersTimeout => client(408, "request header timeout", "-", ""),
+            Self::Http2Headers => client(0, "", "DR", "http2.too_many_headers"),
+            Self::Http2Underscore => client(0, "", "DR", "http2.unexpected_underscore"),
             Self::MaxDuration => local(
                 504,
                 "downstream duration timeout",
@@ -138,6 +148,21 @@ impl Failure {
                      reset reason: protocol error",
                     "UPE",
                     "upstream_reset_before_response_started{protocol_error}",
+                )
+            },
+            Self::RefusedStream => reset(
+                "upstream connect error or disconnect/reset before headers. \
+                 reset reason: remote refused stream reset",
+                "UR",
+                "upstream_reset_before_response_started{remote_refused_stream_reset}",
+            ),
+            Self::RemoteReset => Row {
+                late_details: "upstream_reset_after_response_started{remote_reset}",
+                ..reset(
+                    "upstream connect error or disconnect/reset before headers. \
+                     reset reason: remote reset",
+                    "UR",
+                    "upstream_reset_before_response_started{remote_reset}",
                 )
             },
             Self::RequestTimeout => client(408, "request timeout", "-", "request_overall_timeout"),

@@ -16,7 +16,7 @@ mod response_head;
 pub(crate) use case::NameCase;
 pub(crate) use date::Clock;
 pub(crate) use field::Span;
-pub(crate) use framing::{Framing, Trailers};
+pub(crate) use framing::{Framing, Trailers, push_size};
 pub(crate) use head::{HeadError, Limits, Parsed, RequestHead, ResponseHead, leading_empty_lines};
 pub(crate) use local_reply::LocalReply;
 pub(crate) use request_head::UpstreamRequest;

@@ -17,6 +17,7 @@ mod failure;
 )]
 mod health;
 mod http;
+mod http2;
 mod io;
 mod life;
 mod listen;

@@ -9,6 +9,7 @@ mod checkout;
 mod exchange;
 mod finish;
 mod forward_body;
+mod http2;
 mod linger;
 mod match_route;
 mod mirror;
@@ -32,7 +33,7 @@ use crate::{
     io::Stream,
     life::{
         match_route::Found,
-        session::{After, Session},
+        session::{After, Session, Version},
     },
     listen::SocketId,
     plan::ListenerPlan,
@@ -49,6 +50,11 @@ pub(crate) async fn serve(
 ) {
     let mut session = Session::new(worker, listener, Stream::Tcp(tcp), peer, socket);
     while session.wait_for_request().await.is_ok() {
+        if session.sniff() == Version::Http2 {
+            // In a box: a connection of HTTP/1 does not carry the space along.
+            Box::pin(http2::serve(&mut session)).await;
+            break;
+        }
         let mut exchange = session.worker.exchange();
         let after = match request(&mut session, &mut exchange).await {
             Ok(after) => after,

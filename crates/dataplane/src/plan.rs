@@ -8,6 +8,7 @@
 mod cluster;
 mod compile;
 mod endpoint;
+mod http2;
 mod listener;
 mod matcher;
 mod rewrite;
@@ -20,7 +21,8 @@ use std::{collections::HashMap, sync::Arc};
 pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Query, Thresholds, Underscores};
 pub(crate) use compile::Compiler;
 pub(crate) use endpoint::{Endpoint, Endpoints, Health};
-pub(crate) use listener::{ConnectionManager, ListenerPlan, Routes, ServerHeader};
+pub(crate) use http2::{Http2Keepalive, Http2Options};
+pub(crate) use listener::{CodecType, ConnectionManager, ListenerPlan, Routes, ServerHeader};
 
 use crate::{
     cluster::{ClusterId, ClusterShared},

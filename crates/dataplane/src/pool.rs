@@ -4,6 +4,7 @@
 //! In: requests that need a connection; connections that finished a request. Out: the most recently
 //! used idle connection, a new one within the circuit breakers' limits, or a place in the queue.
 
+mod http2;
 mod lease;
 mod upstream;
 mod wait;
@@ -26,6 +27,8 @@ pub(crate) struct Pool {
         reason = "requests hold the box; moving it costs a pointer"
     )]
     idle: RefCell<Vec<Box<Upstream>>>,
+    /// Connections of HTTP/2.
+    shared: RefCell<Vec<Rc<http2::Shared>>>,
     queue: RefCell<VecDeque<Ticket>>,
     /// Connections being made.
     connecting: std::cell::Cell<u32>,
@@ -48,6 +51,10 @@ impl Pool {
         let idle = std::mem::take(&mut *self.idle.borrow_mut());
         idle.into_iter()
             .for_each(|upstream| upstream.close(Closed::Local));
+        self.shared
+            .borrow()
+            .iter()
+            .for_each(|shared| shared.retire());
     }
 
     /// Closes idle connections that the peer closed or that reached a limit. Returns when the next
@@ -101,6 +108,11 @@ pub(crate) fn checkout(host: &Rc<Host>, priority: Priority) -> Result<Checkout, 
             None => break,
         }
     }
+    if host.config.http2.is_some()
+        && let Some(place) = http2::place(host)
+    {
+        return Ok(Checkout::Ready(Box::new(Upstream::shared(place))));
+    }
     let stats = &host.cluster_stats;
     let Some(ticket) = Ticket::new(host, priority) else {
         stats.upstream_rq_pending_overflow.inc();
@@ -113,6 +125,10 @@ pub(crate) fn checkout(host: &Rc<Host>, priority: Priority) -> Result<Checkout, 
 
 /// Takes a connection back after a request.
 pub(crate) fn give_back(mut upstream: Box<Upstream>, now: Instant) {
+    if upstream.is_shared() {
+        // Its place is free as it goes.
+        return;
+    }
     let Some(host) = upstream.host() else {
         return;
     };
@@ -138,6 +154,9 @@ pub(crate) fn give_back(mut upstream: Box<Upstream>, now: Instant) {
 
 /// Hands a free connection to the first that waits, or keeps it.
 fn deliver(host: &Rc<Host>, mut upstream: Box<Upstream>) {
+    if upstream.is_shared() {
+        return;
+    }
     loop {
         let Some(ticket) = host.pool.queue.borrow_mut().pop_front() else {
             break;
@@ -162,7 +181,8 @@ fn grow(host: &Rc<Host>, priority: Priority) {
         let queue = pool.queue.borrow();
         queue.iter().filter(|ticket| ticket.waits()).count()
     };
-    while waiting() > pool.connecting.get() as usize {
+    let each = http2::streams(&host.config) as usize;
+    while waiting() > each.saturating_mul(pool.connecting.get() as usize) {
         let budgets = host.shared.budgets(priority);
         if budgets.connections.try_take() {
             budgets.stats.cx_open.set(budgets.connections.open());
@@ -194,7 +214,10 @@ fn start(host: &Rc<Host>, priority: Priority) {
                 stats
                     .upstream_cx_connect_ms
                     .record(u64::try_from(took).unwrap_or(u64::MAX));
-                deliver(&host, Box::new(Upstream::new(stream, lease, now)));
+                match &host.config.http2 {
+                    Some(options) => http2::begin(&host, stream, lease, options).await,
+                    None => deliver(&host, Box::new(Upstream::new(stream, lease, now))),
+                }
             }
             Err(failure) => {
                 stats.upstream_cx_connect_fail.inc();

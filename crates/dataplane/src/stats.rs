@@ -11,6 +11,7 @@ stat_group! {
         upstream_cx_total: Counter,
         upstream_cx_active: Gauge,
         upstream_cx_http1_total: Counter,
+        upstream_cx_http2_total: Counter,
         upstream_cx_connect_fail: Counter,
         upstream_cx_connect_timeout: Counter,
         upstream_cx_connect_ms: Histogram,
@@ -51,6 +52,12 @@ stat_group! {
         upstream_flow_control_backed_up_total: Counter,
         upstream_flow_control_drained_total: Counter,
         lb_healthy_panic: Counter,
+        http2_header_overflow: Counter = "http2.header_overflow",
+        http2_keepalive_timeout: Counter = "http2.keepalive_timeout",
+        http2_rx_messaging_error: Counter = "http2.rx_messaging_error",
+        http2_rx_reset: Counter = "http2.rx_reset",
+        http2_tx_reset: Counter = "http2.tx_reset",
+        http2_streams_active: Gauge = "http2.streams_active",
         retry_or_shadow_abandoned: Counter,
     }
 }
@@ -62,6 +69,8 @@ stat_group! {
         downstream_cx_active: Gauge,
         downstream_cx_http1_total: Counter,
         downstream_cx_http1_active: Gauge,
+        downstream_cx_http2_total: Counter,
+        downstream_cx_http2_active: Gauge,
         downstream_cx_destroy: Counter,
         downstream_cx_destroy_local: Counter,
         downstream_cx_destroy_remote: Counter,
@@ -80,6 +89,7 @@ stat_group! {
         downstream_cx_length_ms: Histogram,
         downstream_rq_total: Counter,
         downstream_rq_http1_total: Counter,
+        downstream_rq_http2_total: Counter,
         downstream_rq_active: Gauge,
         downstream_rq: ResponseCodes,
         downstream_rq_time: Histogram,
@@ -103,10 +113,21 @@ stat_group! {
 }
 
 stat_group! {
-    /// HTTP/1 codec of one worker; under `http1.`.
+    /// Codecs of one worker; under `http1.` and `http2.`.
     pub(crate) struct CodecStats {
         dropped_headers_with_underscores: Counter,
         requests_rejected_with_underscores_in_headers: Counter,
+    }
+}
+
+stat_group! {
+    /// HTTP/2 codec of one worker towards clients; under `http2.`.
+    pub(crate) struct Http2Stats {
+        header_overflow: Counter,
+        keepalive_timeout: Counter,
+        rx_reset: Counter,
+        tx_reset: Counter,
+        streams_active: Gauge,
     }
 }
 

@@ -35,7 +35,7 @@ use crate::{
     life::Exchange,
     listen,
     plan::Plan,
-    stats::{ClusterStats, CodecStats, HttpStats, ListenerStats},
+    stats::{ClusterStats, CodecStats, Http2Stats, HttpStats, ListenerStats},
 };
 
 /// A worker's state.
@@ -50,6 +50,10 @@ pub(crate) struct Worker {
     pub(crate) local_address: Arc<str>,
     /// HTTP/1 codec numbers.
     pub(crate) codec_stats: Arc<CodecStats>,
+    /// The same of HTTP/2.
+    pub(crate) http2_codec_stats: Arc<CodecStats>,
+    /// HTTP/2 codec numbers.
+    pub(crate) http2_stats: Arc<Http2Stats>,
     /// Responses carry `connection: close`.
     pub(crate) draining: Cell<bool>,
     plan: RefCell<Arc<Plan>>,
@@ -109,12 +113,18 @@ async fn run(start: Start) {
     } = start;
     let codec_stats = Arc::<CodecStats>::default();
     registry.register("http1.", &codec_stats);
+    let http2_codec_stats = Arc::<CodecStats>::default();
+    registry.register("http2.", &http2_codec_stats);
+    let http2_stats = Arc::<Http2Stats>::default();
+    registry.register("http2.", &http2_stats);
     let worker = Rc::new(Worker {
         buffers: Buffers::default(),
         clock: Clock::default(),
         connections: Connections::default(),
         local_address,
         codec_stats,
+        http2_codec_stats,
+        http2_stats,
         draining: Cell::new(false),
         plan: RefCell::default(),
         generation: Cell::new(0),

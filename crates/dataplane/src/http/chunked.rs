@@ -85,6 +85,34 @@ impl Chunked {
         }
     }
 
+    /// Reads on at the start of `input`. Returns how many bytes were taken, and which of these are
+    /// data, which are the last ones taken.
+    pub(crate) fn next_data(&mut self, input: &[u8]) -> Result<(usize, Range<usize>), Broken> {
+        let mut at = 0;
+        while at < input.len() {
+            match self.state {
+                State::Data => {
+                    let rest = input.len() - at;
+                    let take = rest.min(usize::try_from(self.left).unwrap_or(usize::MAX));
+                    self.left -= take as u64;
+                    if self.left == 0 {
+                        self.state = State::DataCr;
+                    }
+                    return Ok((at + take, at..at + take));
+                }
+                State::DataCr | State::DataLf => {
+                    // One byte at a time, so that `run` does not join the next chunk to it.
+                    self.run(&input[at..=at], 0)?;
+                    at += 1;
+                }
+                State::Trailers => return Ok((self.trailer_bytes(input, at)?.0, 0..0)),
+                State::Done => break,
+                _ => at += self.size_line(&input[at..])?.0,
+            }
+        }
+        Ok((at, 0..0))
+    }
+
     /// The trailer section: field lines with their line ends, valid once `End` was seen.
     pub(crate) fn trailers(&self) -> &[u8] {
         &self.trailers

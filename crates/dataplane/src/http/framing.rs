@@ -13,6 +13,8 @@ use super::chunked::{Broken, Chunked, Piece};
 pub(crate) enum Framing {
     /// `transfer-encoding: chunked`.
     Chunked(Box<Chunked>, Trailers),
+    /// The same, sent on without chunk framing: HTTP/2 has its own.
+    Dechunked(Box<Chunked>),
     /// No body, or all of it was staged.
     #[default]
     Empty,
@@ -54,7 +56,7 @@ impl Framing {
     pub(crate) fn done(&self) -> bool {
         match self {
             Self::Empty | Self::Length(0) => true,
-            Self::Chunked(chunked, _) => chunked.done(),
+            Self::Chunked(chunked, _) | Self::Dechunked(chunked) => chunked.done(),
             Self::Length(_) | Self::Tunnel | Self::UntilClose => false,
         }
     }
@@ -80,6 +82,14 @@ impl Framing {
                 tail: b"",
             }),
             Self::Chunked(chunked, trailers) => stage_chunks(chunked, *trailers, input, out),
+            Self::Dechunked(chunked) => {
+                let (taken, raw) = chunked.next_data(input)?;
+                Ok(Staged {
+                    taken,
+                    raw,
+                    tail: b"",
+                })
+            }
             Self::UntilClose => {
                 push_size(input.len() as u64, out);
                 Ok(Staged {
@@ -91,11 +101,31 @@ impl Framing {
         }
     }
 
+    /// The same body for a receiver with its own framing.
+    pub(crate) fn bare(self) -> Self {
+        match self {
+            Self::Chunked(chunked, _) => Self::Dechunked(chunked),
+            Self::UntilClose => Self::Tunnel,
+            other => other,
+        }
+    }
+
+    /// The trailer lines of a chunked body that is over.
+    pub(crate) fn trailers(&self) -> &[u8] {
+        match self {
+            Self::Dechunked(chunked) => chunked.trailers(),
+            _ => b"",
+        }
+    }
+
     /// The sender closed. Says whether that ends the body well, and then writes what ends it.
-    pub(crate) fn closed(&mut self, out: &mut Vec<u8>) -> bool {
+    /// `trailers` are lines that came with the end.
+    pub(crate) fn closed(&mut self, trailers: &[u8], out: &mut Vec<u8>) -> bool {
         match self {
             Self::UntilClose => {
-                out.extend_from_slice(b"0\r\n\r\n");
+                out.extend_from_slice(b"0\r\n");
+                out.extend_from_slice(trailers);
+                out.extend_from_slice(b"\r\n");
                 *self = Self::Empty;
                 true
             }
@@ -202,7 +232,7 @@ mod tests {
     fn a_body_until_close_becomes_chunks() {
         let mut framing = Framing::UntilClose;
         let mut written = forward(&mut framing, &[b'x'; 26], 26).expect("good framing");
-        assert!(framing.closed(&mut written));
+        assert!(framing.closed(b"", &mut written));
         assert_eq!(written, b"1a\r\nxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n0\r\n\r\n");
     }
 }

@@ -5,6 +5,8 @@
 //! refused. `httparse` finds the lines; everything that could be understood in two ways (bare LF,
 //! folded lines, two lengths, a length with chunks) is refused here.
 
+mod rendered;
+
 use std::mem::MaybeUninit;
 
 use super::{

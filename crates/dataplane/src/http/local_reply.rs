@@ -24,6 +24,8 @@ pub(crate) struct LocalReply<'a> {
     pub(crate) head_only: bool,
     /// The request was gRPC: status 200, the outcome in `grpc-status`.
     pub(crate) grpc: bool,
+    /// The client speaks HTTP/2: a missing body is not announced.
+    pub(crate) http2: bool,
     /// Additions of the route, if one was found.
     pub(crate) mutations: Option<&'a Mutations>,
     /// Settings of the client's connection.
@@ -67,7 +69,7 @@ impl LocalReply<'_> {
         if self.close {
             self.line(b"connection", b"close", out);
         }
-        if !has_body {
+        if !has_body && !self.http2 {
             self.length(0, out);
         }
         out.extend_from_slice(b"\r\n");

@@ -66,16 +66,21 @@ impl Message {
         if start < 2 || &bytes[start - 2..start] != b"\r\n" {
             return Err(HeadError::Malformed);
         }
+        self.classify(field, header.value)
+    }
+
+    /// Takes in a field that has been located.
+    pub(super) fn classify(&mut self, field: Field, value: &[u8]) -> Result<(), HeadError> {
         self.known |= field.known.bit();
         match field.known {
             Known::Other => {}
-            Known::ContentType => self.grpc = header.value.starts_with(b"application/grpc"),
-            Known::ContentLength => self.length_field(header.value)?,
-            Known::TransferEncoding => self.coding_field(header.value)?,
-            Known::Connection => self.connection_field(header.value),
+            Known::ContentType => self.grpc = value.starts_with(b"application/grpc"),
+            Known::ContentLength => self.length_field(value)?,
+            Known::TransferEncoding => self.coding_field(value)?,
+            Known::Connection => self.connection_field(value),
             Known::Upgrade => self.upgrade = Some(field.value),
             Known::Expect => {
-                self.expects_continue = header.value.eq_ignore_ascii_case(b"100-continue");
+                self.expects_continue = value.eq_ignore_ascii_case(b"100-continue");
             }
             _ => {}
         }

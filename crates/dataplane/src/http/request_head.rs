@@ -43,6 +43,8 @@ pub(crate) struct UpstreamRequest<'a> {
     pub(crate) expected_timeout: Option<Duration>,
     /// Upgrade headers are kept.
     pub(crate) upgrade: bool,
+    /// The upstream speaks HTTP/2, which has its own framing.
+    pub(crate) http2: bool,
     /// The copy for a mirror: its host says so.
     pub(crate) shadow: bool,
 }
@@ -68,7 +70,9 @@ impl UpstreamRequest<'_> {
         }
         self.envoy_additions(out);
         self.route_additions(target, out);
-        self.framing(out);
+        if !self.http2 {
+            self.framing(out);
+        }
         out.extend_from_slice(b"\r\n");
     }
 

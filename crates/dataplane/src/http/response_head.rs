@@ -38,6 +38,8 @@ pub(crate) struct DownstreamResponse<'a> {
     pub(crate) close: bool,
     /// The body is sent as chunks.
     pub(crate) chunked: bool,
+    /// There is no body, and nothing that says so yet.
+    pub(crate) empty: bool,
     /// Upgrade headers are kept.
     pub(crate) upgrade: bool,
     /// For the date.
@@ -80,6 +82,9 @@ impl DownstreamResponse<'_> {
         }
         if self.close {
             self.new_line(b"connection", b"close", out);
+        }
+        if self.empty {
+            self.new_line(b"content-length", b"0", out);
         }
         if self.chunked {
             self.new_line(b"transfer-encoding", b"chunked", out);

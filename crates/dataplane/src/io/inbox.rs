@@ -66,6 +66,24 @@ impl Inbox {
         polled
     }
 
+    /// Lets `render` write the bytes of a head behind those held.
+    pub(crate) fn render<T>(
+        &mut self,
+        buffers: &Buffers,
+        render: impl FnOnce(&mut Vec<u8>) -> T,
+    ) -> T {
+        let mut bytes = buffers.small();
+        bytes.extend_from_slice(self.bytes());
+        let outcome = render(&mut bytes);
+        (self.start, self.end) = (0, bytes.len());
+        if bytes.len() == Buffers::LARGE {
+            // It must not be mistaken for a large one.
+            bytes.push(0);
+        }
+        buffers.recycle(std::mem::replace(&mut self.buffer, bytes));
+        outcome
+    }
+
     /// Bytes read since this was last asked.
     pub(crate) fn take_received(&mut self) -> u64 {
         std::mem::take(&mut self.received)

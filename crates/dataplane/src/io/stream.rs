@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A byte stream to a client or to an upstream.
 //!
-//! In: a connected socket. Out: polled reads and writes. TLS becomes another variant.
+//! In: a connected socket, or one stream of an HTTP/2 connection. Out: polled reads and writes. TLS
+//! becomes another variant.
 
 use std::{
     io::{self, IoSlice},
@@ -14,9 +15,15 @@ use tokio::{
     net::TcpStream,
 };
 
+use crate::http2::Message;
+
 /// The transports.
 #[derive(Debug)]
 pub(crate) enum Stream {
+    /// Nothing: the HTTP/2 codec took the socket over.
+    Gone,
+    /// One stream of an HTTP/2 connection.
+    Http2(Box<Message>),
     /// Plain TCP.
     Tcp(TcpStream),
 }
@@ -28,7 +35,11 @@ impl Stream {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let Self::Tcp(tcp) = self;
+        let tcp = match self {
+            Self::Tcp(tcp) => tcp,
+            Self::Http2(message) => return message.poll_read(cx, buffer),
+            Self::Gone => return Poll::Ready(Ok(0)),
+        };
         let mut buffer = ReadBuf::new(buffer);
         // Not `try_read`: only this one learns from a short read that the socket is drained,
         // which saves a system call per request.
@@ -44,8 +55,23 @@ impl Stream {
         head: &[u8],
         body: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let Self::Tcp(tcp) = self;
-        let tcp = Pin::new(tcp);
+        self.poll_write_last(cx, head, body, false)
+    }
+
+    /// As `poll_write`; `last` says that nothing follows these bytes, which HTTP/2 can say along
+    /// with them.
+    pub(crate) fn poll_write_last(
+        &mut self,
+        cx: &mut Context<'_>,
+        head: &[u8],
+        body: &[u8],
+        last: bool,
+    ) -> Poll<io::Result<usize>> {
+        let tcp = match self {
+            Self::Tcp(tcp) => Pin::new(tcp),
+            Self::Http2(message) => return message.poll_write(cx, [head, body], last),
+            Self::Gone => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+        };
         if body.is_empty() {
             tcp.poll_write(cx, head)
         } else if head.is_empty() {
@@ -55,15 +81,33 @@ impl Stream {
         }
     }
 
+    /// The HTTP/2 stream, if it is one.
+    pub(crate) fn message(&mut self) -> Option<&mut Message> {
+        match self {
+            Self::Http2(message) => Some(message),
+            _ => None,
+        }
+    }
+
+    /// Whether it is an HTTP/2 stream.
+    pub(crate) fn is_http2(&self) -> bool {
+        matches!(self, Self::Http2(_))
+    }
+
     /// Ready when there is something to read or the peer closed.
-    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self::Tcp(tcp) = self;
-        tcp.poll_read_ready(cx)
+    pub(crate) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Tcp(tcp) => tcp.poll_read_ready(cx).map(|_| ()),
+            Self::Http2(message) => message.poll_readable(cx),
+            Self::Gone => Poll::Ready(()),
+        }
     }
 
     /// Whether an idle stream is still usable. Costs no system call unless something happened.
     pub(crate) fn quiet(&self) -> bool {
-        let Self::Tcp(tcp) = self;
+        let Self::Tcp(tcp) = self else {
+            return true;
+        };
         let looked = tcp.try_io(Interest::READABLE, || Ok(()));
         if looked.is_err() {
             return true;
@@ -75,7 +119,9 @@ impl Stream {
 
     /// Sends FIN.
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self::Tcp(tcp) = self;
-        Pin::new(tcp).poll_shutdown(cx)
+        match self {
+            Self::Tcp(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            _ => Poll::Ready(Ok(())),
+        }
     }
 }

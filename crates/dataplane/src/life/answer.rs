@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{
     exchange::Exchange,
-    finish,
+    finish, http2,
     session::{After, Session},
 };
 use crate::{
@@ -86,6 +86,9 @@ pub(super) async fn failure(
         return cut(session, exchange).await;
     }
     if row.status == 0 {
+        if failure != Failure::ClientGone {
+            http2::reset(session).await;
+        }
         finish::count(session, exchange, Instant::now());
         return After::Close;
     }
@@ -117,7 +120,8 @@ struct Reply<'a> {
 
 async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>) -> After {
     let now = Instant::now();
-    let complete = swallow(session, exchange);
+    let http2 = session.stream.is_http2();
+    let complete = http2 || swallow(session, exchange);
     let record = &mut exchange.record;
     record.close |= !complete || session.draining();
     record.status = reply.status;
@@ -132,13 +136,15 @@ async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>)
         close: record.close,
         head_only: record.head_only,
         grpc: record.grpc && reply.location.is_none(),
+        http2,
         mutations: record.mutations.as_deref(),
         manager: session.manager(),
         clock: &session.worker.clock,
         now,
     }
     .push(&mut exchange.download.out);
-    let written = flush(session, exchange).await;
+    let headed = http2::send_response(session, exchange).is_ok();
+    let written = headed && flush(session, exchange).await;
     finish::count(session, exchange, now);
     match (written, exchange.record.close) {
         (false, _) => After::Close,
@@ -187,6 +193,9 @@ async fn cut(session: &mut Session, exchange: &mut Exchange) -> After {
     session.stats.downstream_rq_rx_reset.inc();
     let gone = exchange.record.failure == Some(Failure::ClientGone);
     let flushed = !gone && flush(session, exchange).await;
+    if !gone {
+        http2::reset(session).await;
+    }
     exchange.answer.clear(&session.worker.buffers);
     finish::count(session, exchange, Instant::now());
     if flushed { After::Linger } else { After::Close }
@@ -200,6 +209,7 @@ fn release(exchange: &mut Exchange, failure: Failure) {
     };
     let by = match failure {
         Failure::Terminated | Failure::Protocol => Closed::RemoteBusy,
+        Failure::RefusedStream | Failure::RemoteReset => Closed::Remote,
         _ => Closed::LocalBusy,
     };
     upstream.close(by);
@@ -218,6 +228,7 @@ fn count(session: &Session, exchange: &Exchange, failure: Failure) {
         }
         _ => {}
     }
+    let row = failure.row();
     let Some(cluster) = &exchange.record.cluster else {
         return;
     };
@@ -225,6 +236,11 @@ fn count(session: &Session, exchange: &Exchange, failure: Failure) {
         Failure::RouteTimeout => cluster.upstream_rq_timeout.inc(),
         Failure::UpstreamMaxDuration => cluster.upstream_rq_max_duration_reached.inc(),
         Failure::Protocol => cluster.upstream_cx_protocol_error.inc(),
+        Failure::RefusedStream => cluster.http2_rx_reset.inc(),
+        Failure::RemoteReset => {
+            cluster.http2_rx_reset.inc();
+            cluster.upstream_rq_rx_reset.inc();
+        }
         _ => {}
     }
     if let Some(upstream) = exchange
@@ -234,14 +250,17 @@ fn count(session: &Session, exchange: &Exchange, failure: Failure) {
     {
         match failure {
             Failure::RouteTimeout => upstream.stats.rq_timeout.inc(),
-            Failure::Terminated | Failure::Protocol => upstream.stats.rq_error.inc(),
+            Failure::Protocol
+            | Failure::RefusedStream
+            | Failure::RemoteReset
+            | Failure::Terminated => upstream.stats.rq_error.inc(),
             _ => {}
         }
-        if failure != Failure::Terminated && failure != Failure::Protocol {
+        let theirs = row.blame == Blame::Upstream && failure != Failure::RouteTimeout;
+        if !theirs || failure == Failure::UpstreamMaxDuration {
             cluster.upstream_rq_tx_reset.inc();
         }
     }
-    let row = failure.row();
     let charged = match failure {
         Failure::Overflow | Failure::RouteTimeout | Failure::NoHealthyUpstream => true,
         Failure::UpstreamMaxDuration => false,

@@ -33,16 +33,35 @@ pub(super) async fn checkout(
         session.worker.wake_sweeper();
         return Err(Failure::Overflow);
     };
-    attach(exchange, upstream, lease);
-    Ok(())
+    attach(exchange, upstream, lease)
 }
 
-fn attach(exchange: &mut Exchange, mut upstream: Box<Upstream>, lease: RequestLease) {
+fn attach(
+    exchange: &mut Exchange,
+    mut upstream: Box<Upstream>,
+    lease: RequestLease,
+) -> Result<(), Failure> {
     upstream.requests += 1;
+    let opened = if upstream.is_shared() {
+        open(exchange, &mut upstream)
+    } else {
+        Ok(())
+    };
     exchange.upstream = Some(upstream);
     exchange.lease = Some(lease);
     let limit = exchange.record.upstream_limit;
     exchange.deadlines.upstream = limit.map(|limit| Instant::now() + limit);
+    opened
+}
+
+/// Sends the head on a connection of HTTP/2; only the body stays in the upload, without framing.
+fn open(exchange: &mut Exchange, upstream: &mut Upstream) -> Result<(), Failure> {
+    exchange.record.shared = true;
+    let upload = &mut exchange.upload;
+    upload.strip_framing();
+    let opened = upstream.open(&upload.out, upload.framing.done());
+    upload.out.clear();
+    opened
 }
 
 /// Waits in the queue; meanwhile the client may go away and time limits may pass.

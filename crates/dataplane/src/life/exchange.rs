@@ -74,6 +74,8 @@ pub(crate) struct Record {
     pub(super) responding: bool,
     /// The upstream connection can serve another request.
     pub(super) reusable: bool,
+    /// The upstream connection is of HTTP/2 and counts its bytes itself.
+    pub(super) shared: bool,
     /// The upstream does not take the request body any more.
     pub(super) upload_broken: bool,
     /// Response header changes of the route.

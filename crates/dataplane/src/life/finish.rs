@@ -61,14 +61,18 @@ pub(super) fn finish(session: &mut Session, exchange: &mut Exchange) -> After {
 pub(super) fn count(session: &mut Session, exchange: &mut Exchange, now: Instant) {
     let stats = &session.stats;
     let (upload, download) = (&exchange.upload, &exchange.download);
-    stats
-        .downstream_cx_rx_bytes_total
-        .add(session.inbox.take_received());
-    stats.downstream_cx_tx_bytes_total.add(download.written);
+    if !session.stream.is_http2() {
+        // A connection of HTTP/2 counts for all its streams.
+        let received = session.inbox.take_received();
+        stats.downstream_cx_rx_bytes_total.add(received);
+        stats.downstream_cx_tx_bytes_total.add(download.written);
+    }
     let received = exchange.answer.take_received();
     if let Some(cluster) = &exchange.record.cluster {
-        cluster.upstream_cx_tx_bytes_total.add(upload.written);
-        cluster.upstream_cx_rx_bytes_total.add(received);
+        if !exchange.record.shared {
+            cluster.upstream_cx_tx_bytes_total.add(upload.written);
+            cluster.upstream_cx_rx_bytes_total.add(received);
+        }
         cluster.retry_or_shadow_abandoned.add(upload.lost_tees);
         cluster
             .upstream_flow_control_backed_up_total

@@ -216,7 +216,9 @@ async fn read_answer(
             match inbox.poll_fill(cx, &mut upstream.stream, &worker.buffers, limit) {
                 Poll::Ready(Ok(count)) if count > 0 => {}
                 Poll::Ready(_) => {
-                    let ended = framing.as_mut().is_some_and(|f| f.closed(&mut ignored));
+                    let ended = framing
+                        .as_mut()
+                        .is_some_and(|f| f.closed(b"", &mut ignored));
                     return Poll::Ready(if ended {
                         Ok(())
                     } else {

@@ -48,6 +48,9 @@ pub(super) fn pick_host<'a>(
     if message.underscores && cluster.config.underscores == Underscores::Reject {
         return Err(Failure::ClusterUnderscore);
     }
+    if exchange.record.upgrade && cluster.config.http2.is_some() {
+        return Err(Failure::UpgradeRefused);
+    }
     let Some(host) = cluster.pick() else {
         cluster.stats.upstream_cx_none_healthy.inc();
         return Err(Failure::NoHealthyUpstream);

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use super::mirror::Tee;
 use crate::{
-    http::Framing,
+    http::{Framing, push_size},
     io::{Buffers, Inbox, Stream},
 };
 
@@ -34,6 +34,10 @@ pub(super) struct Pump {
     blocked: bool,
     /// How often the writer had to wait, and how often it could go on.
     pub(super) waits: (u64, u64),
+    /// Trailers are forwarded, where an HTTP/2 stream is at either end.
+    pub(super) trailers: bool,
+    /// The framing was taken off for an HTTP/2 stream; mirrors get it back.
+    stripped: bool,
     /// Copies for mirrors.
     pub(super) tees: Vec<Tee>,
     /// Mirrors that were given up.
@@ -82,6 +86,10 @@ impl Pump {
             }
             ready!(flushed)?;
             if self.framing.done() {
+                ready!(self.poll_end(cx, ends));
+                if self.stripped {
+                    self.tees.retain(|tee| tee.push([b"0\r\n\r\n", b"", b""]));
+                }
                 self.tees.drain(..).for_each(Tee::end);
                 return Poll::Ready(Ok(()));
             }
@@ -93,10 +101,49 @@ impl Pump {
                 .poll_fill(cx, ends.from, ends.buffers, ends.limit);
             match ready!(filled) {
                 Ok(count) if count > 0 => {}
-                _ if self.framing.closed(&mut self.out) => {}
+                outcome if self.closed(outcome.is_ok(), ends) => {}
                 _ => return Poll::Ready(Err(Stopped::Cut)),
             }
         }
+    }
+
+    /// The source ended. Says whether that ends the body well.
+    fn closed(&mut self, well: bool, ends: &mut Ends<'_>) -> bool {
+        let mut trailers = Vec::new();
+        if let Some(from) = ends.from.message() {
+            if !well {
+                return false;
+            }
+            if self.trailers && !ends.to.is_http2() {
+                from.push_trailers(&mut trailers);
+            }
+        }
+        self.framing.closed(&trailers, &mut self.out)
+    }
+
+    /// The body is over: HTTP/2 has an end of its own, and says when it is there.
+    fn poll_end(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) -> Poll<()> {
+        if let Some(from) = ends.from.message() {
+            ready!(from.poll_ended(cx));
+        }
+        if let Some(to) = ends.to.message() {
+            let mut trailers = Vec::new();
+            if self.trailers {
+                trailers.extend_from_slice(self.framing.trailers());
+                if let Some(from) = ends.from.message() {
+                    from.push_trailers(&mut trailers);
+                }
+            }
+            to.finish(&trailers);
+        }
+        Poll::Ready(())
+    }
+
+    /// Sends the body on without chunk framing.
+    pub(super) fn strip_framing(&mut self) {
+        let framing = std::mem::take(&mut self.framing);
+        self.stripped = matches!(framing, Framing::Chunked(..) | Framing::UntilClose);
+        self.framing = framing.bare();
     }
 
     /// Starts over.
@@ -111,6 +158,8 @@ impl Pump {
         self.written = 0;
         self.blocked = false;
         self.waits = (0, 0);
+        self.trailers = false;
+        self.stripped = false;
         self.tees.clear();
         self.lost_tees = 0;
     }
@@ -139,8 +188,15 @@ impl Pump {
             if !self.tees.is_empty() {
                 let raw = &inbox.bytes()[staged.raw.clone()];
                 let before = self.tees.len();
-                self.tees
-                    .retain(|tee| tee.push([&self.out[generated..], raw, staged.tail]));
+                if self.stripped {
+                    let mut size = Vec::new();
+                    push_size(raw.len() as u64, &mut size);
+                    self.tees
+                        .retain(|tee| raw.is_empty() || tee.push([&size, raw, b"\r\n"]));
+                } else {
+                    self.tees
+                        .retain(|tee| tee.push([&self.out[generated..], raw, staged.tail]));
+                }
                 self.lost_tees += (before - self.tees.len()) as u64;
             }
             inbox.consume(staged.raw.start);
@@ -182,7 +238,8 @@ impl Pump {
                 continue;
             }
             let body = &inbox.bytes()[..self.raw];
-            let polled = to.poll_write(cx, head, body);
+            let last = self.framing.done() && self.tail.is_empty() && !self.trailers;
+            let polled = to.poll_write_last(cx, head, body, last);
             let count = ready!(polled).map_err(|_| Stopped::Refused)?;
             self.written += count as u64;
             let of_head = count.min(head.len());

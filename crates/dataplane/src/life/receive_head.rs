@@ -7,7 +7,7 @@ use std::{future::poll_fn, task::Poll};
 
 use tokio::time::Instant;
 
-use super::{exchange::Exchange, session::Session};
+use super::{exchange::Exchange, http2, session::Session};
 use crate::{
     failure::Failure,
     http::{Framing, HeadError, Parsed, Trailers},
@@ -21,6 +21,9 @@ pub(super) async fn receive_head(
 ) -> Result<(), Failure> {
     let now = Instant::now();
     exchange.record.started = Some(now);
+    if session.stream.is_http2() {
+        return http2::receive_head(session, exchange, now);
+    }
     let limits = session.manager().limits;
     let parsed = match parse(session, exchange, limits) {
         // The head is whole and its body well delimited: the connection may go on.
@@ -89,12 +92,21 @@ fn parse(
 }
 
 /// Applies the listener's settings to a complete head.
-fn accept(session: &mut Session, exchange: &mut Exchange, now: Instant) -> Result<(), Failure> {
+pub(super) fn accept(
+    session: &mut Session,
+    exchange: &mut Exchange,
+    now: Instant,
+) -> Result<(), Failure> {
+    let http2 = session.stream.is_http2();
     session.requests += 1;
     let manager = &session.listener.manager;
     let stats = &session.stats;
     stats.downstream_rq_total.inc();
-    stats.downstream_rq_http1_total.inc();
+    if http2 {
+        stats.downstream_rq_http2_total.inc();
+    } else {
+        stats.downstream_rq_http1_total.inc();
+    }
     stats.downstream_rq_active.add(1);
     stats.rq_total.inc();
     let bytes = session.inbox.bytes();
@@ -104,14 +116,18 @@ fn accept(session: &mut Session, exchange: &mut Exchange, now: Instant) -> Resul
     record.close = message.close;
     record.head_only = exchange.request.method.of(bytes) == b"HEAD";
     if message.underscores && manager.underscores == Underscores::Reject {
-        let codec = &session.worker.codec_stats;
+        let codec = session.codec_stats();
         codec.requests_rejected_with_underscores_in_headers.inc();
-        return Err(Failure::Underscore);
+        return Err(if http2 {
+            Failure::Http2Underscore
+        } else {
+            Failure::Underscore
+        });
     }
     if message.underscores && manager.underscores == Underscores::Drop {
         let names = message.fields.iter().map(|field| field.name.of(bytes));
         let dropped = names.filter(|name| name.contains(&b'_')).count();
-        let codec = &session.worker.codec_stats;
+        let codec = session.codec_stats();
         codec.dropped_headers_with_underscores.add(dropped as u64);
     }
     let limit = manager.max_requests_per_connection;
@@ -119,7 +135,9 @@ fn accept(session: &mut Session, exchange: &mut Exchange, now: Instant) -> Resul
         record.close = true;
         stats.downstream_cx_max_requests_reached.inc();
     }
-    exchange.upload.framing = if message.chunked {
+    exchange.upload.framing = if message.chunked && http2 {
+        Framing::UntilClose
+    } else if message.chunked {
         Framing::chunked(Trailers::Drop)
     } else {
         Framing::Length(message.content_length.unwrap_or(0))

@@ -7,7 +7,7 @@
 
 use std::{
     future::poll_fn,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tokio::time::Instant;
@@ -20,7 +20,8 @@ use super::{
 };
 use crate::{
     failure::Failure,
-    http::{DownstreamResponse, Framing, Limits, NameCase, Parsed, Trailers},
+    http::{DownstreamResponse, Framing, HeadError, Limits, NameCase, Parsed, Trailers},
+    pool::Closed,
     route::Mutations,
 };
 
@@ -59,6 +60,14 @@ fn poll_head(
         return Poll::Ready(Err(Failure::Terminated));
     };
     let buffers = &session.worker.buffers;
+    if let Some(message) = upstream.stream.message() {
+        let parts = ready!(message.poll_response(cx))?;
+        let head = &mut exchange.response;
+        let rendered = exchange
+            .answer
+            .render(buffers, |out| head.render(&parts, limits, out));
+        return Poll::Ready(rendered.map_err(|error| refuse(exchange, error)));
+    }
     loop {
         let before = exchange.answer.len();
         let filled =
@@ -90,6 +99,23 @@ fn poll_head(
     }
 }
 
+/// A head that the codec took and that breaks a limit of the cluster.
+fn refuse(exchange: &mut Exchange, error: HeadError) -> Failure {
+    let Some(stats) = &exchange.record.cluster else {
+        return Failure::Protocol;
+    };
+    if error != HeadError::TooMany {
+        stats.http2_rx_messaging_error.inc();
+        return Failure::Protocol;
+    }
+    stats.http2_header_overflow.inc();
+    // Envoy calls its own reset a remote one here.
+    if let Some(upstream) = exchange.upstream.take() {
+        upstream.close(Closed::LocalBusy);
+    }
+    Failure::RemoteReset
+}
+
 /// Room for the head and for what follows it in one read.
 fn config_limit(limits: Limits) -> usize {
     limits.bytes.max(crate::io::Buffers::LARGE)
@@ -110,7 +136,30 @@ fn accept(
     let manager = &session.listener.manager;
     let switching = exchange.response.status == 101 && exchange.record.upgrade;
     let both = manager.trailers && config.trailers;
-    exchange.download.framing = framing(exchange, both, switching)?;
+    let http2 = [
+        session.stream.is_http2(),
+        exchange
+            .upstream
+            .as_ref()
+            .is_some_and(|up| up.stream.is_http2()),
+    ];
+    exchange.download.trailers = match http2 {
+        [false, false] => false,
+        [false, true] => manager.trailers,
+        [true, false] => config.trailers && exchange.response.message.chunked,
+        [true, true] => true,
+    };
+    let ended = exchange
+        .upstream
+        .as_mut()
+        .and_then(|upstream| upstream.stream.message())
+        .is_some_and(|message| message.ends());
+    exchange.download.framing = match framing(exchange, both, switching)? {
+        Framing::UntilClose | Framing::Length(0) if ended => Framing::Empty,
+        // Its trailers come after any length.
+        Framing::Length(_) if http2 == [true, true] => Framing::UntilClose,
+        other => other,
+    };
     let complete = exchange.record.sent.is_some();
     if !complete {
         session
@@ -124,7 +173,8 @@ fn accept(
     record.status = exchange.response.status;
     record.responding = true;
     record.switched = switching;
-    record.reusable = complete && reusable(&exchange.response, &exchange.download.framing);
+    record.reusable =
+        complete && (http2[1] || reusable(&exchange.response, &exchange.download.framing));
     let closes = exchange.response.message.close || exchange.response.old;
     if closes {
         target.cluster.stats.upstream_cx_close_notify.inc();
@@ -142,13 +192,20 @@ fn accept(
             manager.response_case
         },
         service_time: record.sent.map_or_else(Default::default, |sent| now - sent),
-        close: record.close && !switching,
-        chunked: matches!(
-            exchange.download.framing,
-            Framing::Chunked(..) | Framing::UntilClose
-        ) && !switching
-            || (head_only && exchange.response.message.content_length.is_none()),
+        close: record.close && !switching && !http2[0],
+        chunked: !http2[0]
+            && matches!(
+                exchange.download.framing,
+                Framing::Chunked(..) | Framing::UntilClose
+            )
+            && !switching
+            || (!http2[0] && head_only && exchange.response.message.content_length.is_none()),
         upgrade: switching,
+        empty: ended
+            && !http2[0]
+            && !head_only
+            && exchange.response.message.content_length.is_none()
+            && !matches!(exchange.response.status, 204 | 304),
         clock: &session.worker.clock,
         now,
     }
@@ -156,7 +213,7 @@ fn accept(
     let length = exchange.response.message.length;
     exchange.answer.consume(length);
     exchange.deadlines.active = Some(now);
-    Ok(())
+    super::http2::send_response(session, exchange)
 }
 
 /// RFC 9112 6.3.

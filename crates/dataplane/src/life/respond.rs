@@ -28,6 +28,11 @@ pub(super) async fn respond(session: &mut Session, exchange: &mut Exchange) -> R
         if let Poll::Ready(Err(Failure::ClientGone)) = poll_upload(cx, session, exchange) {
             return Poll::Ready(Err(Failure::ClientGone));
         }
+        if let Some(message) = session.stream.message()
+            && message.poll_reset(cx).is_ready()
+        {
+            return Poll::Ready(Err(Failure::ClientGone));
+        }
         poll_deadlines(cx, session, exchange).map(Err)
     })
     .await
@@ -66,6 +71,10 @@ pub(super) fn poll_download(
         }
         Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
         Poll::Ready(Err(Stopped::Refused)) => Poll::Ready(Err(Failure::ClientGone)),
-        Poll::Ready(Err(Stopped::Cut | Stopped::Framing)) => Poll::Ready(Err(Failure::Protocol)),
+        Poll::Ready(Err(Stopped::Cut | Stopped::Framing)) => {
+            let message = upstream.stream.message();
+            let why = message.and_then(|message| message.failure());
+            Poll::Ready(Err(why.unwrap_or(Failure::Protocol)))
+        }
     }
 }

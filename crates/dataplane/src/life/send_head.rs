@@ -30,7 +30,17 @@ pub(super) fn write_head(
     if !target.action.mirrors.is_empty() {
         start_mirrors(session, exchange, target);
     }
-    if exchange.request.message.chunked {
+    let config = &target.cluster.config;
+    exchange.upload.trailers = exchange.request.message.chunked
+        && match (session.stream.is_http2(), config.http2.is_some()) {
+            (false, false) => false,
+            (false, true) => session.manager().trailers,
+            (true, false) => config.trailers,
+            (true, true) => true,
+        };
+    if session.stream.is_http2() {
+        // Its framing says so already.
+    } else if exchange.request.message.chunked {
         exchange.upload.framing = Framing::chunked(
             if session.manager().trailers && target.cluster.config.trailers {
                 Trailers::Forward
@@ -44,7 +54,10 @@ pub(super) fn write_head(
     exchange.record.taken = true;
     if expects_continue && !exchange.upload.framing.done() && session.inbox.is_empty() {
         // Envoy itself tells the client to go on; a client that did not wait is not told.
-        exchange.download.out.extend_from_slice(CONTINUE);
+        match session.stream.message() {
+            Some(message) => message.send_continue(),
+            None => exchange.download.out.extend_from_slice(CONTINUE),
+        }
     }
     Ok(())
 }
@@ -85,6 +98,7 @@ fn push(
         drop_underscores: [manager.underscores, config.underscores].contains(&Underscores::Drop),
         expected_timeout: action.timeout,
         upgrade: exchange.record.upgrade,
+        http2: config.http2.is_some(),
         shadow: mirror.is_some(),
     }
     .push(out);
@@ -99,6 +113,11 @@ fn start_mirrors(session: &Session, exchange: &mut Exchange, target: &Target<'_>
         let Some(cluster) = session.worker.cluster(mirror.cluster) else {
             continue;
         };
+        if cluster.config.http2.is_some() {
+            // Mirrors speak HTTP/1 only, see `docs/reference/differences.md`.
+            cluster.stats.retry_or_shadow_abandoned.inc();
+            continue;
+        }
         let mut head = Vec::new();
         push(session, exchange, target, Some(&cluster), &mut head);
         let mirrored = Mirrored {

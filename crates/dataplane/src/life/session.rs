@@ -16,11 +16,12 @@ use tokio::time::Instant;
 
 use crate::{
     http::leading_empty_lines,
+    http2,
     io::{Inbox, Stream, Timer},
     listen::SocketId,
-    plan::{ConnectionManager, ListenerPlan, Plan, Routes},
+    plan::{CodecType, ConnectionManager, ListenerPlan, Plan, Routes},
     route::RouteTable,
-    stats::{HttpStats, ListenerStats},
+    stats::{CodecStats, HttpStats, ListenerStats},
     worker::{Mark, Worker},
 };
 
@@ -46,11 +47,22 @@ pub(super) struct Session {
     pub(super) stats: Arc<HttpStats>,
     /// Requests so far.
     pub(super) requests: u32,
+    /// The version it turned out to speak.
+    pub(super) version: Option<Version>,
     listener_stats: Arc<ListenerStats>,
     routes: Arc<RouteTable>,
     generation: Option<u64>,
     opened: Instant,
     idle_since: Instant,
+}
+
+/// What a connection speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    /// HTTP/1.
+    Http1,
+    /// HTTP/2.
+    Http2,
 }
 
 /// What happens to the connection after a request.
@@ -80,9 +92,7 @@ impl Session {
         let address = socket.bound.to_string().replace(':', "_");
         let listener_stats = worker.listener_stats(&address);
         stats.downstream_cx_total.inc();
-        stats.downstream_cx_http1_total.inc();
         stats.downstream_cx_active.add(1);
-        stats.downstream_cx_http1_active.add(1);
         listener_stats.downstream_cx_total.inc();
         listener_stats.downstream_cx_active.add(1);
         let mark = worker.connections.open(&listener);
@@ -98,6 +108,7 @@ impl Session {
             peer_text: Arc::default(),
             stats,
             requests: 0,
+            version: None,
             listener_stats,
             routes: Arc::default(),
             generation: None,
@@ -109,6 +120,53 @@ impl Session {
     /// Settings of its connection manager.
     pub(super) fn manager(&self) -> &ConnectionManager {
         &self.listener.manager
+    }
+
+    /// The part of a request that an HTTP/2 connection hands to each of its streams.
+    pub(super) fn of_stream(&self, stream: Stream) -> Self {
+        Self {
+            worker: self.worker.clone(),
+            listener: self.listener.clone(),
+            stream,
+            inbox: Inbox::default(),
+            timer: Timer::default(),
+            mark: self.mark.clone(),
+            peer: self.peer,
+            peer_text: self.peer_text.clone(),
+            stats: self.stats.clone(),
+            requests: 0,
+            version: self.version,
+            listener_stats: self.listener_stats.clone(),
+            routes: self.routes.clone(),
+            generation: self.generation,
+            opened: self.opened,
+            idle_since: self.idle_since,
+        }
+    }
+
+    /// Finds out by its first bytes what the connection speaks.
+    pub(super) fn sniff(&mut self) -> Version {
+        if let Some(version) = self.version {
+            return version;
+        }
+        let version = match self.manager().codec_type {
+            CodecType::Http1 => Version::Http1,
+            CodecType::Auto if !http2::starts(self.inbox.bytes()) => Version::Http1,
+            CodecType::Auto | CodecType::Http2 => Version::Http2,
+        };
+        self.version = Some(version);
+        let stats = &self.stats;
+        match version {
+            Version::Http1 => {
+                stats.downstream_cx_http1_total.inc();
+                stats.downstream_cx_http1_active.add(1);
+            }
+            Version::Http2 => {
+                stats.downstream_cx_http2_total.inc();
+                stats.downstream_cx_http2_active.add(1);
+            }
+        }
+        version
     }
 
     /// Waits for the first byte of a request.
@@ -167,6 +225,9 @@ impl Session {
 
     /// Ready when the client has gone away. What it sends ahead is kept, up to a limit.
     pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(message) = self.stream.message() {
+            return message.poll_reset(cx);
+        }
         loop {
             if self.inbox.len() >= SENT_AHEAD || self.stream.poll_readable(cx).is_pending() {
                 self.inbox.park(&self.worker.buffers);
@@ -206,6 +267,14 @@ impl Session {
         self.mark.draining.get() || self.worker.draining.get()
     }
 
+    /// Numbers of the codec.
+    pub(super) fn codec_stats(&self) -> &CodecStats {
+        match self.version {
+            Some(Version::Http2) => &self.worker.http2_codec_stats,
+            _ => &self.worker.codec_stats,
+        }
+    }
+
     /// Makes `peer_text`, once per connection.
     pub(super) fn name_peer(&mut self) {
         if self.peer_text.is_empty() && self.manager().use_remote_address {
@@ -223,7 +292,11 @@ impl Session {
         self.worker.connections.closed(&self.mark);
         let stats = &self.stats;
         stats.downstream_cx_active.add(-1);
-        stats.downstream_cx_http1_active.add(-1);
+        match self.version {
+            Some(Version::Http1) => stats.downstream_cx_http1_active.add(-1),
+            Some(Version::Http2) => stats.downstream_cx_http2_active.add(-1),
+            None => {}
+        }
         stats.downstream_cx_destroy.inc();
         let length = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
         stats.downstream_cx_length_ms.record(length);

@@ -31,6 +31,7 @@ use sluicegate_xds::{
 };
 
 use super::{
+    http2::Http2Options,
     listener::{Names, names},
     unsupported,
     value::{number, timeout},
@@ -78,6 +79,8 @@ pub(crate) struct ClusterConfig {
     pub(crate) preserve_response_case: bool,
     /// Trailers are forwarded.
     pub(crate) trailers: bool,
+    /// HTTP/2 is spoken to the hosts.
+    pub(crate) http2: Option<Http2Options>,
     /// Settings seen here that are not enforced yet.
     pub(crate) unsupported: Vec<&'static str>,
 }
@@ -149,7 +152,8 @@ impl ClusterConfig {
     pub(super) fn compile(id: ClusterId, cluster: &Cluster) -> Result<Self, String> {
         let options = http_options(cluster)?;
         let common = options.common_http_protocol_options.unwrap_or_default();
-        let http1 = http1_options(&options)?;
+        let http1 = http1_options(&options);
+        let http2 = http2_options(cluster, &options);
         let Names { case, preserve } = names(http1.header_key_format.as_ref());
         let stat_name = if cluster.alt_stat_name.is_empty() {
             &cluster.name
@@ -188,6 +192,7 @@ impl ClusterConfig {
             request_case: case,
             preserve_response_case: preserve,
             trailers: http1.enable_trailers,
+            http2,
             unsupported: unsupported::of_cluster(cluster, &options),
         })
     }
@@ -227,22 +232,41 @@ fn http_options(cluster: &Cluster) -> Result<HttpProtocolOptions, String> {
     }
 }
 
-fn http1_options(options: &HttpProtocolOptions) -> Result<Http1ProtocolOptions, String> {
+fn http1_options(options: &HttpProtocolOptions) -> Http1ProtocolOptions {
     match &options.upstream_protocol_options {
         Some(UpstreamProtocolOptions::ExplicitHttpConfig(explicit)) => {
             match &explicit.protocol_config {
-                Some(ProtocolConfig::HttpProtocolOptions(http1)) => Ok(http1.clone()),
-                Some(_) => Err("HTTP/2 to upstreams is not implemented yet".to_owned()),
-                None => Ok(Http1ProtocolOptions::default()),
+                Some(ProtocolConfig::HttpProtocolOptions(http1)) => http1.clone(),
+                _ => Http1ProtocolOptions::default(),
             }
         }
         Some(UpstreamProtocolOptions::UseDownstreamProtocolConfig(both)) => {
-            Ok(both.http_protocol_options.clone().unwrap_or_default())
+            both.http_protocol_options.clone().unwrap_or_default()
         }
         Some(UpstreamProtocolOptions::AutoConfig(auto)) => {
-            Ok(auto.http_protocol_options.clone().unwrap_or_default())
+            auto.http_protocol_options.clone().unwrap_or_default()
         }
-        None => Ok(Http1ProtocolOptions::default()),
+        None => Http1ProtocolOptions::default(),
+    }
+}
+
+/// Set when the hosts are to be spoken to in HTTP/2 whatever the client speaks. A cluster with
+/// options of several versions gets HTTP/1, which every host of such a cluster understands.
+fn http2_options(cluster: &Cluster, options: &HttpProtocolOptions) -> Option<Http2Options> {
+    match &options.upstream_protocol_options {
+        Some(UpstreamProtocolOptions::ExplicitHttpConfig(explicit)) => {
+            match &explicit.protocol_config {
+                Some(ProtocolConfig::Http2ProtocolOptions(http2)) => {
+                    Some(Http2Options::compile(http2))
+                }
+                _ => None,
+            }
+        }
+        Some(_) => None,
+        None => cluster
+            .http2_protocol_options
+            .as_ref()
+            .map(Http2Options::compile),
     }
 }
 

@@ -29,6 +29,7 @@ use sluicegate_xds::{
 use super::{
     cluster::Underscores,
     compile::Names as ClusterNames,
+    http2::Http2Options,
     route, unsupported,
     value::{flag, number, socket_address, timeout},
 };
@@ -61,6 +62,10 @@ pub(crate) struct ListenerPlan {
 pub(crate) struct ConnectionManager {
     /// Stats go under `http.<stat_prefix>.`.
     pub(crate) stat_prefix: String,
+    /// Which HTTP versions it takes.
+    pub(crate) codec_type: CodecType,
+    /// `http2_protocol_options`.
+    pub(crate) http2: Http2Options,
     /// Where its routes are.
     pub(crate) routes: Routes,
     /// Limits on request heads.
@@ -111,6 +116,17 @@ pub(crate) struct ConnectionManager {
     pub(crate) stream_error: bool,
     /// Router: no `x-envoy-*` headers are added.
     pub(crate) suppress_envoy_headers: bool,
+}
+
+/// `codec_type`, in Envoy's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CodecType {
+    /// What the first bytes say.
+    Auto,
+    /// HTTP/1 only.
+    Http1,
+    /// HTTP/2 only.
+    Http2,
 }
 
 /// Where routes are.
@@ -207,6 +223,14 @@ impl ConnectionManager {
         let count = number(common.max_headers_count.as_ref()).unwrap_or(HEADERS_COUNT);
         Ok(Self {
             stat_prefix: manager.stat_prefix.clone(),
+            codec_type: match manager.codec_type {
+                1 => CodecType::Http1,
+                2 => CodecType::Http2,
+                _ => CodecType::Auto,
+            },
+            http2: Http2Options::compile(
+                &manager.http2_protocol_options.clone().unwrap_or_default(),
+            ),
             routes: routes(manager, cluster_names)?,
             limits: Limits {
                 count: count as usize,

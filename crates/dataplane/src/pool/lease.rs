@@ -33,7 +33,11 @@ impl Lease {
         host.pool.count.set(host.pool.count.get() + 1);
         let stats = &host.cluster_stats;
         stats.upstream_cx_total.inc();
-        stats.upstream_cx_http1_total.inc();
+        if host.config.http2.is_some() {
+            stats.upstream_cx_http2_total.inc();
+        } else {
+            stats.upstream_cx_http1_total.inc();
+        }
         stats.upstream_cx_active.add(1);
         host.stats.cx_total.inc();
         host.stats.cx_active.add(1);

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A connection to an upstream host.
 //!
-//! In: a connected stream. Out: the stream, for one request at a time.
+//! In: a connected stream, or a place on a connection of HTTP/2. Out: the stream, for one request at
+//! a time.
 
 use std::rc::Rc;
 
 use tokio::time::Instant;
 
-use super::{Closed, Lease};
-use crate::{cluster::Host, io::Stream};
+use super::{Closed, Lease, http2::Place};
+use crate::{cluster::Host, failure::Failure, io::Stream};
 
 /// The connection.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct Upstream {
     /// Since when it has been idle.
     pub(crate) idle_since: Instant,
     lease: Option<Lease>,
+    /// Of a connection that is shared; dropped after the stream.
+    place: Option<Place>,
 }
 
 impl Upstream {
@@ -33,18 +36,52 @@ impl Upstream {
             opened: now,
             idle_since: now,
             lease: Some(lease),
+            place: None,
         }
+    }
+
+    /// A place on a connection of HTTP/2.
+    pub(super) fn shared(place: Place) -> Self {
+        let now = Instant::now();
+        Self {
+            stream: Stream::Gone,
+            requests: 0,
+            opened: now,
+            idle_since: now,
+            lease: None,
+            place: Some(place),
+        }
+    }
+
+    /// Whether other requests use the connection as well.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.place.is_some()
+    }
+
+    /// Sends a request's head on a shared connection.
+    pub(crate) fn open(&mut self, head: &[u8], ends: bool) -> Result<(), Failure> {
+        let place = self.place.as_ref().ok_or(Failure::Terminated)?;
+        self.stream = Stream::Http2(Box::new(place.open(head, ends)?));
+        Ok(())
     }
 
     /// The host it leads to.
     pub(crate) fn host(&self) -> Option<Rc<Host>> {
-        Some(self.lease.as_ref()?.host().clone())
+        let host = self.lease.as_ref().map(Lease::host);
+        host.or(self.place.as_ref().map(Place::host)).cloned()
     }
 
     /// Closes it and counts how that came about.
     pub(crate) fn close(mut self, by: Closed) {
         if let Some(lease) = self.take_lease() {
             lease.close(by);
+        }
+        // Only the stream of a shared connection ends.
+        if let (Some(message), Closed::LocalBusy) = (self.stream.message(), by) {
+            message.reset(h2::Reason::INTERNAL_ERROR);
+            if let Some(place) = &self.place {
+                place.host().cluster_stats.http2_tx_reset.inc();
+            }
         }
     }
 

@@ -11,6 +11,8 @@ mod breakers;
 mod config;
 mod failures;
 mod headers;
+mod http2_downstream;
+mod http2_upstream;
 mod pools;
 mod proxy;
 mod routing;

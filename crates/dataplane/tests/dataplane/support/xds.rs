@@ -15,7 +15,8 @@ use sluicegate_xds::{
                 },
                 core::v3::{
                     Address, HeaderValue, HeaderValueOption, Http1ProtocolOptions,
-                    HttpProtocolOptions as Common, SocketAddress, TypedExtensionConfig, address,
+                    Http2ProtocolOptions, HttpProtocolOptions as Common, SocketAddress,
+                    TypedExtensionConfig, address,
                     http1_protocol_options::{
                         HeaderKeyFormat,
                         header_key_format::{HeaderFormat, ProperCaseWords},
@@ -165,6 +166,23 @@ pub(crate) fn http(cluster: &mut Cluster, common: Common, http1: Http1ProtocolOp
         upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(
             ExplicitHttpConfig {
                 protocol_config: Some(ProtocolConfig::HttpProtocolOptions(http1)),
+            },
+        )),
+        ..HttpProtocolOptions::default()
+    };
+    cluster.typed_extension_protocol_options.insert(
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions".to_owned(),
+        any::pack(&options),
+    );
+}
+
+/// HTTP/2 to a cluster.
+pub(crate) fn http2(cluster: &mut Cluster, common: Common, http2: Http2ProtocolOptions) {
+    let options = HttpProtocolOptions {
+        common_http_protocol_options: Some(common),
+        upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(
+            ExplicitHttpConfig {
+                protocol_config: Some(ProtocolConfig::Http2ProtocolOptions(http2)),
             },
         )),
         ..HttpProtocolOptions::default()

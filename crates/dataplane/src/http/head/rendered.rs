@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+//! HTTP/2 heads in the form that HTTP/1 heads have.
+//!
+//! In: a head that the HTTP/2 codec decoded and checked. Out: its bytes, appended to one buffer, and
+//! the same spans that parsing yields, so that routing and header rules have one form to deal with.
+
+use http::{request, response};
+
+use super::{HeadError, Known, Limits, Message, RequestHead, ResponseHead, Span};
+use super::{holds, is_authority};
+use crate::http::field::Field;
+
+impl RequestHead {
+    /// Renders a request to the end of `out`, which is empty. `ends` says that no body follows.
+    pub(crate) fn render(
+        &mut self,
+        parts: &request::Parts,
+        ends: bool,
+        limits: Limits,
+        out: &mut Vec<u8>,
+    ) -> Result<(), HeadError> {
+        // Envoy counts the four pseudo fields.
+        if parts.headers.len() + PSEUDO > limits.count {
+            return Err(HeadError::TooMany);
+        }
+        self.normalized.clear();
+        self.message.start(0);
+        self.method = append(parts.method.as_str().as_bytes(), out);
+        let path = parts.uri.path_and_query();
+        self.path = append(path.map_or("/", |path| path.as_str()).as_bytes(), out);
+        let host = || {
+            parts
+                .headers
+                .get(http::header::HOST)
+                .map(|host| host.as_bytes())
+        };
+        let authority = match parts.uri.authority() {
+            Some(authority) => Some(authority.as_str().as_bytes()),
+            None => host(),
+        };
+        if let Some(authority) = authority {
+            self.message.add(b"host", authority, out)?;
+        }
+        for (name, value) in &parts.headers {
+            if name != http::header::HOST {
+                let name = name.as_str().as_bytes();
+                self.message.add(name, value.as_bytes(), out)?;
+            }
+        }
+        self.message.length = out.len();
+        self.message.upgrade = None;
+        self.message.chunked = !ends && self.message.content_length.is_none();
+        let host = authority.ok_or(HeadError::MissingHost)?;
+        self.authority = self.message.fields[0].value;
+        let path = self.path.of(out);
+        if holds(path, b'#') {
+            return Err(HeadError::Path);
+        }
+        if !is_authority(host) || !path.iter().all(|byte| matches!(byte, 0x21..=0x7e)) {
+            return Err(HeadError::Malformed);
+        }
+        Ok(())
+    }
+}
+
+impl ResponseHead {
+    /// Renders a response to the end of `out`, which is empty.
+    pub(crate) fn render(
+        &mut self,
+        parts: &response::Parts,
+        limits: Limits,
+        out: &mut Vec<u8>,
+    ) -> Result<(), HeadError> {
+        // `:status` counts.
+        if parts.headers.len() + 1 > limits.count {
+            return Err(HeadError::TooMany);
+        }
+        self.status = parts.status.as_u16();
+        self.old = false;
+        self.message.start(0);
+        for (name, value) in &parts.headers {
+            let name = name.as_str().as_bytes();
+            self.message.add(name, value.as_bytes(), out)?;
+        }
+        self.message.length = out.len();
+        self.message.upgrade = None;
+        Ok(())
+    }
+}
+
+impl Message {
+    fn add(&mut self, name: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<(), HeadError> {
+        let field = Field {
+            name: append(name, out),
+            value: append(value, out),
+            known: Known::of(name),
+        };
+        self.underscores |= name.contains(&b'_');
+        self.classify(field, value)
+    }
+}
+
+fn append(bytes: &[u8], out: &mut Vec<u8>) -> Span {
+    let start = out.len();
+    out.extend_from_slice(bytes);
+    Span::new(start, out.len())
+}
+
+/// `:method`, `:scheme`, `:authority`, `:path`.
+const PSEUDO: usize = 4;

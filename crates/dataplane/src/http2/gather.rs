@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One write per wake-up.
+//!
+//! In: the frames that the codec writes, one by one. Out: all of them in one write when the
+//! connection's task goes to sleep. Above a cap the codec has to wait, so nothing grows.
+
+use std::{
+    cell::RefCell,
+    io,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::io::Stream;
+
+/// The codec's end of a stream; its clone is the task's, who calls [`Gather::poll_send`].
+#[derive(Debug, Clone)]
+pub(crate) struct Gather(Rc<RefCell<Gathered>>);
+
+#[derive(Debug)]
+struct Gathered {
+    stream: Stream,
+    /// Bytes that were read before the codec took over.
+    early: Vec<u8>,
+    out: Vec<u8>,
+    sent: usize,
+    received: u64,
+    written: u64,
+}
+
+impl Gather {
+    /// Takes over a stream and what was read from it.
+    pub(crate) fn new(stream: Stream, early: &[u8]) -> Self {
+        Self(Rc::new(RefCell::new(Gathered {
+            stream,
+            early: early.to_vec(),
+            out: Vec::new(),
+            sent: 0,
+            received: early.len() as u64,
+            written: 0,
+        })))
+    }
+
+    /// Sends what was gathered. To be called before the task sleeps.
+    pub(crate) fn poll_send(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.borrow_mut().poll_send(cx)
+    }
+
+    /// Gives the stream back, once the codec is gone.
+    pub(crate) fn into_stream(self) -> Stream {
+        std::mem::replace(&mut self.0.borrow_mut().stream, Stream::Gone)
+    }
+
+    /// Bytes received and written since this was last asked.
+    pub(crate) fn take_counts(&self) -> (u64, u64) {
+        let mut gathered = self.0.borrow_mut();
+        let received = std::mem::take(&mut gathered.received);
+        (received, std::mem::take(&mut gathered.written))
+    }
+}
+
+impl Gathered {
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.sent < self.out.len() {
+            let polled = self.stream.poll_write(cx, &self.out[self.sent..], b"");
+            let count = ready!(polled)?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.sent += count;
+            self.written += count as u64;
+        }
+        self.sent = 0;
+        // An idle connection holds no buffer.
+        self.out = Vec::new();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for Gather {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let gathered = &mut *self.0.borrow_mut();
+        if !gathered.early.is_empty() {
+            let count = gathered.early.len().min(buffer.remaining());
+            buffer.put_slice(&gathered.early[..count]);
+            gathered.early.drain(..count);
+            return Poll::Ready(Ok(()));
+        }
+        let count = ready!(gathered.stream.poll_read(cx, buffer.initialize_unfilled()))?;
+        buffer.advance(count);
+        gathered.received += count as u64;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Gather {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut gathered = self.0.borrow_mut();
+        if gathered.out.len() >= CAP {
+            ready!(gathered.poll_send(cx))?;
+        }
+        gathered.out.extend_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    /// Nothing yet: the task sends when it has nothing else to do.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut gathered = self.0.borrow_mut();
+        ready!(gathered.poll_send(cx))?;
+        gathered.stream.poll_shutdown(cx)
+    }
+}
+
+/// Bytes gathered before the codec has to wait.
+const CAP: usize = 128 * 1024;

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `connection_keepalive`: PING at intervals.
+//!
+//! In: the settings and time. Out: ready when the peer did not answer in time.
+
+use std::task::{Context, Poll, ready};
+
+use h2::{Ping, PingPong};
+use tokio::time::{Duration, Instant};
+
+use crate::{io::Timer, plan::Http2Keepalive};
+
+/// The watch over one connection.
+pub(crate) struct Keepalive {
+    pings: PingPong,
+    options: Http2Keepalive,
+    interval: Duration,
+    next: Instant,
+    /// An answer is expected by then.
+    answer_by: Option<Instant>,
+    timer: Timer,
+}
+
+impl Keepalive {
+    /// `None` when nothing is to be sent.
+    pub(crate) fn new(options: Option<Http2Keepalive>, pings: Option<PingPong>) -> Option<Self> {
+        let (options, pings) = options.zip(pings)?;
+        let interval = options.interval?;
+        Some(Self {
+            pings,
+            options,
+            interval,
+            next: Instant::now() + jittered(interval, options.jitter),
+            answer_by: None,
+            timer: Timer::default(),
+        })
+    }
+
+    /// Ready when the peer is to be given up.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let Some(deadline) = self.answer_by else {
+                ready!(self.timer.poll(cx, Some(self.next)));
+                if self.pings.send_ping(Ping::opaque()).is_err() {
+                    // The connection is over and will say so itself.
+                    return Poll::Pending;
+                }
+                self.answer_by = Some(Instant::now() + self.options.timeout);
+                continue;
+            };
+            match self.pings.poll_pong(cx) {
+                Poll::Ready(Ok(_)) => {
+                    self.answer_by = None;
+                    self.next = Instant::now() + jittered(self.interval, self.options.jitter);
+                }
+                Poll::Ready(Err(_)) => return Poll::Pending,
+                Poll::Pending => return self.timer.poll(cx, Some(deadline)),
+            }
+        }
+    }
+}
+
+fn jittered(interval: Duration, percent: u32) -> Duration {
+    interval + interval * fastrand::u32(..=percent) / 100
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Heads and trailers on their way out.
+//!
+//! In: the bytes that the one writer of heads wrote, or trailer lines. Out: what the HTTP/2 codec
+//! encodes. Fields that HTTP/2 forbids stay behind.
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, uri::Scheme,
+};
+
+/// A request, from its head as written for HTTP/1. `None` when the codec cannot express it.
+pub(crate) fn request(head: &[u8]) -> Option<Request<()>> {
+    let (first, lines) = split(head);
+    let mut parts = first.split(|byte| *byte == b' ');
+    let method = Method::from_bytes(parts.next()?).ok()?;
+    let path = parts.next()?;
+    let mut fields = parse(lines);
+    let host = fields.remove(http::header::HOST)?;
+    let uri = Uri::builder()
+        .scheme(Scheme::HTTP)
+        .authority(host.as_bytes())
+        .path_and_query(path)
+        .build()
+        .ok()?;
+    let mut request = Request::new(());
+    *request.method_mut() = method;
+    *request.uri_mut() = uri;
+    *request.version_mut() = http::Version::HTTP_2;
+    *request.headers_mut() = fields;
+    Some(request)
+}
+
+/// A response, from its head as written for HTTP/1.
+pub(crate) fn response(head: &[u8]) -> Option<Response<()>> {
+    let (first, lines) = split(head);
+    let status = StatusCode::from_bytes(first.split(|byte| *byte == b' ').nth(1)?).ok()?;
+    let mut response = Response::new(());
+    *response.status_mut() = status;
+    *response.version_mut() = http::Version::HTTP_2;
+    *response.headers_mut() = parse(lines);
+    Some(response)
+}
+
+/// Trailers, from their lines.
+pub(crate) fn trailers(lines: &[u8]) -> HeaderMap {
+    parse(lines)
+}
+
+/// Trailers as lines.
+pub(crate) fn push_lines(fields: &HeaderMap, out: &mut Vec<u8>) {
+    for (name, value) in fields {
+        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+fn split(head: &[u8]) -> (&[u8], &[u8]) {
+    let end = head.windows(2).position(|pair| pair == b"\r\n");
+    let end = end.unwrap_or(head.len());
+    (&head[..end], head.get(end + 2..).unwrap_or_default())
+}
+
+fn parse(lines: &[u8]) -> HeaderMap {
+    let mut fields = HeaderMap::with_capacity(16);
+    for line in lines.split(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else {
+            continue;
+        };
+        let value = line[colon + 1..].trim_ascii();
+        // Case is folded on the way in.
+        let name = HeaderName::from_bytes(&line[..colon]);
+        let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) else {
+            continue;
+        };
+        if !FORBIDDEN.contains(&name.as_str()) {
+            fields.append(name, value);
+        }
+    }
+    fields
+}
+
+/// RFC 9113 8.2.2.
+const FORBIDDEN: [&str; 5] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "transfer-encoding",
+    "upgrade",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_become_what_the_codec_takes() {
+        let head = b"POST /a?b HTTP/1.1\r\nHost: h:8\r\nX-A: 1\r\nx-a: 2\r\n\
+                     transfer-encoding: chunked\r\n\r\n";
+        let request = request(head).expect("a request");
+        assert_eq!(request.method(), Method::POST);
+        assert_eq!(request.uri(), "http://h:8/a?b");
+        let values: Vec<_> = request.headers().get_all("x-a").iter().collect();
+        assert_eq!(values, ["1", "2"]);
+        assert_eq!(request.headers().len(), 2);
+        let head = b"HTTP/1.1 204 No Content\r\nconnection: close\r\ndate: x\r\n\r\n";
+        let response = response(head).expect("a response");
+        assert_eq!(response.status(), 204);
+        assert_eq!(response.headers().len(), 1);
+    }
+}

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Clients of HTTP/2, upstreams of HTTP/1.
+
+use std::{
+    io::{Read, Write},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request};
+use sluicegate_xds::pb::envoy::config::core::v3::{
+    Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions,
+};
+
+use crate::support::{
+    Gateway, Upstream,
+    gateway::{Resources, eventually},
+    http2::{Client, get, post, read, run, write},
+    xds,
+};
+
+#[test]
+fn a_get_goes_through() {
+    let upstream = Upstream::ok();
+    let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
+    run(async {
+        let client = Client::connect(gateway.address()).await;
+        for _ in 0..3 {
+            let answer = client.get("/a?b=c").await;
+            assert_eq!((answer.status, answer.text()), (200, "ok"));
+            let names = [
+                "content-length",
+                "x-envoy-upstream-service-time",
+                "date",
+                "server",
+            ];
+            assert_eq!(answer.names(), names);
+        }
+    });
+    assert_eq!(upstream.connections(), 1);
+    assert_eq!(
+        upstream.heads.lock().unwrap()[0],
+        "GET /a?b=c HTTP/1.1\nhost: test\nx-forwarded-proto: http\nx-request-id: *\n\
+         x-envoy-expected-rq-timeout-ms: 15000"
+    );
+    gateway.expect("cluster.c.upstream_rq_200", 3);
+    gateway.expect("http.test.downstream_cx_http2_total", 1);
+    gateway.expect("http.test.downstream_cx_http1_total", 0);
+    gateway.expect("http.test.downstream_rq_http2_total", 3);
+    gateway.expect("http.test.downstream_rq_active", 0);
+    gateway.expect("http.test.downstream_cx_http2_active", 0);
+}
+
+/// Sends back the request body with its length.
+fn echo() -> Upstream {
+    Upstream::start(|exchange| {
+        let body = exchange.read_body();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        exchange.stream.write_all(head.as_bytes()).unwrap();
+        exchange.stream.write_all(&body).is_ok()
+    })
+}
+
+#[test]
+fn bodies_go_both_ways_whole_through_small_windows() {
+    let upstream = echo();
+    let mut resources = Resources::simple(&[upstream.address]);
+    resources.listeners[0] = xds::listener(|manager| {
+        manager.http2_protocol_options = Some(Http2ProtocolOptions {
+            initial_stream_window_size: xds::number(65_535),
+            initial_connection_window_size: xds::number(65_535),
+            ..Http2ProtocolOptions::default()
+        });
+    });
+    let gateway = Gateway::start(&resources);
+    let body: Vec<u8> = (0..2_000_000).map(|at: u32| at.to_le_bytes()[0]).collect();
+    run(async {
+        let mut builder = h2::client::Builder::new();
+        builder.initial_window_size(20_000);
+        let client = Client::with(gateway.address(), &builder).await;
+        let mut request = post("/");
+        let length = body.len().to_string().parse().unwrap();
+        request.headers_mut().insert("content-length", length);
+        let answer = client.post(request, &body).await;
+        assert_eq!(answer.status, 200);
+        assert!(answer.body == body);
+        // Without a length the body is sent on in chunks, which this upstream sends back raw.
+        let answer = client.post(post("/"), b"hello").await;
+        assert_eq!(answer.text(), "5\r\nhello\r\n0\r\n\r\n");
+    });
+}
+
+#[test]
+fn a_hundred_streams_run_side_by_side() {
+    let upstream = Upstream::start(|exchange| {
+        std::thread::sleep(Duration::from_millis(50));
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        exchange.stream.write_all(answer).is_ok()
+    });
+    let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
+    run(async {
+        let client = Client::connect(gateway.address()).await;
+        let mut asked = Vec::new();
+        for at in 0..100 {
+            let client = client.clone();
+            asked.push(tokio::spawn(
+                async move { client.get(&format!("/{at}")).await },
+            ));
+        }
+        for one in asked {
+            assert_eq!(one.await.unwrap().text(), "ok");
+        }
+    });
+    gateway.expect("cluster.c.upstream_rq_200", 100);
+}
+
+#[test]
+fn trailers_reach_an_upstream_that_may_have_them() {
+    for enabled in [false, true] {
+        let upstream = echo();
+        let mut resources = Resources::simple(&[upstream.address]);
+        let http1 = Http1ProtocolOptions {
+            enable_trailers: enabled,
+            ..Http1ProtocolOptions::default()
+        };
+        xds::http(
+            &mut resources.clusters[0],
+            HttpProtocolOptions::default(),
+            http1,
+        );
+        let gateway = Gateway::start(&resources);
+        run(async {
+            let client = Client::connect(gateway.address()).await;
+            let (response, mut send) = client.open(post("/"), false).await;
+            write(&mut send, b"hello").await;
+            let mut trailers = HeaderMap::new();
+            trailers.insert("x-t", "1".parse().unwrap());
+            send.send_trailers(trailers).unwrap();
+            let answer = read(response).await.unwrap();
+            let end = if enabled {
+                "0\r\nx-t: 1\r\n\r\n"
+            } else {
+                "0\r\n\r\n"
+            };
+            assert_eq!(answer.text(), format!("5\r\nhello\r\n{end}"));
+        });
+    }
+}
+
+#[test]
+fn trailers_of_an_upstream_reach_the_client() {
+    let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+                  5\r\nhello\r\n3;x\r\nabc\r\n0\r\nX-T: 1\r\n\r\n";
+    for enabled in [false, true] {
+        let upstream = Upstream::answering(answer);
+        let mut resources = Resources::simple(&[upstream.address]);
+        let http1 = Http1ProtocolOptions {
+            enable_trailers: enabled,
+            ..Http1ProtocolOptions::default()
+        };
+        xds::http(
+            &mut resources.clusters[0],
+            HttpProtocolOptions::default(),
+            http1,
+        );
+        let gateway = Gateway::start(&resources);
+        run(async {
+            let client = Client::connect(gateway.address()).await;
+            let answer = client.get("/").await;
+            assert_eq!(answer.text(), "helloabc");
+            let trailer = answer.trailers.and_then(|all| all.get("x-t").cloned());
+            assert_eq!(trailer.is_some(), enabled);
+        });
+    }
+}
+
+#[test]
+fn local_replies_have_the_form_of_http2() {
+    let mut resources = Resources::simple(&["127.0.0.1:1".parse().unwrap()]);
+    resources.routes[0].virtual_hosts[0].routes[0] = xds::route("/a", "c", |_| {});
+    let gateway = Gateway::start(&resources);
+    run(async {
+        let client = Client::connect(gateway.address()).await;
+        let answer = client.get("/nowhere").await;
+        assert_eq!((answer.status, answer.text()), (404, ""));
+        assert_eq!(answer.names(), ["date", "server"]);
+        let answer = client.get("/a").await;
+        assert_eq!(answer.status, 503);
+        let names = ["content-length", "content-type", "date", "server"];
+        assert_eq!(answer.names(), names);
+        assert!(answer.text().ends_with("remote connection failure"));
+        let mut head = get("/a");
+        *head.method_mut() = http::Method::HEAD;
+        let answer = client.ask(head).await.unwrap();
+        assert_eq!((answer.status, answer.text()), (503, ""));
+        assert_eq!(answer.field("content-length"), "98");
+        let mut grpc = post("/a");
+        let kind = "application/grpc+proto".parse().unwrap();
+        grpc.headers_mut().insert("content-type", kind);
+        let answer = client.post(grpc, b"12345").await;
+        assert_eq!((answer.status, answer.text()), (200, ""));
+        assert_eq!(answer.field("grpc-status"), "14");
+        assert!(
+            answer
+                .field("grpc-message")
+                .ends_with("remote connection failure")
+        );
+        let names = [
+            "content-type",
+            "grpc-status",
+            "grpc-message",
+            "date",
+            "server",
+        ];
+        assert_eq!(answer.names(), names);
+    });
+}
+
+#[test]
+fn header_limits_and_underscores_reset_the_stream() {
+    let upstream = Upstream::ok();
+    let mut resources = Resources::simple(&[upstream.address]);
+    resources.listeners[0] = xds::listener(|manager| {
+        manager.common_http_protocol_options = Some(HttpProtocolOptions {
+            max_headers_count: xds::number(5),
+            headers_with_underscores_action: 1,
+            ..HttpProtocolOptions::default()
+        });
+    });
+    let gateway = Gateway::start(&resources);
+    run(async {
+        let client = Client::connect(gateway.address()).await;
+        let with = |names: &[&str]| {
+            let mut request = Request::get("http://test/");
+            for name in names {
+                request = request.header(*name, "1");
+            }
+            request.body(()).unwrap()
+        };
+        assert_eq!(client.ask(with(&["a"])).await.unwrap().status, 200);
+        for refused in [&["a", "b"][..], &["a_b"]] {
+            let error = client.ask(with(refused)).await.unwrap_err();
+            assert_eq!(error.reason(), Some(h2::Reason::INTERNAL_ERROR));
+        }
+        assert_eq!(client.get("/").await.status, 200, "the connection goes on");
+    });
+    gateway.expect("http2.header_overflow", 1);
+    gateway.expect("http2.requests_rejected_with_underscores_in_headers", 1);
+}
+
+#[test]
+fn an_upstream_that_breaks_off_resets_the_stream() {
+    let upstream = Upstream::start(|exchange| {
+        let half = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n1234567";
+        exchange.stream.write_all(half).unwrap();
+        false
+    });
+    let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
+    run(async {
+        let client = Client::connect(gateway.address()).await;
+        let (response, _) = client.open(get("/"), true).await;
+        let mut body = response.await.unwrap().into_body();
+        assert_eq!(body.data().await.unwrap().unwrap(), Bytes::from("1234567"));
+        let error = body.data().await.unwrap().unwrap_err();
+        assert_eq!(error.reason(), Some(h2::Reason::INTERNAL_ERROR));
+    });
+}
+
+#[test]
+fn a_client_that_resets_frees_the_upstream() {
+    let upstream = Upstream::start(|exchange| {
+        let mut byte = [0];
+        matches!(exchange.stream.read(&mut byte), Ok(1))
+    });
+    let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
+    run(async {
+        let client = Client::connect(gateway.address()).await;
+        let (response, mut send) = client.open(get("/"), true).await;
+        while upstream.count() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        send.send_reset(h2::Reason::CANCEL);
+        drop(response);
+        while upstream.closed() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    gateway.expect("cluster.c.upstream_rq_active", 0);
+    gateway.expect("http.test.downstream_rq_active", 0);
+}
+
+#[test]
+fn draining_lets_a_running_stream_finish() {
+    let upstream = Upstream::start(|exchange| {
+        std::thread::sleep(Duration::from_millis(300));
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        exchange.stream.write_all(answer).is_ok()
+    });
+    let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
+    run(async {
+        let client = Client::connect(gateway.address()).await;
+        let (response, _) = client.open(get("/"), true).await;
+        while upstream.count() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let mut changed = Resources::simple(&[upstream.address]);
+        changed.listeners[0] = xds::listener(|manager| manager.server_name = "new".to_owned());
+        gateway.publish(&changed);
+        assert_eq!(read(response).await.unwrap().text(), "ok");
+        let mut send = client.send.clone();
+        let refused = std::future::poll_fn(|cx| send.poll_ready(cx)).await;
+        assert!(refused.unwrap_err().is_go_away());
+    });
+}
+
+#[test]
+fn requests_are_limited_per_connection() {
+    let upstream = Upstream::ok();
+    let mut resources = Resources::simple(&[upstream.address]);
+    resources.listeners[0] = xds::listener(|manager| {
+        manager.common_http_protocol_options = Some(HttpProtocolOptions {
+            max_requests_per_connection: xds::number(2),
+            ..HttpProtocolOptions::default()
+        });
+    });
+    let gateway = Gateway::start(&resources);
+    run(async {
+        let client = Client::connect(gateway.address()).await;
+        assert_eq!(client.get("/").await.status, 200);
+        assert_eq!(client.get("/").await.status, 200);
+        let mut send = client.send.clone();
+        while std::future::poll_fn(|cx| send.poll_ready(cx)).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    gateway.expect("http.test.downstream_cx_max_requests_reached", 1);
+}
+
+#[test]
+fn random_bytes_after_the_preface_harm_nobody() {
+    let upstream = Upstream::ok();
+    let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
+    let mut random = fastrand::Rng::with_seed(7);
+    for round in 0..100 {
+        let mut client = gateway.client();
+        client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        if round % 2 == 0 {
+            client.send([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+        }
+        let mut bytes = Vec::new();
+        while bytes.len() < 400 {
+            let length = random.u8(..40);
+            bytes.extend([0, 0, length, random.u8(..10), random.u8(..), 0, 0, 0]);
+            bytes.extend((0..=length).map(|_| random.u8(..)));
+        }
+        // The gateway may have closed already.
+        let _ = client.stream.write_all(&bytes);
+        let _ = client.stream.shutdown(std::net::Shutdown::Write);
+        client.rest();
+    }
+    assert_eq!(gateway.client().get("/").status(), 200);
+    eventually("all are gone", || {
+        gateway.stat("http.test.downstream_cx_http2_active") == 0
+    });
+}
