@@ -21,6 +21,7 @@ mod report;
 mod resolve;
 mod route;
 mod stats;
+mod tls;
 mod view;
 mod worker;
 

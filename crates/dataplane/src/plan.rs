@@ -11,6 +11,7 @@ mod endpoint;
 mod listener;
 mod matcher;
 mod route;
+mod transport;
 mod unsupported;
 mod value;
 
@@ -20,6 +21,8 @@ pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Query, Thresholds,
 pub(crate) use compile::Compiler;
 pub(crate) use endpoint::{Endpoint, Endpoints, Health};
 pub(crate) use listener::{ConnectionManager, ListenerPlan, Routes, ServerHeader};
+pub(crate) use matcher::string as string_match;
+pub(crate) use value::data;
 
 use crate::{
     cluster::{ClusterId, ClusterShared},

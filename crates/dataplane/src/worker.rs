@@ -35,7 +35,7 @@ use crate::{
     life::Exchange,
     listen,
     plan::Plan,
-    stats::{ClusterStats, CodecStats, HttpStats, ListenerStats},
+    stats::{ClusterStats, CodecStats, HttpStats, ListenerStats, SslStats},
 };
 
 /// A worker's state.
@@ -56,6 +56,8 @@ pub(crate) struct Worker {
     generation: Cell<u64>,
     clusters: RefCell<Vec<Option<Rc<LocalCluster>>>>,
     cluster_stats: RefCell<HashMap<String, Arc<ClusterStats>>>,
+    /// By prefix, of clusters and of listeners.
+    ssl_stats: RefCell<HashMap<String, Arc<SslStats>>>,
     http_stats: RefCell<HashMap<String, Arc<HttpStats>>>,
     listener_stats: RefCell<HashMap<String, Arc<ListenerStats>>>,
     #[expect(
@@ -120,6 +122,7 @@ async fn run(start: Start) {
         generation: Cell::new(0),
         clusters: RefCell::default(),
         cluster_stats: RefCell::default(),
+        ssl_stats: RefCell::default(),
         http_stats: RefCell::default(),
         listener_stats: RefCell::default(),
         exchanges: RefCell::default(),
@@ -179,6 +182,7 @@ impl Worker {
                     if new.is_none() {
                         let name = &local.config.stat_name;
                         self.cluster_stats.borrow_mut().remove(name);
+                        self.ssl_stats.borrow_mut().remove(&format!("{name}.ssl"));
                     }
                     *slot = None;
                 }
@@ -217,7 +221,11 @@ impl Worker {
         let cluster = plan.cluster(id)?;
         let name = &cluster.config.stat_name;
         let stats = registered(&self.cluster_stats, &self.registry, "cluster.", name);
-        let local = Rc::new(LocalCluster::new(cluster, stats));
+        let ssl_stats = cluster.config.tls.as_ref().map(|_| {
+            let name = format!("{name}.ssl");
+            registered(&self.ssl_stats, &self.registry, "cluster.", &name)
+        });
+        let local = Rc::new(LocalCluster::new(cluster, stats, ssl_stats));
         if clusters.len() <= id.index() {
             clusters.resize_with(id.index() + 1, || None);
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A byte stream to a client or to an upstream.
 //!
-//! In: a connected socket. Out: polled reads and writes. TLS becomes another variant.
+//! In: a connected socket, with or without TLS on it. Out: polled reads and writes.
 
 use std::{
     io::{self, IoSlice},
@@ -14,11 +14,15 @@ use tokio::{
     net::TcpStream,
 };
 
+use crate::tls::TlsStream;
+
 /// The transports.
 #[derive(Debug)]
 pub(crate) enum Stream {
     /// Plain TCP.
     Tcp(TcpStream),
+    /// TLS on TCP.
+    Tls(Box<TlsStream>),
 }
 
 impl Stream {
@@ -28,24 +32,30 @@ impl Stream {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let Self::Tcp(tcp) = self;
-        let mut buffer = ReadBuf::new(buffer);
-        // Not `try_read`: only this one learns from a short read that the socket is drained,
-        // which saves a system call per request.
-        Pin::new(tcp)
-            .poll_read(cx, &mut buffer)
-            .map_ok(|()| buffer.filled().len())
+        match self {
+            Self::Tcp(tcp) => {
+                let mut buffer = ReadBuf::new(buffer);
+                // Not `try_read`: only this one learns from a short read that the socket is
+                // drained, which saves a system call per request.
+                Pin::new(tcp)
+                    .poll_read(cx, &mut buffer)
+                    .map_ok(|()| buffer.filled().len())
+            }
+            Self::Tls(tls) => tls.poll_read(cx, buffer),
+        }
     }
 
-    /// Writes `head`, then `body`; returns how many bytes of the two went out.
+    /// Writes `head`, then `body`; returns how many bytes of the two were taken.
     pub(crate) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
         head: &[u8],
         body: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let Self::Tcp(tcp) = self;
-        let tcp = Pin::new(tcp);
+        let tcp = match self {
+            Self::Tcp(tcp) => Pin::new(tcp),
+            Self::Tls(tls) => return tls.poll_write(cx, head, body),
+        };
         if body.is_empty() {
             tcp.poll_write(cx, head)
         } else if head.is_empty() {
@@ -55,15 +65,28 @@ impl Stream {
         }
     }
 
+    /// Ready when the kernel has everything that was taken. Without TLS that is always so.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(_) => Poll::Ready(Ok(())),
+            Self::Tls(tls) => tls.poll_flush(cx),
+        }
+    }
+
     /// Ready when there is something to read or the peer closed.
-    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self::Tcp(tcp) = self;
-        tcp.poll_read_ready(cx)
+    pub(crate) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(tcp) => tcp.poll_read_ready(cx),
+            Self::Tls(tls) => tls.poll_readable(cx),
+        }
     }
 
     /// Whether an idle stream is still usable. Costs no system call unless something happened.
-    pub(crate) fn quiet(&self) -> bool {
-        let Self::Tcp(tcp) = self;
+    pub(crate) fn quiet(&mut self) -> bool {
+        let tcp = match self {
+            Self::Tcp(tcp) => tcp,
+            Self::Tls(tls) => return tls.quiet(),
+        };
         let looked = tcp.try_io(Interest::READABLE, || Ok(()));
         if looked.is_err() {
             return true;
@@ -73,9 +96,11 @@ impl Stream {
         matches!(tcp.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// Sends FIN.
+    /// Sends FIN, after `close_notify` if there is TLS.
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self::Tcp(tcp) = self;
-        Pin::new(tcp).poll_shutdown(cx)
+        match self {
+            Self::Tcp(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Self::Tls(tls) => tls.poll_shutdown(cx),
+        }
     }
 }

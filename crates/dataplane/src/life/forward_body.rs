@@ -27,7 +27,7 @@ pub(super) async fn forward_body(
         if let Poll::Ready(outcome) = poll_upload(cx, session, exchange) {
             return Poll::Ready(outcome);
         }
-        let upstream = exchange.upstream.as_ref();
+        let upstream = exchange.upstream.as_mut();
         if upstream.is_some_and(|upstream| upstream.stream.poll_readable(cx).is_ready()) {
             return Poll::Ready(Ok(()));
         }

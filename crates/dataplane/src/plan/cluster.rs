@@ -32,10 +32,11 @@ use sluicegate_xds::{
 
 use super::{
     listener::{Names, names},
+    transport::{self, Transport},
     unsupported,
     value::{number, timeout},
 };
-use crate::{cluster::ClusterId, http::NameCase};
+use crate::{cluster::ClusterId, http::NameCase, tls::UpstreamTls};
 
 /// A cluster's settings.
 #[derive(Debug)]
@@ -78,6 +79,8 @@ pub(crate) struct ClusterConfig {
     pub(crate) preserve_response_case: bool,
     /// Trailers are forwarded.
     pub(crate) trailers: bool,
+    /// TLS to its hosts.
+    pub(crate) tls: Option<UpstreamTls>,
     /// Settings seen here that are not enforced yet.
     pub(crate) unsupported: Vec<&'static str>,
 }
@@ -157,7 +160,10 @@ impl ClusterConfig {
             &cluster.alt_stat_name
         };
         let max_headers_count = number(common.max_headers_count.as_ref());
-        unsupported::refuse_cluster(cluster)?;
+        unsupported::refuse_cluster(cluster, &options)?;
+        let Transport { tls } = transport::transport_socket(cluster.transport_socket.as_ref())?;
+        let mut unsupported = unsupported::of_cluster(cluster, &options);
+        unsupported.extend(tls.iter().flat_map(|tls| &tls.unsupported));
         Ok(Self {
             id,
             name: cluster.name.as_str().into(),
@@ -188,7 +194,8 @@ impl ClusterConfig {
             request_case: case,
             preserve_response_case: preserve,
             trailers: http1.enable_trailers,
-            unsupported: unsupported::of_cluster(cluster, &options),
+            tls,
+            unsupported,
         })
     }
 }

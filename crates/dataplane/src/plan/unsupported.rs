@@ -27,8 +27,14 @@ use sluicegate_xds::{
 };
 
 /// Refuses a cluster that cannot be reached safely.
-pub(super) fn refuse_cluster(cluster: &Cluster) -> Result<(), String> {
-    refuse_socket(cluster.transport_socket.as_ref())?;
+pub(super) fn refuse_cluster(
+    cluster: &Cluster,
+    options: &HttpProtocolOptions,
+) -> Result<(), String> {
+    let http = options.upstream_http_protocol_options.as_ref();
+    if http.is_some_and(|http| http.auto_san_validation) {
+        return Err("auto_san_validation is not implemented yet".to_owned());
+    }
     if cluster.transport_socket_matches.is_empty() {
         Ok(())
     } else {
@@ -86,6 +92,13 @@ pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Ve
         ),
         (cluster.preconnect_policy.is_some(), "preconnect_policy"),
         (options.retry_policy.is_some(), "retry_policy"),
+        (
+            options
+                .upstream_http_protocol_options
+                .as_ref()
+                .is_some_and(|http| http.auto_sni),
+            "upstream_http_protocol_options.auto_sni",
+        ),
         (!options.hash_policy.is_empty(), "hash_policy"),
     ])
 }

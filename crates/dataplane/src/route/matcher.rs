@@ -210,7 +210,7 @@ impl QueryMatch {
 
 impl ValueMatch {
     /// Whether a value that is there fits.
-    fn matches(&self, value: &[u8]) -> bool {
+    pub(crate) fn matches(&self, value: &[u8]) -> bool {
         let same = |a: &[u8], b: &[u8], ignore_case: bool| {
             if ignore_case {
                 a.eq_ignore_ascii_case(b)

@@ -15,4 +15,5 @@ mod pools;
 mod proxy;
 mod routing;
 mod support;
+mod tls_upstream;
 mod upgrades;

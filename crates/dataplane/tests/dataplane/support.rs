@@ -5,6 +5,8 @@
 
 pub(crate) mod client;
 pub(crate) mod gateway;
+pub(crate) mod pki;
+pub(crate) mod tls;
 pub(crate) mod upstream;
 pub(crate) mod xds;
 
