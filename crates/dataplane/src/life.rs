@@ -29,12 +29,11 @@ pub(crate) use exchange::Exchange;
 
 use crate::{
     failure::Failure,
-    io::Stream,
     life::{
         match_route::Found,
         session::{After, Session},
     },
-    listen::SocketId,
+    listen::{SocketId, establish},
     plan::ListenerPlan,
     worker::Worker,
 };
@@ -47,7 +46,10 @@ pub(crate) async fn serve(
     peer: SocketAddr,
     socket: SocketId,
 ) {
-    let mut session = Session::new(worker, listener, Stream::Tcp(tcp), peer, socket);
+    let Some(established) = establish(&worker, &listener, tcp, peer, socket).await else {
+        return;
+    };
+    let mut session = Session::new(worker, listener, established, socket);
     while session.wait_for_request().await.is_ok() {
         let mut exchange = session.worker.exchange();
         let after = match request(&mut session, &mut exchange).await {

@@ -8,6 +8,7 @@
 mod cluster;
 mod compile;
 mod endpoint;
+mod filter_chain;
 mod listener;
 mod matcher;
 mod route;
@@ -20,6 +21,7 @@ use std::{collections::HashMap, sync::Arc};
 pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Query, Thresholds, Underscores};
 pub(crate) use compile::Compiler;
 pub(crate) use endpoint::{Endpoint, Endpoints, Health};
+pub(crate) use filter_chain::{FilterChain, Transport};
 pub(crate) use listener::{ConnectionManager, ListenerPlan, Routes, ServerHeader};
 pub(crate) use matcher::string as string_match;
 pub(crate) use value::data;

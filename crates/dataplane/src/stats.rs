@@ -132,6 +132,8 @@ stat_group! {
         downstream_cx_active: Gauge,
         downstream_cx_destroy: Counter,
         downstream_cx_length_ms: Histogram,
+        downstream_pre_cx_timeout: Counter,
+        no_filter_chain_match: Counter,
     }
 }
 

@@ -56,10 +56,10 @@ pub(crate) struct Worker {
     generation: Cell<u64>,
     clusters: RefCell<Vec<Option<Rc<LocalCluster>>>>,
     cluster_stats: RefCell<HashMap<String, Arc<ClusterStats>>>,
-    /// By prefix, of clusters and of listeners.
     ssl_stats: RefCell<HashMap<String, Arc<SslStats>>>,
     http_stats: RefCell<HashMap<String, Arc<HttpStats>>>,
     listener_stats: RefCell<HashMap<String, Arc<ListenerStats>>>,
+    listener_ssl_stats: RefCell<HashMap<String, Arc<SslStats>>>,
     #[expect(
         clippy::vec_box,
         reason = "requests hold the box; moving it costs a pointer"
@@ -125,6 +125,7 @@ async fn run(start: Start) {
         ssl_stats: RefCell::default(),
         http_stats: RefCell::default(),
         listener_stats: RefCell::default(),
+        listener_ssl_stats: RefCell::default(),
         exchanges: RefCell::default(),
         listening: RefCell::default(),
         sweeper: Notify::new(),
@@ -241,6 +242,12 @@ impl Worker {
     /// The numbers of a listener.
     pub(crate) fn listener_stats(&self, address: &str) -> Arc<ListenerStats> {
         registered(&self.listener_stats, &self.registry, "listener.", address)
+    }
+
+    /// The TLS numbers of a listener.
+    pub(crate) fn listener_ssl_stats(&self, address: &str) -> Arc<SslStats> {
+        let name = format!("{address}.ssl");
+        registered(&self.listener_ssl_stats, &self.registry, "listener.", &name)
     }
 
     /// Space for a request.

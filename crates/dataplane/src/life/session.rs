@@ -17,8 +17,8 @@ use tokio::time::Instant;
 use crate::{
     http::leading_empty_lines,
     io::{Inbox, Stream, Timer},
-    listen::SocketId,
-    plan::{ConnectionManager, ListenerPlan, Plan, Routes},
+    listen::{Established, SocketId},
+    plan::{ConnectionManager, FilterChain, ListenerPlan, Plan, Routes},
     route::RouteTable,
     stats::{HttpStats, ListenerStats},
     worker::{Mark, Worker},
@@ -30,6 +30,8 @@ pub(super) struct Session {
     pub(super) worker: Rc<Worker>,
     /// The listener that accepted it.
     pub(super) listener: Arc<ListenerPlan>,
+    /// The filter chain that serves it.
+    pub(super) chain: Arc<FilterChain>,
     /// The stream.
     pub(super) stream: Stream,
     /// Bytes read from the client and not dealt with.
@@ -72,13 +74,16 @@ impl Session {
     pub(super) fn new(
         worker: Rc<Worker>,
         listener: Arc<ListenerPlan>,
-        stream: Stream,
-        peer: SocketAddr,
+        established: Established,
         socket: SocketId,
     ) -> Self {
-        let stats = worker.http_stats(&listener.manager.stat_prefix);
-        let address = socket.bound.to_string().replace(':', "_");
-        let listener_stats = worker.listener_stats(&address);
+        let Established {
+            stream,
+            chain,
+            peer,
+        } = established;
+        let stats = worker.http_stats(&chain.manager.stat_prefix);
+        let listener_stats = worker.listener_stats(&socket.stat_name());
         stats.downstream_cx_total.inc();
         stats.downstream_cx_http1_total.inc();
         stats.downstream_cx_active.add(1);
@@ -90,6 +95,7 @@ impl Session {
         Self {
             worker,
             listener,
+            chain,
             stream,
             inbox: Inbox::default(),
             timer: Timer::default(),
@@ -108,7 +114,7 @@ impl Session {
 
     /// Settings of its connection manager.
     pub(super) fn manager(&self) -> &ConnectionManager {
-        &self.listener.manager
+        &self.chain.manager
     }
 
     /// Waits for the first byte of a request.
@@ -195,9 +201,17 @@ impl Session {
     }
 
     fn find_routes(&self, plan: &Plan) -> Arc<RouteTable> {
-        match &self.listener.manager.routes {
+        match &self.chain.manager.routes {
             Routes::Inline(table) => table.clone(),
             Routes::Named(name) => plan.routes.get(name.as_str()).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// The scheme of its requests.
+    pub(super) fn scheme(&self) -> &'static [u8] {
+        match &self.stream {
+            Stream::Tcp(_) => b"http",
+            Stream::Tls(_) => b"https",
         }
     }
 

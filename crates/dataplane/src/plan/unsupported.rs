@@ -10,8 +10,7 @@ use sluicegate_xds::{
     pb::envoy::{
         config::{
             cluster::v3::Cluster,
-            core::v3::TransportSocket,
-            listener::v3::Listener,
+            listener::v3::{FilterChain, FilterChainMatch, Listener},
             route::v3::{RouteAction, VirtualHost},
         },
         extensions::{
@@ -44,26 +43,36 @@ pub(super) fn refuse_cluster(
 
 /// Refuses a listener that cannot be served safely.
 pub(super) fn refuse_listener(listener: &Listener) -> Result<(), String> {
-    for chain in &listener.filter_chains {
-        refuse_socket(chain.transport_socket.as_ref())?;
+    for filter in &listener.listener_filters {
+        // TLS is looked into by the chains themselves.
+        if filter.name != "envoy.filters.listener.tls_inspector" {
+            return Err(format!(
+                "listener filter {} is not implemented yet",
+                filter.name
+            ));
+        }
     }
-    match listener.listener_filters.first() {
-        Some(filter) => Err(format!(
-            "listener filter {} is not implemented yet",
-            filter.name
-        )),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
-fn refuse_socket(socket: Option<&TransportSocket>) -> Result<(), String> {
-    match socket {
-        Some(socket) if socket.name != "envoy.transport_sockets.raw_buffer" => Err(format!(
-            "transport socket {} is not implemented yet",
-            socket.name
-        )),
-        _ => Ok(()),
+/// The names that a filter chain matches; or an error, when it asks for something else.
+pub(super) fn filter_chain_names(chain: &FilterChain) -> Result<&[String], String> {
+    let Some(conditions) = &chain.filter_chain_match else {
+        return Ok(&[]);
+    };
+    let names = FilterChainMatch {
+        server_names: conditions.server_names.clone(),
+        // Nothing else is served on such a listener.
+        transport_protocol: match conditions.transport_protocol.as_str() {
+            "tls" if chain.transport_socket.is_some() => "tls".to_owned(),
+            _ => String::new(),
+        },
+        ..FilterChainMatch::default()
+    };
+    if names != *conditions {
+        return Err("only server_names is implemented of filter_chain_match".to_owned());
     }
+    Ok(&conditions.server_names)
 }
 
 /// Cluster fields that are not enforced.

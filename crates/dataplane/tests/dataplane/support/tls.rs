@@ -22,8 +22,9 @@ use sluicegate_xds::{
             DataSource, TransportSocket, data_source::Specifier, transport_socket::ConfigType,
         },
         extensions::transport_sockets::tls::v3::{
-            CertificateValidationContext, CommonTlsContext, SubjectAltNameMatcher, TlsCertificate,
-            UpstreamTlsContext, common_tls_context::ValidationContextType,
+            CertificateValidationContext, CommonTlsContext, DownstreamTlsContext, SdsSecretConfig,
+            Secret, SubjectAltNameMatcher, TlsCertificate, UpstreamTlsContext,
+            common_tls_context::ValidationContextType, secret::Type,
             subject_alt_name_matcher::SanType,
         },
         r#type::matcher::v3::{StringMatcher, string_matcher::MatchPattern},
@@ -295,4 +296,27 @@ pub(crate) fn socket<M: Message + Name>(name: &str, config: &M) -> Option<Transp
         name: format!("envoy.transport_sockets.{name}"),
         config_type: Some(ConfigType::TypedConfig(any::pack(config))),
     })
+}
+
+/// A secret with a certificate.
+pub(crate) fn secret(name: &str, pair: &Pair) -> Secret {
+    Secret {
+        name: name.to_owned(),
+        r#type: Some(Type::TlsCertificate(certificate(pair))),
+    }
+}
+
+/// A context with the certificate of a secret.
+pub(crate) fn serving(secret: &str) -> DownstreamTlsContext {
+    DownstreamTlsContext {
+        common_tls_context: Some(CommonTlsContext {
+            tls_certificate_sds_secret_configs: vec![SdsSecretConfig {
+                name: secret.to_owned(),
+                ..SdsSecretConfig::default()
+            }],
+            alpn_protocols: vec!["h2".to_owned(), "http/1.1".to_owned()],
+            ..CommonTlsContext::default()
+        }),
+        ..DownstreamTlsContext::default()
+    }
 }
