@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Making connections to upstream hosts.
 //!
-//! In: an address and the cluster's socket settings. Out: a connected stream, or why not.
+//! In: a host with its cluster's socket settings. Out: a connected stream, TLS included, or why
+//! not.
 
 mod keepalive;
 
@@ -11,21 +12,36 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{net::TcpSocket, time::timeout};
 
 use crate::{
+    cluster::Host,
     failure::{ConnectError, Failure},
     io::Stream,
     plan::ClusterConfig,
 };
 
-/// Connects within `connect_timeout`.
-pub(crate) async fn connect(
-    address: SocketAddr,
-    config: &ClusterConfig,
-) -> Result<Stream, Failure> {
-    let attempt = async { socket(address, config)?.connect(address).await };
-    match timeout(config.connect_timeout, attempt).await {
-        Ok(Ok(tcp)) => Ok(Stream::Tcp(tcp)),
-        Ok(Err(error)) => Err(Failure::ConnectFailed(why(&error))),
+/// Connects within `connect_timeout`, which covers the TLS handshake as well.
+pub(crate) async fn connect(host: &Host) -> Result<Stream, Failure> {
+    match timeout(host.config.connect_timeout, attempt(host)).await {
+        Ok(connected) => connected.map_err(Failure::ConnectFailed),
         Err(_) => Err(Failure::ConnectTimeout),
+    }
+}
+
+async fn attempt(host: &Host) -> Result<Stream, ConnectError> {
+    let address = host.address;
+    let connected = async { socket(address, &host.config)?.connect(address).await };
+    let tcp = connected.await.map_err(|error| why(&error))?;
+    let (Some(tls), Some(stats)) = (&host.config.tls, &host.ssl_stats) else {
+        return Ok(Stream::Tcp(tcp));
+    };
+    match tls.connect(tcp, address.ip()).await {
+        Ok(stream) => {
+            stats.handshake.inc();
+            Ok(Stream::Tls(Box::new(stream)))
+        }
+        Err(error) => {
+            error.count(stats);
+            Err(ConnectError::Tls(error))
+        }
     }
 }
 

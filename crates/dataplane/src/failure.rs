@@ -4,7 +4,7 @@
 //! In: a [`Failure`]. Out: its [`Row`]: status, body, response flag, details, whose fault it is and
 //! whether another attempt may help. Values are Envoy 1.40's. Nothing else formats failures.
 
-use crate::http::HeadError;
+use crate::{http::HeadError, tls::TlsError};
 
 /// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub(crate) enum ConnectError {
     Refused,
     /// No way there.
     Unreachable,
+    /// The TLS handshake failed.
+    Tls(TlsError),
     /// Anything else, out of descriptors for example.
     Other,
 }
@@ -233,6 +235,7 @@ impl ConnectError {
                 "upstream_reset_before_response_started{remote_connection_failure|\
                  immediate_connect_error:_Network_is_unreachable}"
             }
+            Self::Tls(error) => error.details(),
             Self::Other => "upstream_reset_before_response_started{remote_connection_failure}",
         }
     }

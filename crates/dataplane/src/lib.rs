@@ -29,6 +29,7 @@ mod resolve;
 mod retry;
 mod route;
 mod stats;
+mod tls;
 mod view;
 mod worker;
 

@@ -30,12 +30,11 @@ pub(crate) use exchange::Exchange;
 
 use crate::{
     failure::Failure,
-    io::Stream,
     life::{
         match_route::Found,
         session::{After, Session, Version},
     },
-    listen::SocketId,
+    listen::{SocketId, establish},
     plan::ListenerPlan,
     worker::Worker,
 };
@@ -48,7 +47,10 @@ pub(crate) async fn serve(
     peer: SocketAddr,
     socket: SocketId,
 ) {
-    let mut session = Session::new(worker, listener, Stream::Tcp(tcp), peer, socket);
+    let Some(established) = establish(&worker, &listener, tcp, peer, socket).await else {
+        return;
+    };
+    let mut session = Session::new(worker, listener, established, socket);
     while session.wait_for_request().await.is_ok() {
         if session.sniff() == Version::Http2 {
             // In a box: a connection of HTTP/1 does not carry the space along.

@@ -3,12 +3,14 @@
 //!
 //! In: addresses on the control side, sockets on the workers. Out: one connection task per client.
 
+mod establish;
 mod socket;
 
 use std::{io, net::TcpListener as StdListener, rc::Rc, time::Duration};
 
 use tokio::net::TcpListener;
 
+pub(crate) use establish::{Established, establish};
 pub(crate) use socket::{SocketId, bind};
 
 use crate::{life, worker::Worker};

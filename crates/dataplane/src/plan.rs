@@ -8,11 +8,13 @@
 mod cluster;
 mod compile;
 mod endpoint;
+mod filter_chain;
 mod http2;
 mod listener;
 mod matcher;
 mod rewrite;
 mod route;
+mod transport;
 mod unsupported;
 mod value;
 
@@ -21,8 +23,11 @@ use std::{collections::HashMap, sync::Arc};
 pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Query, Thresholds, Underscores};
 pub(crate) use compile::Compiler;
 pub(crate) use endpoint::{Endpoint, Endpoints, Health};
+pub(crate) use filter_chain::{FilterChain, Transport};
 pub(crate) use http2::{Http2Keepalive, Http2Options};
 pub(crate) use listener::{CodecType, ConnectionManager, ListenerPlan, Routes, ServerHeader};
+pub(crate) use matcher::string as string_match;
+pub(crate) use value::data;
 
 use crate::{
     cluster::{ClusterId, ClusterShared},

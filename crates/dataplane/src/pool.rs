@@ -103,8 +103,12 @@ pub(crate) fn checkout(host: &Rc<Host>, priority: Priority) -> Result<Checkout, 
     loop {
         let idle = host.pool.idle.borrow_mut().pop();
         match idle {
-            Some(upstream) if upstream.stream.quiet() => return Ok(Checkout::Ready(upstream)),
-            Some(upstream) => upstream.close(Closed::Remote),
+            Some(mut upstream) => {
+                if upstream.stream.quiet() {
+                    return Ok(Checkout::Ready(upstream));
+                }
+                upstream.close(Closed::Remote);
+            }
             None => break,
         }
     }
@@ -203,7 +207,7 @@ fn start(host: &Rc<Host>, priority: Priority) {
     let host = host.clone();
     tokio::task::spawn_local(async move {
         let begun = Instant::now();
-        let connected = connect(host.address, &host.config).await;
+        let connected = connect(&host).await;
         let pool = &host.pool;
         pool.connecting.set(pool.connecting.get() - 1);
         let stats = &host.cluster_stats;

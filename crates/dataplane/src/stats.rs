@@ -63,6 +63,21 @@ stat_group! {
 }
 
 stat_group! {
+    /// TLS of one cluster or listener on one worker; under `cluster.<name>.ssl.` and
+    /// `listener.<address>_<port>.ssl.`, only where there is TLS.
+    pub(crate) struct SslStats {
+        connection_error: Counter,
+        handshake: Counter,
+        session_reused: Counter,
+        no_certificate: Counter,
+        fail_verify_no_cert: Counter,
+        fail_verify_error: Counter,
+        fail_verify_san: Counter,
+        fail_verify_cert_hash: Counter,
+    }
+}
+
+stat_group! {
     /// What one connection manager did on one worker; under `http.<stat_prefix>.`.
     pub(crate) struct HttpStats {
         downstream_cx_total: Counter,
@@ -138,6 +153,8 @@ stat_group! {
         downstream_cx_active: Gauge,
         downstream_cx_destroy: Counter,
         downstream_cx_length_ms: Histogram,
+        downstream_pre_cx_timeout: Counter,
+        no_filter_chain_match: Counter,
     }
 }
 

@@ -35,7 +35,7 @@ use crate::{
     life::Exchange,
     listen,
     plan::Plan,
-    stats::{ClusterStats, CodecStats, Http2Stats, HttpStats, ListenerStats},
+    stats::{ClusterStats, CodecStats, Http2Stats, HttpStats, ListenerStats, SslStats},
 };
 
 /// A worker's state.
@@ -60,8 +60,10 @@ pub(crate) struct Worker {
     generation: Cell<u64>,
     clusters: RefCell<Vec<Option<Rc<LocalCluster>>>>,
     cluster_stats: RefCell<HashMap<String, Arc<ClusterStats>>>,
+    ssl_stats: RefCell<HashMap<String, Arc<SslStats>>>,
     http_stats: RefCell<HashMap<String, Arc<HttpStats>>>,
     listener_stats: RefCell<HashMap<String, Arc<ListenerStats>>>,
+    listener_ssl_stats: RefCell<HashMap<String, Arc<SslStats>>>,
     #[expect(
         clippy::vec_box,
         reason = "requests hold the box; moving it costs a pointer"
@@ -130,8 +132,10 @@ async fn run(start: Start) {
         generation: Cell::new(0),
         clusters: RefCell::default(),
         cluster_stats: RefCell::default(),
+        ssl_stats: RefCell::default(),
         http_stats: RefCell::default(),
         listener_stats: RefCell::default(),
+        listener_ssl_stats: RefCell::default(),
         exchanges: RefCell::default(),
         listening: RefCell::default(),
         sweeper: Notify::new(),
@@ -189,6 +193,7 @@ impl Worker {
                     if new.is_none() {
                         let name = &local.config.stat_name;
                         self.cluster_stats.borrow_mut().remove(name);
+                        self.ssl_stats.borrow_mut().remove(&format!("{name}.ssl"));
                     }
                     *slot = None;
                 }
@@ -227,7 +232,11 @@ impl Worker {
         let cluster = plan.cluster(id)?;
         let name = &cluster.config.stat_name;
         let stats = registered(&self.cluster_stats, &self.registry, "cluster.", name);
-        let local = Rc::new(LocalCluster::new(cluster, stats));
+        let ssl_stats = cluster.config.tls.as_ref().map(|_| {
+            let name = format!("{name}.ssl");
+            registered(&self.ssl_stats, &self.registry, "cluster.", &name)
+        });
+        let local = Rc::new(LocalCluster::new(cluster, stats, ssl_stats));
         if clusters.len() <= id.index() {
             clusters.resize_with(id.index() + 1, || None);
         }
@@ -243,6 +252,12 @@ impl Worker {
     /// The numbers of a listener.
     pub(crate) fn listener_stats(&self, address: &str) -> Arc<ListenerStats> {
         registered(&self.listener_stats, &self.registry, "listener.", address)
+    }
+
+    /// The TLS numbers of a listener.
+    pub(crate) fn listener_ssl_stats(&self, address: &str) -> Arc<SslStats> {
+        let name = format!("{address}.ssl");
+        registered(&self.listener_ssl_stats, &self.registry, "listener.", &name)
     }
 
     /// Space for a request.

@@ -13,7 +13,7 @@ use super::ClusterShared;
 use crate::{
     plan::{ClusterConfig, Endpoint},
     pool::Pool,
-    stats::{ClusterStats, HostStats},
+    stats::{ClusterStats, HostStats, SslStats},
 };
 
 /// A host.
@@ -29,6 +29,8 @@ pub(crate) struct Host {
     pub(crate) shared: Arc<ClusterShared>,
     /// The cluster's numbers on this worker.
     pub(crate) cluster_stats: Arc<ClusterStats>,
+    /// The cluster's TLS numbers on this worker, if it has TLS.
+    pub(crate) ssl_stats: Option<Arc<SslStats>>,
     /// Its own numbers on this worker.
     pub(crate) stats: Arc<HostStats>,
     /// Its connections.
@@ -44,6 +46,7 @@ impl Host {
         config: Arc<ClusterConfig>,
         shared: Arc<ClusterShared>,
         cluster_stats: Arc<ClusterStats>,
+        ssl_stats: Option<Arc<SslStats>>,
     ) -> Self {
         Self {
             address: endpoint.address,
@@ -52,6 +55,7 @@ impl Host {
             config,
             shared,
             cluster_stats,
+            ssl_stats,
             pool: Pool::default(),
             removed: Cell::new(false),
         }

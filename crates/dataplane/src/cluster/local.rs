@@ -10,7 +10,7 @@ use super::{ClusterShared, Host};
 use crate::{
     balance::{Availability, RoundRobin, shares},
     plan::{ClusterConfig, ClusterPlan, Endpoints, Health},
-    stats::ClusterStats,
+    stats::{ClusterStats, SslStats},
 };
 
 /// A cluster on one worker.
@@ -22,6 +22,7 @@ pub(crate) struct LocalCluster {
     pub(crate) shared: Arc<ClusterShared>,
     /// Its numbers on this worker.
     pub(crate) stats: Arc<ClusterStats>,
+    ssl_stats: Option<Arc<SslStats>>,
     members: RefCell<Members>,
 }
 
@@ -45,11 +46,16 @@ struct Group {
 
 impl LocalCluster {
     /// A cluster whose hosts have no connections yet.
-    pub(crate) fn new(plan: &ClusterPlan, stats: Arc<ClusterStats>) -> Self {
+    pub(crate) fn new(
+        plan: &ClusterPlan,
+        stats: Arc<ClusterStats>,
+        ssl_stats: Option<Arc<SslStats>>,
+    ) -> Self {
         let cluster = Self {
             config: plan.config.clone(),
             shared: plan.shared.clone(),
             stats,
+            ssl_stats,
             members: RefCell::default(),
         };
         cluster.update(&plan.endpoints);
@@ -79,6 +85,7 @@ impl LocalCluster {
                     self.config.clone(),
                     self.shared.clone(),
                     self.stats.clone(),
+                    self.ssl_stats.clone(),
                 )),
             };
             members.hosts.push(host);

@@ -27,6 +27,8 @@ pub(crate) struct UpstreamRequest<'a> {
     pub(crate) manager: &'a ConnectionManager,
     /// Text of the client's address.
     pub(crate) peer: &'a str,
+    /// The scheme of the client's connection.
+    pub(crate) scheme: &'static [u8],
     /// Changes of candidate, route and virtual host.
     pub(crate) mutations: &'a Mutations,
     /// Spelling of names.
@@ -141,7 +143,7 @@ impl UpstreamRequest<'_> {
                 }
             }
             Known::ForwardedProto if edge && self.manager.trusted_hops == 0 => {
-                self.line(field, b"http", out);
+                self.line(field, self.scheme, out);
             }
             Known::ExternalAddress if edge => {}
             Known::RequestId if edge && !self.manager.preserve_request_id => {
@@ -172,7 +174,7 @@ impl UpstreamRequest<'_> {
             self.new_line(b"x-forwarded-for", self.peer.as_bytes(), out);
         }
         if !self.has(Known::ForwardedProto) {
-            self.new_line(b"x-forwarded-proto", b"http", out);
+            self.new_line(b"x-forwarded-proto", self.scheme, out);
         }
         if edge {
             self.new_line(b"x-envoy-external-address", self.peer.as_bytes(), out);

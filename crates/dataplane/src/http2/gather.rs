@@ -76,7 +76,7 @@ impl Gathered {
         self.sent = 0;
         // An idle connection holds no buffer.
         self.out = Vec::new();
-        Poll::Ready(Ok(()))
+        self.stream.poll_flush(cx)
     }
 }
 

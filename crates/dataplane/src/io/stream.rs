@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A byte stream to a client or to an upstream.
 //!
-//! In: a connected socket, or one stream of an HTTP/2 connection. Out: polled reads and writes. TLS
-//! becomes another variant.
+//! In: a connected socket, with or without TLS on it, or one stream of an HTTP/2 connection. Out:
+//! polled reads and writes.
 
 use std::{
     io::{self, IoSlice},
@@ -15,7 +15,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::http2::Message;
+use crate::{http2::Message, tls::TlsStream};
 
 /// The transports.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(crate) enum Stream {
     Http2(Box<Message>),
     /// Plain TCP.
     Tcp(TcpStream),
+    /// TLS on TCP.
+    Tls(Box<TlsStream>),
 }
 
 impl Stream {
@@ -37,6 +39,7 @@ impl Stream {
     ) -> Poll<io::Result<usize>> {
         let tcp = match self {
             Self::Tcp(tcp) => tcp,
+            Self::Tls(tls) => return tls.poll_read(cx, buffer),
             Self::Http2(message) => return message.poll_read(cx, buffer),
             Self::Gone => return Poll::Ready(Ok(0)),
         };
@@ -48,7 +51,7 @@ impl Stream {
             .map_ok(|()| buffer.filled().len())
     }
 
-    /// Writes `head`, then `body`; returns how many bytes of the two went out.
+    /// Writes `head`, then `body`; returns how many bytes of the two were taken.
     pub(crate) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
@@ -69,6 +72,7 @@ impl Stream {
     ) -> Poll<io::Result<usize>> {
         let tcp = match self {
             Self::Tcp(tcp) => Pin::new(tcp),
+            Self::Tls(tls) => return tls.poll_write(cx, head, body),
             Self::Http2(message) => return message.poll_write(cx, [head, body], last),
             Self::Gone => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
         };
@@ -94,19 +98,30 @@ impl Stream {
         matches!(self, Self::Http2(_))
     }
 
+    /// Ready when the kernel has everything that was taken. Without TLS that is always so.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tls(tls) => tls.poll_flush(cx),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
     /// Ready when there is something to read or the peer closed.
     pub(crate) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::Tcp(tcp) => tcp.poll_read_ready(cx).map(|_| ()),
+            Self::Tls(tls) => tls.poll_readable(cx).map(|_| ()),
             Self::Http2(message) => message.poll_readable(cx),
             Self::Gone => Poll::Ready(()),
         }
     }
 
     /// Whether an idle stream is still usable. Costs no system call unless something happened.
-    pub(crate) fn quiet(&self) -> bool {
-        let Self::Tcp(tcp) = self else {
-            return true;
+    pub(crate) fn quiet(&mut self) -> bool {
+        let tcp = match self {
+            Self::Tcp(tcp) => tcp,
+            Self::Tls(tls) => return tls.quiet(),
+            _ => return true,
         };
         let looked = tcp.try_io(Interest::READABLE, || Ok(()));
         if looked.is_err() {
@@ -117,10 +132,11 @@ impl Stream {
         matches!(tcp.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// Sends FIN.
+    /// Sends FIN, after `close_notify` if there is TLS.
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Tcp(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Self::Tls(tls) => tls.poll_shutdown(cx),
             _ => Poll::Ready(Ok(())),
         }
     }

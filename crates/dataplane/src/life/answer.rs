@@ -39,7 +39,7 @@ pub(super) async fn route(
             let authority = head.authority.of(bytes);
             push_location(
                 redirect,
-                b"http",
+                session.scheme,
                 authority,
                 head.path_of(bytes),
                 &mut location,

@@ -28,7 +28,7 @@ pub(super) fn match_route<'a>(
 ) -> Result<Found<'a>, Failure> {
     let bytes = session.inbox.bytes();
     let head = &exchange.request;
-    let view = RequestView::new(bytes, head);
+    let view = RequestView::new(bytes, head, session.scheme);
     exchange.record.grpc = head.message.grpc;
     let Some(route) = routes.find(&view) else {
         session.stats.no_route.inc();

@@ -9,7 +9,7 @@ use std::{
     collections::VecDeque,
     future::poll_fn,
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tokio::{
@@ -160,6 +160,9 @@ impl Body {
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(Failure::Terminated)),
                     Poll::Pending => return Poll::Pending,
                 }
+            }
+            if ready!(upstream.stream.poll_flush(cx)).is_err() {
+                return Poll::Ready(Err(Failure::Terminated));
             }
             match self.pieces.poll_recv(cx) {
                 Poll::Ready(Some(Piece::Bytes(bytes))) => self.queue.push_back(bytes),

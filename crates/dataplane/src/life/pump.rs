@@ -253,7 +253,7 @@ impl Pump {
         }
         self.out.clear();
         self.sent = 0;
-        Poll::Ready(Ok(()))
+        to.poll_flush(cx).map_err(|_| Stopped::Refused)
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) async fn receive_head(
         other => other?,
     };
     if parsed == Parsed::Partial {
-        let manager = &session.listener.manager;
+        let manager = &session.chain.manager;
         exchange.deadlines.headers = manager.request_headers_timeout.map(|limit| now + limit);
         exchange.deadlines.request = manager.request_timeout.map(|limit| now + limit);
         exchange.deadlines.idle = manager.stream_idle_timeout;
@@ -48,7 +48,7 @@ pub(super) async fn receive_head(
 async fn read_on(session: &mut Session, exchange: &mut Exchange) -> Result<(), Failure> {
     poll_fn(|cx| {
         loop {
-            let limits = session.listener.manager.limits;
+            let limits = session.chain.manager.limits;
             let buffers = &session.worker.buffers;
             let filled = session
                 .inbox
@@ -99,7 +99,7 @@ pub(super) fn accept(
 ) -> Result<(), Failure> {
     let http2 = session.stream.is_http2();
     session.requests += 1;
-    let manager = &session.listener.manager;
+    let manager = &session.chain.manager;
     let stats = &session.stats;
     stats.downstream_rq_total.inc();
     if http2 {

@@ -133,7 +133,7 @@ fn accept(
 ) -> Result<(), Failure> {
     let now = Instant::now();
     let config = &target.cluster.config;
-    let manager = &session.listener.manager;
+    let manager = &session.chain.manager;
     let switching = exchange.response.status == 101 && exchange.record.upgrade;
     let both = manager.trailers && config.trailers;
     let http2 = [

@@ -86,6 +86,7 @@ fn push(
         head: &exchange.request,
         manager,
         peer: &session.peer_text,
+        scheme: session.scheme,
         mutations: &backend.request_headers,
         case: request_case(manager.preserve_request_case, config.request_case),
         host: backend

@@ -18,8 +18,8 @@ use crate::{
     http::leading_empty_lines,
     http2,
     io::{Inbox, Stream, Timer},
-    listen::SocketId,
-    plan::{CodecType, ConnectionManager, ListenerPlan, Plan, Routes},
+    listen::{Established, SocketId},
+    plan::{CodecType, ConnectionManager, FilterChain, ListenerPlan, Plan, Routes},
     route::RouteTable,
     stats::{CodecStats, HttpStats, ListenerStats},
     worker::{Mark, Worker},
@@ -31,6 +31,8 @@ pub(super) struct Session {
     pub(super) worker: Rc<Worker>,
     /// The listener that accepted it.
     pub(super) listener: Arc<ListenerPlan>,
+    /// The filter chain that serves it.
+    pub(super) chain: Arc<FilterChain>,
     /// The stream.
     pub(super) stream: Stream,
     /// Bytes read from the client and not dealt with.
@@ -49,6 +51,8 @@ pub(super) struct Session {
     pub(super) requests: u32,
     /// The version it turned out to speak.
     pub(super) version: Option<Version>,
+    /// The scheme of its requests.
+    pub(super) scheme: &'static [u8],
     listener_stats: Arc<ListenerStats>,
     routes: Arc<RouteTable>,
     generation: Option<u64>,
@@ -84,22 +88,31 @@ impl Session {
     pub(super) fn new(
         worker: Rc<Worker>,
         listener: Arc<ListenerPlan>,
-        stream: Stream,
-        peer: SocketAddr,
+        established: Established,
         socket: SocketId,
     ) -> Self {
-        let stats = worker.http_stats(&listener.manager.stat_prefix);
-        let address = socket.bound.to_string().replace(':', "_");
-        let listener_stats = worker.listener_stats(&address);
+        let Established {
+            stream,
+            chain,
+            peer,
+        } = established;
+        let stats = worker.http_stats(&chain.manager.stat_prefix);
+        let listener_stats = worker.listener_stats(&socket.stat_name());
         stats.downstream_cx_total.inc();
         stats.downstream_cx_active.add(1);
         listener_stats.downstream_cx_total.inc();
         listener_stats.downstream_cx_active.add(1);
         let mark = worker.connections.open(&listener);
         let now = Instant::now();
+        let scheme: &[u8] = match &stream {
+            Stream::Tls(_) => b"https",
+            _ => b"http",
+        };
         Self {
             worker,
             listener,
+            chain,
+            scheme,
             stream,
             inbox: Inbox::default(),
             timer: Timer::default(),
@@ -119,7 +132,7 @@ impl Session {
 
     /// Settings of its connection manager.
     pub(super) fn manager(&self) -> &ConnectionManager {
-        &self.listener.manager
+        &self.chain.manager
     }
 
     /// The part of a request that an HTTP/2 connection hands to each of its streams.
@@ -127,6 +140,8 @@ impl Session {
         Self {
             worker: self.worker.clone(),
             listener: self.listener.clone(),
+            chain: self.chain.clone(),
+            scheme: self.scheme,
             stream,
             inbox: Inbox::default(),
             timer: Timer::default(),
@@ -256,7 +271,7 @@ impl Session {
     }
 
     fn find_routes(&self, plan: &Plan) -> Arc<RouteTable> {
-        match &self.listener.manager.routes {
+        match &self.chain.manager.routes {
             Routes::Inline(table) => table.clone(),
             Routes::Named(name) => plan.routes.get(name.as_str()).cloned().unwrap_or_default(),
         }

@@ -22,6 +22,13 @@ pub(crate) struct SocketId {
     pub(crate) bound: SocketAddr,
 }
 
+impl SocketId {
+    /// How its address is written in names of stats.
+    pub(crate) fn stat_name(&self) -> String {
+        self.bound.to_string().replace(':', "_")
+    }
+}
+
 /// Binds `count` sockets. Port 0 is chosen once for all of them.
 pub(crate) fn bind(
     address: SocketAddr,

@@ -33,10 +33,11 @@ use sluicegate_xds::{
 use super::{
     http2::Http2Options,
     listener::{Names, names},
+    transport::{self, Transport},
     unsupported,
     value::{number, timeout},
 };
-use crate::{cluster::ClusterId, http::NameCase};
+use crate::{cluster::ClusterId, http::NameCase, tls::UpstreamTls};
 
 /// A cluster's settings.
 #[derive(Debug)]
@@ -81,6 +82,8 @@ pub(crate) struct ClusterConfig {
     pub(crate) trailers: bool,
     /// HTTP/2 is spoken to the hosts.
     pub(crate) http2: Option<Http2Options>,
+    /// TLS to its hosts.
+    pub(crate) tls: Option<UpstreamTls>,
     /// Settings seen here that are not enforced yet.
     pub(crate) unsupported: Vec<&'static str>,
 }
@@ -161,7 +164,10 @@ impl ClusterConfig {
             &cluster.alt_stat_name
         };
         let max_headers_count = number(common.max_headers_count.as_ref());
-        unsupported::refuse_cluster(cluster)?;
+        unsupported::refuse_cluster(cluster, &options)?;
+        let Transport { tls } = transport::transport_socket(cluster.transport_socket.as_ref())?;
+        let mut unsupported = unsupported::of_cluster(cluster, &options);
+        unsupported.extend(tls.iter().flat_map(|tls| &tls.unsupported));
         Ok(Self {
             id,
             name: cluster.name.as_str().into(),
@@ -193,7 +199,8 @@ impl ClusterConfig {
             preserve_response_case: preserve,
             trailers: http1.enable_trailers,
             http2,
-            unsupported: unsupported::of_cluster(cluster, &options),
+            tls,
+            unsupported,
         })
     }
 }

@@ -6,14 +6,18 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
 };
 
 use sluicegate_snapshot::{Resource, ResourceType, Snapshot, Version};
 use sluicegate_xds::{
-    pb::envoy::config::{
-        cluster::v3::Cluster, endpoint::v3::ClusterLoadAssignment, listener::v3::Listener,
-        route::v3::RouteConfiguration,
+    pb::envoy::{
+        config::{
+            cluster::v3::Cluster, endpoint::v3::ClusterLoadAssignment, listener::v3::Listener,
+            route::v3::RouteConfiguration,
+        },
+        extensions::transport_sockets::tls::v3::Secret,
     },
     prost::Message,
 };
@@ -24,6 +28,7 @@ use crate::{
     report::ResourceError,
     resolve::Resolved,
     route::RouteTable,
+    tls::Certificate,
 };
 
 /// Compiles snapshots; keeps what can be used again.
@@ -33,6 +38,7 @@ pub(crate) struct Compiler {
     clusters: BTreeMap<Arc<str>, Cached<Built>>,
     endpoints: BTreeMap<Arc<str>, Cached<Arc<Endpoints>>>,
     routes: BTreeMap<Arc<str>, Cached<Arc<RouteTable>>>,
+    secrets: BTreeMap<Arc<str>, Cached<Option<Certificate>>>,
     listeners: BTreeMap<Arc<str>, Cached<Arc<ListenerPlan>>>,
 }
 
@@ -82,12 +88,14 @@ impl Compiler {
         refresh(
             &mut self.clusters,
             snapshot.resources(ResourceType::Cluster),
+            NOTHING_ELSE,
             &mut errors,
             |resource| build_cluster(resource, names),
         );
         refresh(
             &mut self.endpoints,
             snapshot.resources(ResourceType::Endpoint),
+            NOTHING_ELSE,
             &mut errors,
             |resource| {
                 let assignment = decode::<ClusterLoadAssignment>(resource)?;
@@ -97,19 +105,34 @@ impl Compiler {
         refresh(
             &mut self.routes,
             snapshot.resources(ResourceType::Route),
+            NOTHING_ELSE,
             &mut errors,
             |resource| {
                 let config = decode::<RouteConfiguration>(resource)?;
                 route::compile(&config, names).map(Arc::new)
             },
         );
+        let resources = snapshot.resources(ResourceType::Secret);
+        refresh(
+            &mut self.secrets,
+            resources,
+            NOTHING_ELSE,
+            &mut errors,
+            |resource| Certificate::of_secret(&decode::<Secret>(resource)?),
+        );
+        // A listener holds the certificates that it names. Its own version stays, so that new ones
+        // disturb no connection.
+        let held = fingerprint(resources);
+        let secrets = certificates(&self.secrets);
         refresh(
             &mut self.listeners,
             snapshot.resources(ResourceType::Listener),
+            held,
             &mut errors,
             |resource| {
                 let listener = decode::<Listener>(resource)?;
-                ListenerPlan::compile(&listener, resource.version, names).map(Arc::new)
+                let version = resource.version;
+                ListenerPlan::compile(&listener, version, &secrets, names).map(Arc::new)
             },
         );
         (self.plan(resolved), errors)
@@ -157,17 +180,40 @@ impl Compiler {
     }
 }
 
-/// Brings `cache` in line with `resources`.
+fn certificates(
+    cache: &BTreeMap<Arc<str>, Cached<Option<Certificate>>>,
+) -> HashMap<Arc<str>, Certificate> {
+    let usable = |(name, cached): (&Arc<str>, &Cached<Option<Certificate>>)| {
+        Some((name.clone(), cached.value.clone()??))
+    };
+    cache.iter().filter_map(usable).collect()
+}
+
+/// A number that changes with any of `resources`; [`NOTHING_ELSE`] when there are none.
+fn fingerprint(resources: &BTreeMap<Arc<str>, Arc<Resource>>) -> u64 {
+    if resources.is_empty() {
+        return NOTHING_ELSE;
+    }
+    let mut hasher = DefaultHasher::new();
+    for (name, resource) in resources {
+        (name, resource.version).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// Brings `cache` in line with `resources`, which depend on what `also` is a fingerprint of.
 fn refresh<T>(
     cache: &mut BTreeMap<Arc<str>, Cached<T>>,
     resources: &BTreeMap<Arc<str>, Arc<Resource>>,
+    also: u64,
     errors: &mut Vec<ResourceError>,
     mut compile: impl FnMut(&Resource) -> Result<T, String>,
 ) {
     cache.retain(|name, _| resources.contains_key(name));
     for (name, resource) in resources {
         let known = cache.get(name).map(|cached| cached.version);
-        if known != Some(resource.version) {
+        let version = Version(resource.version.0 ^ also);
+        if known != Some(version) {
             let (value, error) = match compile(resource) {
                 Ok(value) => (Some(value), None),
                 Err(error) => (
@@ -175,7 +221,6 @@ fn refresh<T>(
                     Some(error),
                 ),
             };
-            let version = resource.version;
             let cached = Cached {
                 version,
                 value,
@@ -210,3 +255,6 @@ fn build_cluster(resource: &Resource, names: &mut Names) -> Result<Built, String
 fn decode<M: Message + Default>(resource: &Resource) -> Result<M, String> {
     M::decode(resource.body.clone()).map_err(|error| format!("does not decode: {error}"))
 }
+
+/// The fingerprint of no resources.
+const NOTHING_ELSE: u64 = 0;

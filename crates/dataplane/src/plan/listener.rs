@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Settings of a listener and its connection manager.
+//! Settings of a listener and of connection managers.
 //!
 //! In: a Listener resource. Out: its address and the settings of its HTTP connections, with Envoy's
 //! defaults filled in.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use sluicegate_snapshot::Version;
 use sluicegate_xds::{
@@ -29,6 +29,7 @@ use sluicegate_xds::{
 use super::{
     cluster::Underscores,
     compile::Names as ClusterNames,
+    filter_chain::FilterChains,
     http2::Http2Options,
     route, unsupported,
     value::{flag, number, socket_address, timeout},
@@ -36,6 +37,7 @@ use super::{
 use crate::{
     http::{Limits, NameCase},
     route::RouteTable,
+    tls::Certificate,
 };
 
 /// A listener.
@@ -51,8 +53,8 @@ pub(crate) struct ListenerPlan {
     pub(crate) ipv4_compat: bool,
     /// Bytes held per connection.
     pub(crate) buffer_limit: usize,
-    /// Settings of its connections.
-    pub(crate) manager: ConnectionManager,
+    /// Its filter chains.
+    pub(crate) chains: FilterChains,
     /// Settings seen here that are not enforced yet.
     pub(crate) unsupported: Vec<&'static str>,
 }
@@ -182,22 +184,11 @@ impl ListenerPlan {
     pub(super) fn compile(
         listener: &Listener,
         version: Version,
+        secrets: &HashMap<Arc<str>, Certificate>,
         names: &mut ClusterNames,
     ) -> Result<Self, String> {
         unsupported::refuse_listener(listener)?;
-        let chain = match listener.filter_chains.as_slice() {
-            [chain] => chain,
-            [] => listener
-                .default_filter_chain
-                .as_ref()
-                .ok_or("no filter chain")?,
-            _ => return Err("several filter chains are not implemented yet".to_owned()),
-        };
-        let manager = chain
-            .filters
-            .iter()
-            .find_map(connection_manager)
-            .ok_or("no HTTP connection manager")?;
+        let chains = FilterChains::compile(listener, secrets, names)?;
         Ok(Self {
             name: listener.name.as_str().into(),
             version,
@@ -205,14 +196,15 @@ impl ListenerPlan {
             ipv4_compat: ipv4_compat(listener.address.as_ref()),
             buffer_limit: number(listener.per_connection_buffer_limit_bytes.as_ref())
                 .map_or(BUFFER_LIMIT, |limit| limit as usize),
-            unsupported: unsupported::of_listener(listener, &manager),
-            manager: ConnectionManager::compile(&manager, names)?,
+            unsupported: chains.unsupported.clone(),
+            chains,
         })
     }
 }
 
 impl ConnectionManager {
-    fn compile(
+    /// Compiles a connection manager.
+    pub(super) fn compile(
         manager: &HttpConnectionManager,
         cluster_names: &mut ClusterNames,
     ) -> Result<Self, String> {
@@ -287,7 +279,8 @@ impl ConnectionManager {
     }
 }
 
-fn connection_manager(filter: &Filter) -> Option<HttpConnectionManager> {
+/// The connection manager, if the filter is one.
+pub(super) fn connection_manager(filter: &Filter) -> Option<HttpConnectionManager> {
     match filter.config_type.as_ref()? {
         ConfigType::TypedConfig(packed) => any::unpack(packed),
         ConfigType::ConfigDiscovery(_) => None,

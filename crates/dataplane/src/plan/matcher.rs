@@ -108,7 +108,8 @@ fn query(matcher: &QueryParameterMatcher) -> Result<QueryMatch, String> {
     })
 }
 
-fn string(matcher: &StringMatcher) -> Result<ValueMatch, String> {
+/// Compiles a string condition.
+pub(crate) fn string(matcher: &StringMatcher) -> Result<ValueMatch, String> {
     let ignore = matcher.ignore_case;
     match matcher.match_pattern.as_ref().ok_or("no pattern")? {
         MatchPattern::Exact(text) => Ok(ValueMatch::Exact(text.as_bytes().into(), ignore)),

@@ -10,8 +10,7 @@ use sluicegate_xds::{
     pb::envoy::{
         config::{
             cluster::v3::Cluster,
-            core::v3::TransportSocket,
-            listener::v3::Listener,
+            listener::v3::{FilterChain, FilterChainMatch, Listener},
             route::v3::{RouteAction, VirtualHost},
         },
         extensions::{
@@ -27,8 +26,14 @@ use sluicegate_xds::{
 };
 
 /// Refuses a cluster that cannot be reached safely.
-pub(super) fn refuse_cluster(cluster: &Cluster) -> Result<(), String> {
-    refuse_socket(cluster.transport_socket.as_ref())?;
+pub(super) fn refuse_cluster(
+    cluster: &Cluster,
+    options: &HttpProtocolOptions,
+) -> Result<(), String> {
+    let http = options.upstream_http_protocol_options.as_ref();
+    if http.is_some_and(|http| http.auto_san_validation) {
+        return Err("auto_san_validation is not implemented yet".to_owned());
+    }
     if cluster.transport_socket_matches.is_empty() {
         Ok(())
     } else {
@@ -38,26 +43,36 @@ pub(super) fn refuse_cluster(cluster: &Cluster) -> Result<(), String> {
 
 /// Refuses a listener that cannot be served safely.
 pub(super) fn refuse_listener(listener: &Listener) -> Result<(), String> {
-    for chain in &listener.filter_chains {
-        refuse_socket(chain.transport_socket.as_ref())?;
+    for filter in &listener.listener_filters {
+        // TLS is looked into by the chains themselves.
+        if filter.name != "envoy.filters.listener.tls_inspector" {
+            return Err(format!(
+                "listener filter {} is not implemented yet",
+                filter.name
+            ));
+        }
     }
-    match listener.listener_filters.first() {
-        Some(filter) => Err(format!(
-            "listener filter {} is not implemented yet",
-            filter.name
-        )),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
-fn refuse_socket(socket: Option<&TransportSocket>) -> Result<(), String> {
-    match socket {
-        Some(socket) if socket.name != "envoy.transport_sockets.raw_buffer" => Err(format!(
-            "transport socket {} is not implemented yet",
-            socket.name
-        )),
-        _ => Ok(()),
+/// The names that a filter chain matches; or an error, when it asks for something else.
+pub(super) fn filter_chain_names(chain: &FilterChain) -> Result<&[String], String> {
+    let Some(conditions) = &chain.filter_chain_match else {
+        return Ok(&[]);
+    };
+    let names = FilterChainMatch {
+        server_names: conditions.server_names.clone(),
+        // Nothing else is served on such a listener.
+        transport_protocol: match conditions.transport_protocol.as_str() {
+            "tls" if chain.transport_socket.is_some() => "tls".to_owned(),
+            _ => String::new(),
+        },
+        ..FilterChainMatch::default()
+    };
+    if names != *conditions {
+        return Err("only server_names is implemented of filter_chain_match".to_owned());
     }
+    Ok(&conditions.server_names)
 }
 
 /// Cluster fields that are not enforced.
@@ -86,6 +101,13 @@ pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Ve
         ),
         (cluster.preconnect_policy.is_some(), "preconnect_policy"),
         (options.retry_policy.is_some(), "retry_policy"),
+        (
+            options
+                .upstream_http_protocol_options
+                .as_ref()
+                .is_some_and(|http| http.auto_sni),
+            "upstream_http_protocol_options.auto_sni",
+        ),
         (!options.hash_policy.is_empty(), "hash_policy"),
     ])
 }

@@ -66,7 +66,7 @@ pub(super) fn socket_address(address: Option<&Address>) -> Result<SocketAddr, St
 }
 
 /// The bytes of an inline data source.
-pub(super) fn data(source: Option<&DataSource>) -> Result<Vec<u8>, String> {
+pub(crate) fn data(source: Option<&DataSource>) -> Result<Vec<u8>, String> {
     match source.and_then(|source| source.specifier.as_ref()) {
         None => Ok(Vec::new()),
         Some(data_source::Specifier::InlineBytes(bytes)) => Ok(bytes.clone()),

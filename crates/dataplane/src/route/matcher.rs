@@ -18,6 +18,8 @@ pub(crate) struct RequestView<'a> {
     pub(crate) head: &'a RequestHead,
     /// The authority as received.
     pub(crate) authority: &'a [u8],
+    /// The scheme.
+    pub(crate) scheme: &'a [u8],
     /// Path and query.
     pub(crate) target: &'a [u8],
     /// Path without query.
@@ -28,13 +30,14 @@ pub(crate) struct RequestView<'a> {
 
 impl<'a> RequestView<'a> {
     /// Looks at a parsed head.
-    pub(crate) fn new(bytes: &'a [u8], head: &'a RequestHead) -> Self {
+    pub(crate) fn new(bytes: &'a [u8], head: &'a RequestHead, scheme: &'a [u8]) -> Self {
         let target = head.path_of(bytes);
         let (path, query) = split_query(target);
         Self {
             bytes,
             head,
             authority: head.authority.of(bytes),
+            scheme,
             target,
             path,
             query,
@@ -172,7 +175,7 @@ impl HeaderMatch {
             b":method" => Some(Cow::Borrowed(request.head.method.of(request.bytes))),
             b":path" => Some(Cow::Borrowed(request.target)),
             b":authority" | b"host" => Some(Cow::Borrowed(request.authority)),
-            b":scheme" => Some(Cow::Borrowed(b"http".as_slice())),
+            b":scheme" => Some(Cow::Borrowed(request.scheme)),
             name => joined(request, name),
         };
         let value = match value {
@@ -210,7 +213,7 @@ impl QueryMatch {
 
 impl ValueMatch {
     /// Whether a value that is there fits.
-    fn matches(&self, value: &[u8]) -> bool {
+    pub(crate) fn matches(&self, value: &[u8]) -> bool {
         let same = |a: &[u8], b: &[u8], ignore_case: bool| {
             if ignore_case {
                 a.eq_ignore_ascii_case(b)

@@ -17,4 +17,6 @@ mod pools;
 mod proxy;
 mod routing;
 mod support;
+mod tls_downstream;
+mod tls_upstream;
 mod upgrades;

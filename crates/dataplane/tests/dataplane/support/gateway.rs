@@ -20,6 +20,7 @@ use sluicegate_xds::{
             listener::v3::Listener,
             route::v3::RouteConfiguration,
         },
+        extensions::transport_sockets::tls::v3::Secret,
     },
     prost::Message,
 };
@@ -33,6 +34,7 @@ pub(crate) struct Resources {
     pub(crate) routes: Vec<RouteConfiguration>,
     pub(crate) clusters: Vec<Cluster>,
     pub(crate) endpoints: Vec<ClusterLoadAssignment>,
+    pub(crate) secrets: Vec<Secret>,
 }
 
 pub(crate) struct Gateway {
@@ -49,6 +51,7 @@ impl Resources {
             routes: vec![xds::routes(vec![xds::route("/", "c", |_| {})])],
             clusters: vec![xds::cluster("c", |_| {})],
             endpoints: vec![xds::endpoints("c", addresses)],
+            secrets: Vec::new(),
         }
     }
 
@@ -72,6 +75,9 @@ impl Resources {
                 &one.cluster_name,
                 one.encode_to_vec(),
             );
+        }
+        for one in &self.secrets {
+            add(ResourceType::Secret, &one.name, one.encode_to_vec());
         }
         Arc::new(builder.build())
     }

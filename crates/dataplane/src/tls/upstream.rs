@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+//! TLS towards upstreams (`UpstreamTlsContext`).
+//!
+//! In: a cluster's context, when it is compiled; a connected socket and its address. Out: an
+//! encrypted stream, or why not.
+
+use std::{net::IpAddr, sync::Arc};
+
+use rustls::{
+    ClientConfig,
+    client::{Resumption, danger::ServerCertVerifier},
+    pki_types::ServerName,
+};
+use sluicegate_xds::pb::envoy::extensions::transport_sockets::tls::v3::{
+    CommonTlsContext, UpstreamTlsContext,
+};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::{
+    TlsError, TlsStream,
+    material::Certificate,
+    parameters::{Parameters, Side, minimum_is_raised},
+    verify::{Verifier, validation_context},
+};
+
+/// A compiled context.
+pub(crate) struct UpstreamTls {
+    connector: TlsConnector,
+    /// What goes into SNI; the host's address stands in, and is not sent, when there is none.
+    name: Option<ServerName<'static>>,
+    /// Settings seen here that are not enforced.
+    pub(crate) unsupported: Vec<&'static str>,
+}
+
+impl std::fmt::Debug for UpstreamTls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UpstreamTls")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl UpstreamTls {
+    /// Compiles a context. `protocols` are offered when it does not list its own.
+    pub(crate) fn compile(
+        context: &UpstreamTlsContext,
+        protocols: &[&str],
+    ) -> Result<Self, String> {
+        let none = CommonTlsContext::default();
+        let common = context.common_tls_context.as_ref().unwrap_or(&none);
+        refuse(context, common)?;
+        let parameters = Parameters::compile(Side::Client, common.tls_params.as_ref())?;
+        let validation = validation_context(common.validation_context_type.as_ref())?;
+        let validation = validation.unwrap_or_default();
+        let verifier = Verifier::compile(Side::Client, &validation, &parameters, true)?;
+        let mut config = client_config(parameters, Arc::new(verifier), common)?;
+        config.alpn_protocols = if common.alpn_protocols.is_empty() {
+            protocols
+                .iter()
+                .map(|name| name.as_bytes().to_vec())
+                .collect()
+        } else {
+            let listed = common.alpn_protocols.iter();
+            listed.map(|name| name.as_bytes().to_vec()).collect()
+        };
+        // Envoy default: one.
+        let sessions = context.max_session_keys.map_or(1, |keys| keys.value) as usize;
+        config.resumption = match sessions {
+            0 => Resumption::disabled(),
+            sessions => Resumption::in_memory_sessions(sessions),
+        };
+        let name = match context.sni.as_str() {
+            "" => None,
+            name => Some(
+                ServerName::try_from(name.to_owned())
+                    .map_err(|_| format!("sni: `{name}` is not a host name"))?,
+            ),
+        };
+        config.enable_sni = name.is_some();
+        Ok(Self {
+            connector: TlsConnector::from(Arc::new(config)),
+            name,
+            unsupported: unsupported(context, common),
+        })
+    }
+
+    /// The handshake, on a connected socket.
+    pub(crate) async fn connect(&self, tcp: TcpStream, to: IpAddr) -> Result<TlsStream, TlsError> {
+        let name = self.name.clone();
+        let name = name.unwrap_or_else(|| ServerName::IpAddress(to.into()));
+        match self.connector.connect(name, tcp).await {
+            Ok(stream) => Ok(TlsStream::new(stream)),
+            Err(error) => {
+                tracing::debug!(%error, "TLS handshake with an upstream failed");
+                Err(TlsError::of(&error))
+            }
+        }
+    }
+}
+
+fn client_config(
+    parameters: Parameters,
+    verifier: Arc<dyn ServerCertVerifier>,
+    common: &CommonTlsContext,
+) -> Result<ClientConfig, String> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(parameters.provider))
+        .with_protocol_versions(&parameters.versions)
+        .map_err(|error| format!("tls_params: {error}"))?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    match common.tls_certificates.as_slice() {
+        [] => Ok(builder.with_no_client_auth()),
+        [certificate] => {
+            let certificate = Certificate::compile(certificate)?;
+            Ok(
+                builder.with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(
+                    certificate.0,
+                ))),
+            )
+        }
+        _ => Err("tls_certificates: an upstream takes one".to_owned()),
+    }
+}
+
+/// Refuses what would make the connection less safe than was asked for, or impossible.
+fn refuse(context: &UpstreamTlsContext, common: &CommonTlsContext) -> Result<(), String> {
+    let fields = [
+        (
+            !common.tls_certificate_sds_secret_configs.is_empty(),
+            "tls_certificate_sds_secret_configs of a cluster",
+        ),
+        (common.custom_handshaker.is_some(), "custom_handshaker"),
+        (context.auto_sni_san_validation, "auto_sni_san_validation"),
+    ];
+    match fields.into_iter().find(|(set, _)| *set) {
+        Some((_, field)) => Err(format!("{field} is not implemented")),
+        None => Ok(()),
+    }
+}
+
+fn unsupported(context: &UpstreamTlsContext, common: &CommonTlsContext) -> Vec<&'static str> {
+    [
+        (
+            context.allow_renegotiation,
+            "transport_socket.allow_renegotiation",
+        ),
+        (context.auto_host_sni, "transport_socket.auto_host_sni"),
+        (common.key_log.is_some(), "transport_socket.key_log"),
+        (
+            minimum_is_raised(common.tls_params.as_ref()),
+            "transport_socket.tls_params.tls_minimum_protocol_version below TLSv1_2",
+        ),
+    ]
+    .into_iter()
+    .filter(|(set, _)| *set)
+    .map(|(_, field)| field)
+    .collect()
+}
