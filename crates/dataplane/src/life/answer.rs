@@ -87,6 +87,9 @@ pub(super) async fn failure(
     if row.status == 0 {
         if failure != Failure::ClientGone {
             http2::reset(session).await;
+        } else if session.stream.is_http2() {
+            session.stats.downstream_rq_rx_reset.inc();
+            session.worker.http2_stats.rx_reset.inc();
         }
         finish::count(session, exchange, Instant::now());
         return After::Close;
