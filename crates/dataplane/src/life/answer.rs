@@ -236,7 +236,12 @@ fn count(session: &Session, exchange: &Exchange, failure: Failure) {
     match failure {
         Failure::RouteTimeout => cluster.upstream_rq_timeout.inc(),
         Failure::UpstreamMaxDuration => cluster.upstream_rq_max_duration_reached.inc(),
-        Failure::Protocol => cluster.upstream_cx_protocol_error.inc(),
+        Failure::Protocol => {
+            cluster.upstream_cx_protocol_error.inc();
+            if exchange.record.shared {
+                cluster.http2_rx_messaging_error.inc();
+            }
+        }
         Failure::RefusedStream => cluster.http2_rx_reset.inc(),
         Failure::RemoteReset => {
             cluster.http2_rx_reset.inc();

@@ -240,6 +240,22 @@ fn resets_of_the_upstream_are_told_apart() {
 }
 
 #[test]
+fn an_upstream_that_speaks_something_else_is_a_protocol_error() {
+    let upstream = crate::support::Upstream::answering("HTTP/1.1 400 Bad Request\r\n\r\n");
+    let mut resources = Resources::simple(&[upstream.address]);
+    let options = Http2ProtocolOptions::default();
+    let common = HttpProtocolOptions::default();
+    xds::http2(&mut resources.clusters[0], common, options);
+    let gateway = Gateway::start(&resources);
+    let response = gateway.client().get("/");
+    assert_eq!(response.status(), 502);
+    assert!(response.text().ends_with("protocol error"));
+    gateway.expect("cluster.c.http2.rx_messaging_error", 1);
+    gateway.expect("cluster.c.upstream_cx_protocol_error", 1);
+    gateway.expect("cluster.c.upstream_cx_active", 0);
+}
+
+#[test]
 fn a_late_reset_cuts_the_response() {
     let upstream = Upstream::start(server::Builder::new(), |_, mut respond| async move {
         let mut send = respond.send_response(Response::new(()), false).unwrap();
