@@ -388,6 +388,58 @@ fn a_client_that_does_not_read_holds_the_upstream_back() {
 }
 
 #[test]
+fn an_answer_may_come_before_the_end_of_the_request() {
+    let upstream = Upstream::start(|exchange| {
+        let answer = b"HTTP/1.1 413 Payload Too Large\r\nContent-Length: 2\r\n\r\nno";
+        exchange.stream.write_all(answer).unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+        false
+    });
+    let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
+    run(async {
+        let client = Client::connect(gateway.address()).await;
+        for _ in 0..2 {
+            let (response, send) = client.open(post("/"), false).await;
+            let answer = read(response).await.unwrap();
+            assert_eq!((answer.status, answer.text()), (413, "no"));
+            drop(send);
+        }
+    });
+    gateway.expect("http.test.downstream_rq_active", 0);
+    gateway.expect("cluster.c.upstream_rq_active", 0);
+}
+
+/// The connection's first bytes are SETTINGS with Envoy's values and a window of 24 MiB.
+#[test]
+fn the_first_bytes_to_a_client_are_settings() {
+    let upstream = Upstream::ok();
+    let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
+    let mut client = gateway.client();
+    // The preface may come in pieces.
+    client.send(b"PRI * HT");
+    std::thread::sleep(Duration::from_millis(20));
+    client.send(b"TP/2.0\r\n\r\nSM\r\n\r\n");
+    client.send([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    let update = [
+        &[0, 0, 4, 8, 0, 0, 0, 0, 0][..],
+        &25_100_289_u32.to_be_bytes(),
+    ]
+    .concat();
+    client.until(|bytes| bytes.windows(13).position(|part| part == update));
+    let sent = client.until(|bytes| (bytes.len() >= 9).then(|| 9 + usize::from(bytes[2])));
+    client.until(|bytes| {
+        let settings: Vec<_> = bytes[9..sent].chunks(6).collect();
+        let has = |id: u8, value: u32| {
+            let wanted = [&[0, id][..], &value.to_be_bytes()].concat();
+            settings.contains(&wanted.as_slice())
+        };
+        assert!(has(3, 1024) && has(4, 16_777_216), "{settings:?}");
+        assert!(!settings.iter().any(|one| one[1] == 2), "no ENABLE_PUSH");
+        Some(0)
+    });
+}
+
+#[test]
 fn idle_connections_get_goaway() {
     let upstream = Upstream::ok();
     let mut resources = Resources::simple(&[upstream.address]);
