@@ -93,8 +93,7 @@ impl AsyncRead for Gather {
             gathered.early.drain(..count);
             return Poll::Ready(Ok(()));
         }
-        let count = ready!(gathered.stream.poll_read(cx, buffer.initialize_unfilled()))?;
-        buffer.advance(count);
+        let count = ready!(gathered.stream.poll_read_buf(cx, buffer))?;
         gathered.received += count as u64;
         Poll::Ready(Ok(()))
     }

@@ -51,6 +51,24 @@ impl Stream {
             .map_ok(|()| buffer.filled().len())
     }
 
+    /// Reads into a buffer that need not be initialised.
+    pub(crate) fn poll_read_buf(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if let Self::Tcp(tcp) = self {
+            let before = buffer.filled().len();
+            let polled = Pin::new(tcp).poll_read(cx, buffer);
+            return polled.map_ok(|()| buffer.filled().len() - before);
+        }
+        let polled = self.poll_read(cx, buffer.initialize_unfilled());
+        polled.map_ok(|count| {
+            buffer.advance(count);
+            count
+        })
+    }
+
     /// Writes `head`, then `body`; returns how many bytes of the two were taken.
     pub(crate) fn poll_write(
         &mut self,

@@ -88,6 +88,9 @@ pub(super) async fn failure(
     if row.status == 0 {
         if failure != Failure::ClientGone {
             http2::reset(session).await;
+        } else if session.stream.is_http2() {
+            session.stats.downstream_rq_rx_reset.inc();
+            session.worker.http2_stats.rx_reset.inc();
         }
         finish::count(session, exchange, Instant::now());
         return After::Close;
@@ -235,7 +238,12 @@ fn count(session: &Session, exchange: &Exchange, failure: Failure) {
     match failure {
         Failure::RouteTimeout => cluster.upstream_rq_timeout.inc(),
         Failure::UpstreamMaxDuration => cluster.upstream_rq_max_duration_reached.inc(),
-        Failure::Protocol => cluster.upstream_cx_protocol_error.inc(),
+        Failure::Protocol => {
+            cluster.upstream_cx_protocol_error.inc();
+            if exchange.record.shared {
+                cluster.http2_rx_messaging_error.inc();
+            }
+        }
         Failure::RefusedStream => cluster.http2_rx_reset.inc(),
         Failure::RemoteReset => {
             cluster.http2_rx_reset.inc();

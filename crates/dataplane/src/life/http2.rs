@@ -20,7 +20,7 @@ use super::{answer, exchange::Exchange, linger, receive_head, request, session::
 use crate::{
     failure::Failure,
     http::HeadError,
-    http2::{Gather, Message},
+    http2::{Gather, Keepalive, Message},
     io::Stream,
     plan::ConnectionManager,
 };
@@ -31,11 +31,18 @@ type Codec = server::Connection<Gather, Bytes>;
 struct Connection {
     codec: Codec,
     io: Gather,
-    /// Streams that are being served.
-    running: Rc<Cell<usize>>,
-    idle_since: Instant,
+    keepalive: Option<Keepalive>,
+    activity: Rc<Activity>,
     /// Since when no new streams are taken.
     draining: Option<Instant>,
+}
+
+/// What its streams do.
+struct Activity {
+    /// How many are being served.
+    running: Cell<usize>,
+    /// When the last one ended.
+    idle_since: Cell<Instant>,
 }
 
 /// Serves the connection until it ends.
@@ -44,12 +51,16 @@ pub(super) async fn serve(session: &mut Session) {
     let stream = std::mem::replace(&mut session.stream, Stream::Gone);
     let io = Gather::new(stream, session.inbox.bytes());
     session.inbox.clear(&session.worker.buffers);
-    if let Some(codec) = handshake(session, &io).await {
+    if let Some(mut codec) = handshake(session, &io).await {
+        let options = &session.manager().http2;
         let mut connection = Connection {
+            keepalive: Keepalive::new(options.keepalive, codec.ping_pong()),
             codec,
             io: io.clone(),
-            running: Rc::default(),
-            idle_since: Instant::now(),
+            activity: Rc::new(Activity {
+                running: Cell::new(0),
+                idle_since: Cell::new(Instant::now()),
+            }),
             draining: None,
         };
         poll_fn(|cx| connection.poll(cx, session)).await;
@@ -109,6 +120,12 @@ impl Connection {
                 session.stats.downstream_cx_destroy_remote.inc();
                 return Poll::Ready(());
             }
+            if let Some(keepalive) = &mut self.keepalive
+                && keepalive.poll(cx).is_ready()
+            {
+                session.worker.http2_stats.keepalive_timeout.inc();
+                return Poll::Ready(());
+            }
             let Some(deadline) = self.deadline(session) else {
                 return Poll::Pending;
             };
@@ -166,28 +183,29 @@ impl Connection {
     }
 
     fn spawn(&mut self, mut session: Session) {
-        let running = self.running.clone();
-        running.set(running.get() + 1);
+        let activity = self.activity.clone();
+        activity.running.set(activity.running.get() + 1);
         session.worker.http2_stats.streams_active.add(1);
         tokio::task::spawn_local(async move {
             stream(&mut session).await;
-            running.set(running.get() - 1);
+            activity.running.set(activity.running.get() - 1);
+            activity.idle_since.set(Instant::now());
             session.worker.http2_stats.streams_active.add(-1);
         });
     }
 
     /// When the connection is given up if nothing happens.
-    fn deadline(&mut self, session: &Session) -> Option<Instant> {
-        if self.running.get() > 0 {
-            self.idle_since = Instant::now();
+    fn deadline(&self, session: &Session) -> Option<Instant> {
+        if self.activity.running.get() > 0 {
             return None;
         }
+        let idle_since = self.activity.idle_since.get();
         if let Some(since) = self.draining {
             let patience = session.manager().delayed_close_timeout.unwrap_or_default();
-            return Some(since.max(self.idle_since) + patience);
+            return Some(since.max(idle_since) + patience);
         }
         let idle = session.manager().idle_timeout;
-        let idle = idle.map(|limit| self.idle_since + limit);
+        let idle = idle.map(|limit| idle_since + limit);
         [idle, session.mark.close_at.get()]
             .into_iter()
             .flatten()

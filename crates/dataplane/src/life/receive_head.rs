@@ -131,7 +131,8 @@ pub(super) fn accept(
         codec.dropped_headers_with_underscores.add(dropped as u64);
     }
     let limit = manager.max_requests_per_connection;
-    if limit > 0 && session.requests >= limit {
+    // A connection of HTTP/2 counts for all its streams.
+    if limit > 0 && session.requests >= limit && !http2 {
         record.close = true;
         stats.downstream_cx_max_requests_reached.inc();
     }

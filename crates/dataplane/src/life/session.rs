@@ -169,6 +169,12 @@ impl Session {
             CodecType::Auto if !http2::starts(self.inbox.bytes()) => Version::Http1,
             CodecType::Auto | CodecType::Http2 => Version::Http2,
         };
+        self.speak(version);
+        version
+    }
+
+    /// Settles what the connection speaks.
+    pub(super) fn speak(&mut self, version: Version) {
         self.version = Some(version);
         let stats = &self.stats;
         match version {
@@ -181,7 +187,6 @@ impl Session {
                 stats.downstream_cx_http2_active.add(1);
             }
         }
-        version
     }
 
     /// Waits for the first byte of a request.

@@ -156,7 +156,7 @@ impl ClusterConfig {
         let options = http_options(cluster)?;
         let common = options.common_http_protocol_options.unwrap_or_default();
         let http1 = http1_options(&options);
-        let http2 = http2_options(cluster, &options);
+        let http2 = http2_options(cluster, &options)?;
         let Names { case, preserve } = names(http1.header_key_format.as_ref());
         let stat_name = if cluster.alt_stat_name.is_empty() {
             &cluster.name
@@ -259,22 +259,24 @@ fn http1_options(options: &HttpProtocolOptions) -> Http1ProtocolOptions {
 
 /// Set when the hosts are to be spoken to in HTTP/2 whatever the client speaks. A cluster with
 /// options of several versions gets HTTP/1, which every host of such a cluster understands.
-fn http2_options(cluster: &Cluster, options: &HttpProtocolOptions) -> Option<Http2Options> {
-    match &options.upstream_protocol_options {
+fn http2_options(
+    cluster: &Cluster,
+    options: &HttpProtocolOptions,
+) -> Result<Option<Http2Options>, String> {
+    let http2 = match &options.upstream_protocol_options {
         Some(UpstreamProtocolOptions::ExplicitHttpConfig(explicit)) => {
             match &explicit.protocol_config {
-                Some(ProtocolConfig::Http2ProtocolOptions(http2)) => {
-                    Some(Http2Options::compile(http2))
+                Some(ProtocolConfig::Http2ProtocolOptions(http2)) => Some(http2),
+                Some(ProtocolConfig::Http3ProtocolOptions(_)) => {
+                    return Err("HTTP/3 to upstreams is not implemented".to_owned());
                 }
                 _ => None,
             }
         }
         Some(_) => None,
-        None => cluster
-            .http2_protocol_options
-            .as_ref()
-            .map(Http2Options::compile),
-    }
+        None => cluster.http2_protocol_options.as_ref(),
+    };
+    Ok(http2.map(Http2Options::compile))
 }
 
 fn discovery(cluster: &Cluster) -> Result<Discovery, String> {

@@ -34,8 +34,6 @@ pub(crate) struct Http2Keepalive {
     pub(crate) timeout: Duration,
     /// `interval_jitter`, percent.
     pub(crate) jitter: u32,
-    /// `connection_idle_interval`.
-    pub(crate) idle_interval: Option<Duration>,
 }
 
 impl Http2Options {
@@ -61,7 +59,6 @@ impl Http2Options {
                     interval: timeout(keepalive.interval.as_ref(), None),
                     timeout: timeout(keepalive.timeout.as_ref(), None)?,
                     jitter: percent.map_or(JITTER, whole),
-                    idle_interval: timeout(keepalive.connection_idle_interval.as_ref(), None),
                 })
             }),
         }

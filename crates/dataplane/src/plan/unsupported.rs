@@ -10,6 +10,7 @@ use sluicegate_xds::{
     pb::envoy::{
         config::{
             cluster::v3::Cluster,
+            core::v3::Http2ProtocolOptions,
             listener::v3::{FilterChain, FilterChainMatch, Listener},
             route::v3::{RouteAction, VirtualHost},
         },
@@ -20,7 +21,12 @@ use sluicegate_xds::{
                     HttpConnectionManager, http_filter::ConfigType,
                 },
             },
-            upstreams::http::v3::HttpProtocolOptions,
+            upstreams::http::v3::{
+                HttpProtocolOptions,
+                http_protocol_options::{
+                    UpstreamProtocolOptions, explicit_http_config::ProtocolConfig,
+                },
+            },
         },
     },
 };
@@ -75,9 +81,41 @@ pub(super) fn filter_chain_names(chain: &FilterChain) -> Result<&[String], Strin
     Ok(&conditions.server_names)
 }
 
+/// HTTP/2 options of a cluster, by the way they are given.
+#[derive(Default)]
+struct Protocols<'a> {
+    auto: bool,
+    downstream: bool,
+    explicit: Option<&'a Http2ProtocolOptions>,
+}
+
+impl<'a> Protocols<'a> {
+    fn of(options: &'a HttpProtocolOptions) -> Self {
+        let mut protocols = Self::default();
+        match &options.upstream_protocol_options {
+            Some(UpstreamProtocolOptions::ExplicitHttpConfig(explicit)) => {
+                if let Some(ProtocolConfig::Http2ProtocolOptions(http2)) = &explicit.protocol_config
+                {
+                    protocols.explicit = Some(http2);
+                }
+            }
+            Some(UpstreamProtocolOptions::UseDownstreamProtocolConfig(both)) => {
+                protocols.downstream = both.http2_protocol_options.is_some();
+            }
+            Some(UpstreamProtocolOptions::AutoConfig(auto)) => {
+                protocols.auto = auto.http2_protocol_options.is_some();
+            }
+            None => {}
+        }
+        protocols
+    }
+}
+
 /// Cluster fields that are not enforced.
 pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Vec<&'static str> {
     let lb = cluster.common_lb_config.as_ref();
+    let protocols = Protocols::of(options);
+    let explicit = protocols.explicit;
     listed([
         (!cluster.health_checks.is_empty(), "health_checks"),
         (cluster.outlier_detection.is_some(), "outlier_detection"),
@@ -109,6 +147,26 @@ pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Ve
             "upstream_http_protocol_options.auto_sni",
         ),
         (!options.hash_policy.is_empty(), "hash_policy"),
+        (
+            protocols.downstream,
+            "use_downstream_protocol_config.http2_protocol_options",
+        ),
+        (protocols.auto, "auto_config.http2_protocol_options"),
+        (
+            explicit.is_some_and(|http2| http2.allow_connect),
+            "http2_protocol_options.allow_connect",
+        ),
+        (
+            explicit.is_some_and(|http2| {
+                let keepalive = http2.connection_keepalive.as_ref();
+                keepalive.is_some_and(|keepalive| keepalive.connection_idle_interval.is_some())
+            }),
+            "http2_protocol_options.connection_keepalive.connection_idle_interval",
+        ),
+        (
+            explicit.is_some_and(|http2| !http2.custom_settings_parameters.is_empty()),
+            "http2_protocol_options.custom_settings_parameters",
+        ),
     ])
 }
 

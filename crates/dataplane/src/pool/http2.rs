@@ -246,6 +246,8 @@ impl Driver {
         stats.upstream_cx_tx_bytes_total.add(written);
         if let Poll::Ready(Err(error)) = &over
             && error.is_library()
+            // A request that fails by it counts it itself.
+            && !busy
         {
             stats.http2_rx_messaging_error.inc();
             stats.upstream_cx_protocol_error.inc();

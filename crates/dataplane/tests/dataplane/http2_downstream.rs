@@ -3,13 +3,17 @@
 
 use std::{
     io::{Read, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
 use sluicegate_xds::pb::envoy::config::core::v3::{
-    Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions,
+    Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions, KeepaliveSettings,
 };
 
 use crate::support::{
@@ -334,6 +338,168 @@ fn requests_are_limited_per_connection() {
         }
     });
     gateway.expect("http.test.downstream_cx_max_requests_reached", 1);
+}
+
+#[test]
+fn answers_of_a_route_and_breakers_work_for_grpc() {
+    let upstream = Upstream::ok();
+    let mut resources = Resources::simple(&[upstream.address]);
+    resources.clusters[0].circuit_breakers = xds::limits(|limits| {
+        limits.max_requests = xds::number(0);
+    });
+    let gateway = Gateway::start(&resources);
+    run(async {
+        let client = Client::connect(gateway.address()).await;
+        let mut grpc = post("/");
+        let kind = "application/grpc".parse().unwrap();
+        grpc.headers_mut().insert("content-type", kind);
+        let answer = client.post(grpc, b"").await;
+        assert_eq!((answer.status, answer.field("grpc-status")), (200, "14"));
+        assert_eq!(answer.names()[0], "x-envoy-overloaded");
+        assert!(answer.field("grpc-message").ends_with("overflow"));
+        assert!(answer.trailers.is_none());
+    });
+}
+
+#[test]
+fn a_client_that_does_not_read_holds_the_upstream_back() {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = sent.clone();
+    let upstream = Upstream::start(move |exchange| {
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n";
+        exchange.stream.write_all(head).unwrap();
+        while let Ok(count) = exchange.stream.write(&[b'x'; 65536]) {
+            counted.fetch_add(count, SeqCst);
+        }
+        false
+    });
+    let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
+    run(async {
+        let client = Client::connect(gateway.address()).await;
+        let (response, _) = client.open(get("/"), true).await;
+        let body = response.await.unwrap().into_body();
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        let held = sent.load(SeqCst);
+        assert!(held < 20_000_000, "{held} bytes are under way");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(sent.load(SeqCst), held, "nothing moves");
+        drop(body);
+    });
+}
+
+#[test]
+fn an_answer_may_come_before_the_end_of_the_request() {
+    let upstream = Upstream::start(|exchange| {
+        let answer = b"HTTP/1.1 413 Payload Too Large\r\nContent-Length: 2\r\n\r\nno";
+        exchange.stream.write_all(answer).unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+        false
+    });
+    let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
+    run(async {
+        let client = Client::connect(gateway.address()).await;
+        for _ in 0..2 {
+            let (response, send) = client.open(post("/"), false).await;
+            let answer = read(response).await.unwrap();
+            assert_eq!((answer.status, answer.text()), (413, "no"));
+            drop(send);
+        }
+    });
+    gateway.expect("http.test.downstream_rq_active", 0);
+    gateway.expect("cluster.c.upstream_rq_active", 0);
+}
+
+/// The connection's first bytes are SETTINGS with Envoy's values and a window of 24 MiB.
+#[test]
+fn the_first_bytes_to_a_client_are_settings() {
+    let upstream = Upstream::ok();
+    let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
+    let mut client = gateway.client();
+    // The preface may come in pieces.
+    client.send(b"PRI * HT");
+    std::thread::sleep(Duration::from_millis(20));
+    client.send(b"TP/2.0\r\n\r\nSM\r\n\r\n");
+    client.send([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    let update = [
+        &[0, 0, 4, 8, 0, 0, 0, 0, 0][..],
+        &25_100_289_u32.to_be_bytes(),
+    ]
+    .concat();
+    client.until(|bytes| bytes.windows(13).position(|part| part == update));
+    let sent = client.until(|bytes| (bytes.len() >= 9).then(|| 9 + usize::from(bytes[2])));
+    client.until(|bytes| {
+        let settings: Vec<_> = bytes[9..sent].chunks(6).collect();
+        let has = |id: u8, value: u32| {
+            let wanted = [&[0, id][..], &value.to_be_bytes()].concat();
+            settings.contains(&wanted.as_slice())
+        };
+        assert!(has(3, 1024) && has(4, 16_777_216), "{settings:?}");
+        assert!(!settings.iter().any(|one| one[1] == 2), "no ENABLE_PUSH");
+        Some(0)
+    });
+}
+
+#[test]
+fn idle_connections_get_goaway() {
+    let upstream = Upstream::ok();
+    let mut resources = Resources::simple(&[upstream.address]);
+    resources.listeners[0] = xds::listener(|manager| {
+        manager.common_http_protocol_options = Some(HttpProtocolOptions {
+            idle_timeout: xds::seconds(0.2),
+            ..HttpProtocolOptions::default()
+        });
+    });
+    let gateway = Gateway::start(&resources);
+    run(async {
+        let mut client = Client::connect(gateway.address()).await;
+        assert_eq!(client.get("/").await.status, 200);
+        let connection = Arc::get_mut(&mut client.connection).unwrap();
+        connection.await.unwrap().unwrap();
+    });
+    gateway.expect("http.test.downstream_cx_idle_timeout", 1);
+    gateway.expect("http.test.downstream_cx_active", 0);
+}
+
+#[test]
+fn a_client_that_answers_no_ping_is_given_up() {
+    let upstream = Upstream::ok();
+    let mut resources = Resources::simple(&[upstream.address]);
+    resources.listeners[0] = xds::listener(|manager| {
+        manager.http2_protocol_options = Some(Http2ProtocolOptions {
+            connection_keepalive: Some(KeepaliveSettings {
+                interval: xds::seconds(0.1),
+                timeout: xds::seconds(0.1),
+                ..KeepaliveSettings::default()
+            }),
+            ..Http2ProtocolOptions::default()
+        });
+    });
+    let gateway = Gateway::start(&resources);
+    let mut client = gateway.client();
+    client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    client.send([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    let rest = client.rest();
+    assert!(
+        rest.windows(9)
+            .any(|part| part == [0, 0, 8, 6, 0, 0, 0, 0, 0])
+    );
+    gateway.expect("http2.keepalive_timeout", 1);
+}
+
+#[test]
+fn the_codec_type_may_rule_a_version_out() {
+    let upstream = Upstream::ok();
+    let mut resources = Resources::simple(&[upstream.address]);
+    resources.listeners[0] = xds::listener(|manager| manager.codec_type = 1);
+    let gateway = Gateway::start(&resources);
+    let mut client = gateway.client();
+    client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    assert!(client.rest().starts_with(b"HTTP/1.1 400 "));
+    resources.listeners[0] = xds::listener(|manager| manager.codec_type = 2);
+    let gateway = Gateway::start(&resources);
+    let mut client = gateway.client();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\nX-Long: aaaaaaaa\r\n\r\n");
+    assert!(!client.rest().starts_with(b"HTTP/1.1"));
 }
 
 #[test]

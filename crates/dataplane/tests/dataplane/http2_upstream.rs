@@ -13,8 +13,9 @@ use std::{
 use bytes::Bytes;
 use h2::{Reason, server};
 use http::{HeaderMap, Response};
-use sluicegate_xds::pb::envoy::config::core::v3::{
-    Http2ProtocolOptions, HttpProtocolOptions, KeepaliveSettings,
+use sluicegate_xds::pb::envoy::config::{
+    core::v3::{Http2ProtocolOptions, HttpProtocolOptions, KeepaliveSettings},
+    route::v3::route_action::RequestMirrorPolicy,
 };
 
 use crate::support::{
@@ -239,6 +240,22 @@ fn resets_of_the_upstream_are_told_apart() {
 }
 
 #[test]
+fn an_upstream_that_speaks_something_else_is_a_protocol_error() {
+    let upstream = crate::support::Upstream::answering("HTTP/1.1 400 Bad Request\r\n\r\n");
+    let mut resources = Resources::simple(&[upstream.address]);
+    let options = Http2ProtocolOptions::default();
+    let common = HttpProtocolOptions::default();
+    xds::http2(&mut resources.clusters[0], common, options);
+    let gateway = Gateway::start(&resources);
+    let response = gateway.client().get("/");
+    assert_eq!(response.status(), 502);
+    assert!(response.text().ends_with("protocol error"));
+    gateway.expect("cluster.c.http2.rx_messaging_error", 1);
+    gateway.expect("cluster.c.upstream_cx_protocol_error", 1);
+    gateway.expect("cluster.c.upstream_cx_active", 0);
+}
+
+#[test]
 fn a_late_reset_cuts_the_response() {
     let upstream = Upstream::start(server::Builder::new(), |_, mut respond| async move {
         let mut send = respond.send_response(Response::new(()), false).unwrap();
@@ -315,6 +332,37 @@ fn too_many_response_fields_are_a_reset() {
             if status == 200 { 0 } else { 2 },
         );
     }
+}
+
+#[test]
+fn a_mirror_gets_the_body_in_the_framing_of_http1() {
+    let upstream = Upstream::echo();
+    let mirror = crate::support::Upstream::start(|exchange| {
+        let body = exchange.read_body();
+        exchange.head.clear();
+        let body = String::from_utf8(body).unwrap();
+        assert_eq!(body, "5\r\nhello\r\n3\r\nabc\r\n0\r\n\r\n");
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        exchange.stream.write_all(answer).is_ok()
+    });
+    let mut resources = resources(&upstream, Http2ProtocolOptions::default());
+    resources.clusters.push(xds::cluster("m", |_| {}));
+    resources
+        .endpoints
+        .push(xds::endpoints("m", &[mirror.address]));
+    resources.routes = vec![xds::routes(vec![xds::route("/", "c", |action| {
+        action.request_mirror_policies = vec![RequestMirrorPolicy {
+            cluster: "m".to_owned(),
+            ..RequestMirrorPolicy::default()
+        }];
+    })])];
+    let gateway = Gateway::start(&resources);
+    let response = gateway.client().ask(
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
+         5;x\r\nhello\r\n3\r\nabc\r\n0\r\n\r\n",
+    );
+    assert_eq!(response.status(), 200);
+    gateway.expect("cluster.m.upstream_rq_200", 1);
 }
 
 #[test]
