@@ -26,6 +26,14 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
+    /// The socket.
+    pub(crate) fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Tcp(tcp) => tcp,
+            Self::Tls(tls) => tls.tcp(),
+        }
+    }
+
     /// Reads into `buffer`; 0 means that the peer closed.
     pub(crate) fn poll_read(
         &mut self,

@@ -15,6 +15,7 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
+    connect::Origin,
     http::leading_empty_lines,
     io::{Inbox, Stream, Timer},
     listen::{Established, SocketId},
@@ -40,6 +41,8 @@ pub(super) struct Session {
     pub(super) timer: Timer,
     /// What it is told from outside.
     pub(super) mark: Rc<Mark>,
+    /// The address that the client connected to, where it is not the socket's.
+    local: Option<SocketAddr>,
     /// The client's address.
     pub(super) peer: SocketAddr,
     /// That address as it is written into headers; the node's own for a client on the loopback.
@@ -81,6 +84,7 @@ impl Session {
             stream,
             chain,
             peer,
+            local,
         } = established;
         let stats = worker.http_stats(&chain.manager.stat_prefix);
         let listener_stats = worker.listener_stats(&socket.stat_name());
@@ -101,6 +105,7 @@ impl Session {
             timer: Timer::default(),
             mark,
             peer,
+            local,
             peer_text: Arc::default(),
             stats,
             requests: 0,
@@ -213,6 +218,17 @@ impl Session {
             Stream::Tcp(_) => b"http",
             Stream::Tls(_) => b"https",
         }
+    }
+
+    /// Whose connection it is, for upstreams that are told.
+    pub(super) fn origin(&self) -> Option<Origin> {
+        Some(Origin {
+            source: self.peer,
+            destination: match self.local {
+                Some(local) => local,
+                None => self.stream.tcp().local_addr().ok()?,
+            },
+        })
     }
 
     /// Whether responses must carry `connection: close`.

@@ -36,7 +36,7 @@ use super::{
     unsupported,
     value::{number, timeout},
 };
-use crate::{cluster::ClusterId, http::NameCase, tls::UpstreamTls};
+use crate::{cluster::ClusterId, connect::ProxyProtocol, http::NameCase, tls::UpstreamTls};
 
 /// A cluster's settings.
 #[derive(Debug)]
@@ -79,6 +79,8 @@ pub(crate) struct ClusterConfig {
     pub(crate) preserve_response_case: bool,
     /// Trailers are forwarded.
     pub(crate) trailers: bool,
+    /// Header in front of everything on a connection.
+    pub(crate) proxy_protocol: Option<ProxyProtocol>,
     /// TLS to its hosts.
     pub(crate) tls: Option<UpstreamTls>,
     /// Settings seen here that are not enforced yet.
@@ -161,7 +163,10 @@ impl ClusterConfig {
         };
         let max_headers_count = number(common.max_headers_count.as_ref());
         unsupported::refuse_cluster(cluster, &options)?;
-        let Transport { tls } = transport::transport_socket(cluster.transport_socket.as_ref())?;
+        let Transport {
+            proxy_protocol,
+            tls,
+        } = transport::transport_socket(cluster.transport_socket.as_ref())?;
         let mut unsupported = unsupported::of_cluster(cluster, &options);
         unsupported.extend(tls.iter().flat_map(|tls| &tls.unsupported));
         Ok(Self {
@@ -194,6 +199,7 @@ impl ClusterConfig {
             request_case: case,
             preserve_response_case: preserve,
             trailers: http1.enable_trailers,
+            proxy_protocol,
             tls,
             unsupported,
         })

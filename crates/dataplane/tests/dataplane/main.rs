@@ -13,6 +13,7 @@ mod failures;
 mod headers;
 mod pools;
 mod proxy;
+mod proxy_protocol;
 mod routing;
 mod support;
 mod tls_downstream;
