@@ -5,11 +5,12 @@
 //! not.
 
 mod keepalive;
+mod proxy_protocol;
 
 use std::{io, net::SocketAddr};
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::{net::TcpSocket, time::timeout};
+use tokio::{io::AsyncWriteExt, net::TcpSocket, time::timeout};
 
 use crate::{
     cluster::Host,
@@ -18,25 +19,50 @@ use crate::{
     plan::ClusterConfig,
 };
 
+pub(crate) use proxy_protocol::{Origin, ProxyProtocol, Version};
+
+/// A connection that was made.
+pub(crate) struct Connected {
+    /// The stream.
+    pub(crate) stream: Stream,
+    /// What must go out in front of the first request.
+    pub(crate) preface: Vec<u8>,
+}
+
 /// Connects within `connect_timeout`, which covers the TLS handshake as well.
-pub(crate) async fn connect(host: &Host) -> Result<Stream, Failure> {
-    match timeout(host.config.connect_timeout, attempt(host)).await {
+pub(crate) async fn connect(host: &Host, origin: Option<Origin>) -> Result<Connected, Failure> {
+    match timeout(host.config.connect_timeout, attempt(host, origin)).await {
         Ok(connected) => connected.map_err(Failure::ConnectFailed),
         Err(_) => Err(Failure::ConnectTimeout),
     }
 }
 
-async fn attempt(host: &Host) -> Result<Stream, ConnectError> {
+async fn attempt(host: &Host, origin: Option<Origin>) -> Result<Connected, ConnectError> {
     let address = host.address;
     let connected = async { socket(address, &host.config)?.connect(address).await };
-    let tcp = connected.await.map_err(|error| why(&error))?;
+    let mut tcp = connected.await.map_err(|error| why(&error))?;
+    let mut preface = Vec::new();
+    if let Some(proxy) = &host.config.proxy_protocol {
+        let source = tcp.local_addr().map_err(|error| why(&error))?;
+        let destination = address;
+        let own = Origin {
+            source,
+            destination,
+        };
+        preface = proxy.header(origin, own);
+    }
     let (Some(tls), Some(stats)) = (&host.config.tls, &host.ssl_stats) else {
-        return Ok(Stream::Tcp(tcp));
+        let stream = Stream::Tcp(tcp);
+        return Ok(Connected { stream, preface });
     };
+    tcp.write_all(&preface).await.map_err(|error| why(&error))?;
     match tls.connect(tcp, address.ip()).await {
         Ok(stream) => {
             stats.handshake.inc();
-            Ok(Stream::Tls(Box::new(stream)))
+            Ok(Connected {
+                stream: Stream::Tls(Box::new(stream)),
+                preface: Vec::new(),
+            })
         }
         Err(error) => {
             error.count(stats);

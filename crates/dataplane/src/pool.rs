@@ -9,7 +9,11 @@ mod lease;
 mod upstream;
 mod wait;
 
-use std::{cell::RefCell, collections::VecDeque, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, VecDeque},
+    rc::Rc,
+};
 
 use tokio::time::Instant;
 
@@ -17,7 +21,12 @@ pub(crate) use lease::{Closed, Lease, RequestLease};
 pub(crate) use upstream::Upstream;
 pub(crate) use wait::Ticket;
 
-use crate::{cluster::Host, connect::connect, failure::Failure, plan::Priority};
+use crate::{
+    cluster::Host,
+    connect::{Connected, Origin, connect},
+    failure::Failure,
+    plan::Priority,
+};
 
 /// The pool of one host.
 #[derive(Debug, Default)]
@@ -30,10 +39,17 @@ pub(crate) struct Pool {
     /// Connections of HTTP/2.
     shared: RefCell<Vec<Rc<http2::Shared>>>,
     queue: RefCell<VecDeque<Ticket>>,
-    /// Connections being made.
-    connecting: std::cell::Cell<u32>,
-    /// Connections there are, with those being made.
-    count: std::cell::Cell<u32>,
+    /// By whose connections they are; all under `None` without the PROXY protocol.
+    tallies: RefCell<HashMap<Option<Origin>, Tally>>,
+}
+
+/// Numbers of connections.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    /// Being made.
+    connecting: u32,
+    /// All there are, with those being made.
+    count: u32,
 }
 
 /// What asking for a connection came to.
@@ -46,6 +62,46 @@ pub(crate) enum Checkout {
 }
 
 impl Pool {
+    /// The most recently used idle connection for `origin`.
+    fn take_idle(&self, origin: Option<Origin>) -> Option<Box<Upstream>> {
+        let mut idle = self.idle.borrow_mut();
+        if idle.last()?.origin == origin {
+            return idle.pop();
+        }
+        let at = idle.iter().rposition(|one| one.origin == origin)?;
+        Some(idle.remove(at))
+    }
+
+    fn tally(&self, origin: Option<Origin>) -> Tally {
+        let tallies = self.tallies.borrow();
+        tallies.get(&origin).copied().unwrap_or_default()
+    }
+
+    fn change_tally(&self, origin: Option<Origin>, change: impl FnOnce(&mut Tally)) {
+        let mut tallies = self.tallies.borrow_mut();
+        let tally = tallies.entry(origin).or_default();
+        change(tally);
+        if tally.count == 0 {
+            tallies.remove(&origin);
+        }
+    }
+
+    /// Somebody for whom no connection is being made, apart from `refused`. A connection serves
+    /// `each` requests at a time.
+    fn starving(&self, each: u32, refused: &[Option<Origin>]) -> Option<Option<Origin>> {
+        let mut waiting: HashMap<Option<Origin>, u32> = HashMap::new();
+        let queue = self.queue.borrow();
+        let mut tickets = queue.iter().filter(|ticket| ticket.waits());
+        tickets.find_map(|ticket| {
+            let origin = ticket.origin();
+            let count = waiting.entry(origin).or_default();
+            *count += 1;
+            let coming = self.tally(origin).connecting.saturating_mul(each);
+            let starves = *count > coming && !refused.contains(&origin);
+            starves.then_some(origin)
+        })
+    }
+
     /// Gives up all idle connections.
     pub(crate) fn close_idle(&self) {
         let idle = std::mem::take(&mut *self.idle.borrow_mut());
@@ -98,19 +154,17 @@ impl Pool {
     }
 }
 
-/// Asks for a connection to `host`.
-pub(crate) fn checkout(host: &Rc<Host>, priority: Priority) -> Result<Checkout, Failure> {
-    loop {
-        let idle = host.pool.idle.borrow_mut().pop();
-        match idle {
-            Some(mut upstream) => {
-                if upstream.stream.quiet() {
-                    return Ok(Checkout::Ready(upstream));
-                }
-                upstream.close(Closed::Remote);
-            }
-            None => break,
+/// Asks for a connection to `host`. `origin` is whose request it is, where that matters.
+pub(crate) fn checkout(
+    host: &Rc<Host>,
+    priority: Priority,
+    origin: Option<Origin>,
+) -> Result<Checkout, Failure> {
+    while let Some(mut upstream) = host.pool.take_idle(origin) {
+        if upstream.stream.quiet() {
+            return Ok(Checkout::Ready(upstream));
         }
+        upstream.close(Closed::Remote);
     }
     if host.config.http2.is_some()
         && let Some(place) = http2::place(host)
@@ -118,7 +172,7 @@ pub(crate) fn checkout(host: &Rc<Host>, priority: Priority) -> Result<Checkout, 
         return Ok(Checkout::Ready(Box::new(Upstream::shared(place))));
     }
     let stats = &host.cluster_stats;
-    let Some(ticket) = Ticket::new(host, priority) else {
+    let Some(ticket) = Ticket::new(host, priority, origin) else {
         stats.upstream_rq_pending_overflow.inc();
         return Err(Failure::Overflow);
     };
@@ -162,7 +216,11 @@ fn deliver(host: &Rc<Host>, mut upstream: Box<Upstream>) {
         return;
     }
     loop {
-        let Some(ticket) = host.pool.queue.borrow_mut().pop_front() else {
+        let mut queue = host.pool.queue.borrow_mut();
+        let fits = |ticket: &Ticket| ticket.origin() == upstream.origin;
+        let ticket = queue.iter().position(fits).and_then(|at| queue.remove(at));
+        drop(queue);
+        let Some(ticket) = ticket else {
             break;
         };
         match ticket.hand_over(upstream) {
@@ -181,38 +239,37 @@ fn deliver(host: &Rc<Host>, mut upstream: Box<Upstream>) {
 /// one.
 fn grow(host: &Rc<Host>, priority: Priority) {
     let pool = &host.pool;
-    let waiting = || {
-        let queue = pool.queue.borrow();
-        queue.iter().filter(|ticket| ticket.waits()).count()
-    };
-    let each = http2::streams(&host.config) as usize;
-    while waiting() > each.saturating_mul(pool.connecting.get() as usize) {
+    let each = http2::streams(&host.config);
+    let mut refused = Vec::new();
+    while let Some(origin) = pool.starving(each, &refused) {
         let budgets = host.shared.budgets(priority);
         if budgets.connections.try_take() {
             budgets.stats.cx_open.set(budgets.connections.open());
-        } else if pool.count.get() == 0 {
+        } else if pool.tally(origin).count == 0 {
             budgets.connections.take();
         } else {
             host.cluster_stats.upstream_cx_overflow.inc();
             budgets.stats.cx_open.set(budgets.connections.open());
-            return;
+            refused.push(origin);
+            continue;
         }
-        start(host, priority);
+        start(host, priority, origin);
     }
 }
 
-fn start(host: &Rc<Host>, priority: Priority) {
-    let lease = Lease::new(host, priority);
-    host.pool.connecting.set(host.pool.connecting.get() + 1);
+fn start(host: &Rc<Host>, priority: Priority, origin: Option<Origin>) {
+    let lease = Lease::new(host, priority, origin);
+    host.pool
+        .change_tally(origin, |tally| tally.connecting += 1);
     let host = host.clone();
     tokio::task::spawn_local(async move {
         let begun = Instant::now();
-        let connected = connect(&host).await;
+        let connected = connect(&host, origin).await;
         let pool = &host.pool;
-        pool.connecting.set(pool.connecting.get() - 1);
+        pool.change_tally(origin, |tally| tally.connecting -= 1);
         let stats = &host.cluster_stats;
         match connected {
-            Ok(stream) => {
+            Ok(Connected { stream, preface }) => {
                 let now = Instant::now();
                 let took = now.duration_since(begun).as_millis();
                 stats
@@ -220,7 +277,11 @@ fn start(host: &Rc<Host>, priority: Priority) {
                     .record(u64::try_from(took).unwrap_or(u64::MAX));
                 match &host.config.http2 {
                     Some(options) => http2::begin(&host, stream, lease, options).await,
-                    None => deliver(&host, Box::new(Upstream::new(stream, lease, now))),
+                    None => {
+                        let mut upstream = Upstream::new(stream, lease, now);
+                        upstream.preface = preface;
+                        deliver(&host, Box::new(upstream));
+                    }
                 }
             }
             Err(failure) => {
@@ -230,8 +291,12 @@ fn start(host: &Rc<Host>, priority: Priority) {
                     stats.upstream_cx_connect_timeout.inc();
                 }
                 // Before the lease: giving it up may start another connection.
-                let waiting = std::mem::take(&mut *pool.queue.borrow_mut());
-                for ticket in waiting {
+                let queue = std::mem::take(&mut *pool.queue.borrow_mut());
+                let (failed, others): (VecDeque<_>, VecDeque<_>) = queue
+                    .into_iter()
+                    .partition(|ticket| ticket.origin() == origin);
+                *pool.queue.borrow_mut() = others;
+                for ticket in failed {
                     if ticket.fail(failure) {
                         stats.upstream_rq_pending_failure_eject.inc();
                     }

@@ -6,6 +6,7 @@
 
 use std::{
     io::{self, IoSlice},
+    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -31,6 +32,16 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
+    /// The socket's own address.
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        let tcp = match self {
+            Self::Tcp(tcp) => tcp,
+            Self::Tls(tls) => tls.tcp(),
+            Self::Gone | Self::Http2(_) => return None,
+        };
+        tcp.local_addr().ok()
+    }
+
     /// Reads into `buffer`; 0 means that the peer closed.
     pub(crate) fn poll_read(
         &mut self,

@@ -24,7 +24,9 @@ pub(super) async fn checkout(
         let limit = exchange.record.route_timeout;
         exchange.deadlines.route = limit.and_then(|limit| started.map(|at| at + limit));
     }
-    let upstream = match from_pool(&target.host, target.action.priority)? {
+    let announced = target.cluster.config.proxy_protocol.is_some();
+    let origin = announced.then(|| session.origin()).flatten();
+    let upstream = match from_pool(&target.host, target.action.priority, origin)? {
         Checkout::Ready(upstream) => upstream,
         Checkout::Wait(ticket) => wait(session, exchange, &ticket).await?,
     };
@@ -42,6 +44,10 @@ fn attach(
     lease: RequestLease,
 ) -> Result<(), Failure> {
     upstream.requests += 1;
+    if !upstream.preface.is_empty() {
+        let preface = std::mem::take(&mut upstream.preface);
+        exchange.upload.out.splice(0..0, preface);
+    }
     let opened = if upstream.is_shared() {
         open(exchange, &mut upstream)
     } else {

@@ -48,6 +48,7 @@ struct Activity {
 /// Serves the connection until it ends.
 pub(super) async fn serve(session: &mut Session) {
     session.name_peer();
+    session.note_local();
     let stream = std::mem::replace(&mut session.stream, Stream::Gone);
     let io = Gather::new(stream, session.inbox.bytes());
     session.inbox.clear(&session.worker.buffers);

@@ -108,7 +108,7 @@ struct Body {
 
 async fn send(worker: &Rc<Worker>, mirrored: Mirrored, mut body: Body) -> Result<u16, Failure> {
     let host = mirrored.cluster.pick().ok_or(Failure::NoHealthyUpstream)?;
-    let mut upstream = match checkout(&host, Priority::Default)? {
+    let mut upstream = match checkout(&host, Priority::Default, None)? {
         Checkout::Ready(upstream) => upstream,
         Checkout::Wait(ticket) => poll_fn(|cx| ticket.poll(cx)).await?,
     };
@@ -118,6 +118,9 @@ async fn send(worker: &Rc<Worker>, mirrored: Mirrored, mut body: Body) -> Result
         return Err(Failure::Overflow);
     };
     upstream.requests += 1;
+    if !upstream.preface.is_empty() {
+        body.queue.push_front(std::mem::take(&mut upstream.preface));
+    }
     let sent = poll_fn(|cx| body.poll_send(cx, &mut upstream)).await;
     let answered = match sent {
         Ok(()) => read_answer(worker, &mut upstream, &mirrored).await,

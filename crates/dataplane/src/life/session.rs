@@ -15,6 +15,7 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
+    connect::Origin,
     http::leading_empty_lines,
     http2,
     io::{Inbox, Stream, Timer},
@@ -41,6 +42,8 @@ pub(super) struct Session {
     pub(super) timer: Timer,
     /// What it is told from outside.
     pub(super) mark: Rc<Mark>,
+    /// The address that the client connected to, where it is not the socket's.
+    local: Option<SocketAddr>,
     /// The client's address.
     pub(super) peer: SocketAddr,
     /// That address as it is written into headers; the node's own for a client on the loopback.
@@ -95,6 +98,7 @@ impl Session {
             stream,
             chain,
             peer,
+            local,
         } = established;
         let stats = worker.http_stats(&chain.manager.stat_prefix);
         let listener_stats = worker.listener_stats(&socket.stat_name());
@@ -118,6 +122,7 @@ impl Session {
             timer: Timer::default(),
             mark,
             peer,
+            local,
             peer_text: Arc::default(),
             stats,
             requests: 0,
@@ -147,6 +152,7 @@ impl Session {
             timer: Timer::default(),
             mark: self.mark.clone(),
             peer: self.peer,
+            local: self.local,
             peer_text: self.peer_text.clone(),
             stats: self.stats.clone(),
             requests: 0,
@@ -280,6 +286,22 @@ impl Session {
             Routes::Inline(table) => table.clone(),
             Routes::Named(name) => plan.routes.get(name.as_str()).cloned().unwrap_or_default(),
         }
+    }
+
+    /// Whose connection it is, for upstreams that are told.
+    pub(super) fn origin(&self) -> Option<Origin> {
+        Some(Origin {
+            source: self.peer,
+            destination: match self.local {
+                Some(local) => local,
+                None => self.stream.local_addr()?,
+            },
+        })
+    }
+
+    /// Notes its own address before the stream is given away.
+    pub(super) fn note_local(&mut self) {
+        self.local = self.local.or_else(|| self.stream.local_addr());
     }
 
     /// Whether responses must carry `connection: close`.

@@ -24,6 +24,8 @@ pub(crate) struct Established {
     pub(crate) chain: Arc<FilterChain>,
     /// The client.
     pub(crate) peer: SocketAddr,
+    /// What it connected to, where that is not the socket's address.
+    pub(crate) local: Option<SocketAddr>,
 }
 
 /// Gets a connection ready. A plain one costs nothing here.
@@ -50,6 +52,7 @@ pub(crate) async fn establish(
         stream,
         chain,
         peer,
+        local: None,
     })
 }
 
@@ -90,6 +93,7 @@ async fn tls(
                 stream: Stream::Tls(Box::new(stream)),
                 chain: chain.clone(),
                 peer,
+                local: None,
             })
         }
         Ok(Err(error)) => {

@@ -37,7 +37,7 @@ use super::{
     unsupported,
     value::{number, timeout},
 };
-use crate::{cluster::ClusterId, http::NameCase, tls::UpstreamTls};
+use crate::{cluster::ClusterId, connect::ProxyProtocol, http::NameCase, tls::UpstreamTls};
 
 /// A cluster's settings.
 #[derive(Debug)]
@@ -82,6 +82,8 @@ pub(crate) struct ClusterConfig {
     pub(crate) trailers: bool,
     /// HTTP/2 is spoken to the hosts.
     pub(crate) http2: Option<Http2Options>,
+    /// Header in front of everything on a connection.
+    pub(crate) proxy_protocol: Option<ProxyProtocol>,
     /// TLS to its hosts.
     pub(crate) tls: Option<UpstreamTls>,
     /// Settings seen here that are not enforced yet.
@@ -165,7 +167,16 @@ impl ClusterConfig {
         };
         let max_headers_count = number(common.max_headers_count.as_ref());
         unsupported::refuse_cluster(cluster, &options)?;
-        let Transport { tls } = transport::transport_socket(cluster.transport_socket.as_ref())?;
+        let Transport {
+            proxy_protocol,
+            tls,
+        } = {
+            let protocol = if http2.is_some() { "h2" } else { "http/1.1" };
+            transport::transport_socket(cluster.transport_socket.as_ref(), protocol)?
+        };
+        if http2.is_some() && proxy_protocol.is_some() {
+            return Err("the PROXY protocol towards HTTP/2 is not implemented yet".to_owned());
+        }
         let mut unsupported = unsupported::of_cluster(cluster, &options);
         unsupported.extend(tls.iter().flat_map(|tls| &tls.unsupported));
         Ok(Self {
@@ -199,6 +210,7 @@ impl ClusterConfig {
             preserve_response_case: preserve,
             trailers: http1.enable_trailers,
             http2,
+            proxy_protocol,
             tls,
             unsupported,
         })

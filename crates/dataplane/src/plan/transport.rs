@@ -7,23 +7,36 @@
 use sluicegate_xds::{
     any,
     pb::envoy::{
-        config::core::v3::{TransportSocket, transport_socket::ConfigType},
-        extensions::transport_sockets::tls::v3::UpstreamTlsContext,
+        config::core::v3::{
+            ProxyProtocolConfig, TransportSocket, proxy_protocol_config,
+            transport_socket::ConfigType,
+        },
+        extensions::transport_sockets::{
+            proxy_protocol::v3::ProxyProtocolUpstreamTransport, tls::v3::UpstreamTlsContext,
+        },
     },
     prost::{Message, Name},
 };
 
-use crate::tls::UpstreamTls;
+use crate::{
+    connect::{ProxyProtocol, Version},
+    tls::UpstreamTls,
+};
 
 /// The layers of a cluster's connections.
 #[derive(Debug, Default)]
 pub(super) struct Transport {
+    /// PROXY protocol, around TLS if there is both.
+    pub(super) proxy_protocol: Option<ProxyProtocol>,
     /// TLS.
     pub(super) tls: Option<UpstreamTls>,
 }
 
-/// Compiles a cluster's socket. None is a raw one.
-pub(super) fn transport_socket(socket: Option<&TransportSocket>) -> Result<Transport, String> {
+/// Compiles a cluster's socket. None is a raw one. `protocol` is what TLS offers by default.
+pub(super) fn transport_socket(
+    socket: Option<&TransportSocket>,
+    protocol: &str,
+) -> Result<Transport, String> {
     let Some(socket) = socket else {
         return Ok(Transport::default());
     };
@@ -32,11 +45,46 @@ pub(super) fn transport_socket(socket: Option<&TransportSocket>) -> Result<Trans
         TLS => {
             let context: UpstreamTlsContext = config(socket)?;
             Ok(Transport {
-                tls: Some(UpstreamTls::compile(&context, &PROTOCOLS)?),
+                tls: Some(UpstreamTls::compile(&context, &[protocol])?),
+                ..Transport::default()
+            })
+        }
+        PROXY => {
+            let proxy: ProxyProtocolUpstreamTransport = config(socket)?;
+            let inner = proxy
+                .transport_socket
+                .ok_or("upstream_proxy_protocol without an inner socket")?;
+            if inner.name == PROXY {
+                return Err("upstream_proxy_protocol within itself".to_owned());
+            }
+            Ok(Transport {
+                proxy_protocol: Some(proxy_protocol(&proxy.config.unwrap_or_default())?),
+                ..transport_socket(Some(&inner), protocol)?
             })
         }
         other => Err(format!("transport socket {other} is not implemented yet")),
     }
+}
+
+fn proxy_protocol(config: &ProxyProtocolConfig) -> Result<ProxyProtocol, String> {
+    let mut added = Vec::new();
+    for entry in &config.added_tlvs {
+        let kind = u8::try_from(entry.r#type).map_err(|_| "added_tlvs: type is above 255")?;
+        let length = u16::try_from(entry.value.len()).map_err(|_| "added_tlvs: too long")?;
+        if entry.format_string.is_some() {
+            return Err("added_tlvs: format_string is not implemented".to_owned());
+        }
+        added.push(kind);
+        added.extend(length.to_be_bytes());
+        added.extend(&entry.value);
+    }
+    Ok(ProxyProtocol {
+        version: match config.version() {
+            proxy_protocol_config::Version::V1 => Version::V1,
+            proxy_protocol_config::Version::V2 => Version::V2,
+        },
+        added,
+    })
 }
 
 /// The configuration of a socket.
@@ -52,5 +100,5 @@ pub(super) fn config<M: Message + Name + Default>(socket: &TransportSocket) -> R
 pub(super) const RAW: &str = "envoy.transport_sockets.raw_buffer";
 /// Name of the TLS socket, on both sides.
 pub(super) const TLS: &str = "envoy.transport_sockets.tls";
-/// Offered to upstreams that speak HTTP/1.
-const PROTOCOLS: [&str; 1] = ["http/1.1"];
+/// Name of the socket with the PROXY protocol.
+const PROXY: &str = "envoy.transport_sockets.upstream_proxy_protocol";

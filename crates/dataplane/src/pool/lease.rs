@@ -5,13 +5,14 @@
 use std::rc::Rc;
 
 use super::grow;
-use crate::{cluster::Host, plan::Priority};
+use crate::{cluster::Host, connect::Origin, plan::Priority};
 
 /// Held by a connection.
 #[derive(Debug)]
 pub(crate) struct Lease {
     host: Rc<Host>,
     priority: Priority,
+    origin: Option<Origin>,
 }
 
 /// Who closed a connection.
@@ -29,8 +30,8 @@ pub(crate) enum Closed {
 
 impl Lease {
     /// For a connection that is about to be made; its budget is taken already.
-    pub(super) fn new(host: &Rc<Host>, priority: Priority) -> Self {
-        host.pool.count.set(host.pool.count.get() + 1);
+    pub(super) fn new(host: &Rc<Host>, priority: Priority, origin: Option<Origin>) -> Self {
+        host.pool.change_tally(origin, |tally| tally.count += 1);
         let stats = &host.cluster_stats;
         stats.upstream_cx_total.inc();
         if host.config.http2.is_some() {
@@ -44,7 +45,13 @@ impl Lease {
         Self {
             host: host.clone(),
             priority,
+            origin,
         }
+    }
+
+    /// Whose connection it is.
+    pub(super) fn origin(&self) -> Option<Origin> {
+        self.origin
     }
 
     /// The host.
@@ -76,7 +83,8 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let host = &self.host;
-        host.pool.count.set(host.pool.count.get() - 1);
+        host.pool
+            .change_tally(self.origin, |tally| tally.count -= 1);
         host.cluster_stats.upstream_cx_active.add(-1);
         host.stats.cx_active.add(-1);
         let budgets = host.shared.budgets(self.priority);

@@ -9,13 +9,17 @@ use std::rc::Rc;
 use tokio::time::Instant;
 
 use super::{Closed, Lease, http2::Place};
-use crate::{cluster::Host, failure::Failure, io::Stream};
+use crate::{cluster::Host, connect::Origin, failure::Failure, io::Stream};
 
 /// The connection.
 #[derive(Debug)]
 pub(crate) struct Upstream {
     /// The stream.
     pub(crate) stream: Stream,
+    /// Whose connection it is, if it announced that; it serves no other.
+    pub(crate) origin: Option<Origin>,
+    /// What goes out in front of the first request.
+    pub(crate) preface: Vec<u8>,
     /// Requests put on it so far.
     pub(crate) requests: u32,
     /// When it was established.
@@ -32,6 +36,8 @@ impl Upstream {
     pub(super) fn new(stream: Stream, lease: Lease, now: Instant) -> Self {
         Self {
             stream,
+            origin: lease.origin(),
+            preface: Vec::new(),
             requests: 0,
             opened: now,
             idle_since: now,
@@ -45,6 +51,8 @@ impl Upstream {
         let now = Instant::now();
         Self {
             stream: Stream::Gone,
+            origin: None,
+            preface: Vec::new(),
             requests: 0,
             opened: now,
             idle_since: now,

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{Closed, Upstream, deliver};
-use crate::{cluster::Host, failure::Failure, plan::Priority};
+use crate::{cluster::Host, connect::Origin, failure::Failure, plan::Priority};
 
 /// A place; the queue and the waiting request hold one each.
 #[derive(Debug, Clone)]
@@ -21,6 +21,7 @@ pub(crate) struct Ticket(Rc<Place>);
 struct Place {
     host: Rc<Host>,
     priority: Priority,
+    origin: Option<Origin>,
     waits: Cell<bool>,
     outcome: RefCell<Option<Result<Box<Upstream>, Failure>>>,
     waker: RefCell<Option<Waker>>,
@@ -28,7 +29,7 @@ struct Place {
 
 impl Ticket {
     /// Takes a place; `None` when `max_pending_requests` is reached.
-    pub(super) fn new(host: &Rc<Host>, priority: Priority) -> Option<Self> {
+    pub(super) fn new(host: &Rc<Host>, priority: Priority, origin: Option<Origin>) -> Option<Self> {
         let budgets = host.shared.budgets(priority);
         let taken = budgets.pending.try_take();
         budgets.stats.rq_pending_open.set(budgets.pending.open());
@@ -40,10 +41,16 @@ impl Ticket {
         Some(Self(Rc::new(Place {
             host: host.clone(),
             priority,
+            origin,
             waits: Cell::new(true),
             outcome: RefCell::default(),
             waker: RefCell::default(),
         })))
+    }
+
+    /// Whose request waits, where that matters.
+    pub(super) fn origin(&self) -> Option<Origin> {
+        self.0.origin
     }
 
     /// Whether it still waits.

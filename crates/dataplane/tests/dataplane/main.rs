@@ -15,6 +15,7 @@ mod http2_downstream;
 mod http2_upstream;
 mod pools;
 mod proxy;
+mod proxy_protocol;
 mod routing;
 mod support;
 mod tls_downstream;

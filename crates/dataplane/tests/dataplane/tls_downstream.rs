@@ -18,8 +18,9 @@ use sluicegate_xds::pb::{
 use crate::support::{
     Gateway, Upstream,
     gateway::Resources,
+    http2,
     pki::{Authority, Pair},
-    tls::{connect, get, inline, secret, serving, socket},
+    tls::{connect, connect_http2, get, inline, secret, serving, socket},
     xds,
 };
 
@@ -62,7 +63,7 @@ fn https_is_served() {
     let gateway = Gateway::start(&resources);
     assert!(gateway.plane.reports().resources.is_empty());
     let alpn = |config: &mut rustls::ClientConfig| {
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
     };
     let ca = authority.pem();
     let mut client = connect(gateway.address(), "a.example", &ca, alpn, None).unwrap();
@@ -86,6 +87,24 @@ fn https_is_served() {
     let rest = plain.rest();
     assert!(!rest.starts_with(b"HTTP"), "{rest:?}");
     gateway.expect(&ssl(&gateway, "ssl.connection_error"), 1);
+}
+
+#[test]
+fn http2_is_served_to_clients_that_offer_it() {
+    let authority = Authority::new("ca");
+    let upstream = Upstream::ok();
+    let mut resources = resources(upstream.address, vec![chain(&[], &serving("a"))]);
+    resources.secrets = vec![secret("a", &authority.issue(&["a.example"]))];
+    let gateway = Gateway::start(&resources);
+    http2::run(async {
+        let client = connect_http2(gateway.address(), "a.example", &authority.pem()).await;
+        for _ in 0..3 {
+            let answer = client.get("/").await;
+            assert_eq!((answer.status, answer.text()), (200, "ok"));
+        }
+    });
+    let heads = upstream.heads.lock().unwrap().clone();
+    assert!(heads[2].contains("x-forwarded-proto: https"), "{heads:?}");
 }
 
 #[test]

@@ -19,7 +19,11 @@ use h2::{
     server::SendResponse,
 };
 use http::{HeaderMap, Request, Response};
-use tokio::{net::TcpStream, task::JoinHandle};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    task::JoinHandle,
+};
 
 /// Runs a test's client side, at most this long.
 pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
@@ -55,7 +59,15 @@ impl Client {
     pub(crate) async fn with(address: SocketAddr, builder: &client::Builder) -> Self {
         let tcp = TcpStream::connect(address).await.unwrap();
         tcp.set_nodelay(true).unwrap();
-        let (send, connection) = builder.handshake(tcp).await.unwrap();
+        Self::on(tcp, builder).await
+    }
+
+    /// On a stream that is there already.
+    pub(crate) async fn on(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        builder: &client::Builder,
+    ) -> Self {
+        let (send, connection) = builder.handshake(stream).await.unwrap();
         Self {
             send,
             connection: Arc::new(tokio::spawn(connection)),

@@ -32,7 +32,7 @@ use sluicegate_xds::{
     prost::{Message, Name},
 };
 
-use super::{client::find, pki::Pair};
+use super::{client::find, http2, pki::Pair};
 
 /// A TLS server for HTTP/1.
 pub(crate) struct TlsUpstream {
@@ -220,6 +220,19 @@ pub(crate) fn connect(
         connection.complete_io(&mut tcp)?;
     }
     Ok(StreamOwned::new(connection, tcp))
+}
+
+/// A connection of HTTP/2, chosen by ALPN, from a client that trusts `ca`.
+pub(crate) async fn connect_http2(to: SocketAddr, name: &str, ca: &str) -> http2::Client {
+    let builder = ClientConfig::builder().with_root_certificates(roots(ca));
+    let mut config = builder.with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let tcp = tokio::net::TcpStream::connect(to).await.unwrap();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let tls = connector.connect(name, tcp).await.unwrap();
+    assert_eq!(tls.get_ref().1.alpn_protocol(), Some(b"h2".as_slice()));
+    http2::Client::on(tls, &h2::client::Builder::new()).await
 }
 
 /// Sends a GET and reads a response with content-length.
