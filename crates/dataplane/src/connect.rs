@@ -19,7 +19,7 @@ use crate::{
     plan::ClusterConfig,
 };
 
-pub(crate) use proxy_protocol::{Origin, ProxyProtocol, Version};
+pub(crate) use proxy_protocol::{Origin, ProxyProtocol, SIGNATURE, Version};
 
 /// A connection that was made.
 pub(crate) struct Connected {

@@ -4,6 +4,7 @@
 //! In: addresses on the control side, sockets on the workers. Out: one connection task per client.
 
 mod establish;
+mod proxy_protocol;
 mod socket;
 
 use std::{io, net::TcpListener as StdListener, rc::Rc, time::Duration};
@@ -11,6 +12,7 @@ use std::{io, net::TcpListener as StdListener, rc::Rc, time::Duration};
 use tokio::net::TcpListener;
 
 pub(crate) use establish::{Established, establish};
+pub(crate) use proxy_protocol::ProxyProtocol;
 pub(crate) use socket::{SocketId, bind};
 
 use crate::{life, worker::Worker};

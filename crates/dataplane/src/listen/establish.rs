@@ -32,10 +32,29 @@ pub(crate) struct Established {
 pub(crate) async fn establish(
     worker: &Worker,
     listener: &ListenerPlan,
-    tcp: TcpStream,
-    peer: SocketAddr,
+    mut tcp: TcpStream,
+    mut peer: SocketAddr,
     socket: SocketId,
 ) -> Option<Established> {
+    let mut local = None;
+    if let Some(proxy) = listener.proxy_protocol {
+        match Box::pin(timeout(HELLO, proxy.read(&mut tcp))).await {
+            Ok(Ok(None)) => {}
+            Ok(Ok(Some(origin))) => {
+                peer = origin.source;
+                local = Some(origin.destination);
+            }
+            refused => {
+                let stats = worker.listener_stats(&socket.stat_name());
+                stats.downstream_cx_total.inc();
+                stats.downstream_cx_destroy.inc();
+                if refused.is_err() {
+                    stats.downstream_pre_cx_timeout.inc();
+                }
+                return None;
+            }
+        }
+    }
     if listener.chains.tls {
         let prefix = socket.stat_name();
         let established = Box::pin(tls(worker, listener, tcp, peer, &prefix)).await;
@@ -44,7 +63,7 @@ pub(crate) async fn establish(
             stats.downstream_cx_total.inc();
             stats.downstream_cx_destroy.inc();
         }
-        return established;
+        return established.map(|one| Established { peer, local, ..one });
     }
     let chain = listener.chains.find(None)?.clone();
     let stream = Stream::Tcp(tcp);
@@ -52,7 +71,7 @@ pub(crate) async fn establish(
         stream,
         chain,
         peer,
-        local: None,
+        local,
     })
 }
 

@@ -14,10 +14,12 @@ use sluicegate_xds::{
             core::v3::{
                 Address, address, http1_protocol_options::HeaderKeyFormat,
                 http1_protocol_options::header_key_format::HeaderFormat,
+                proxy_protocol_config::Version as ProxyVersion,
             },
-            listener::v3::{Filter, Listener, filter::ConfigType},
+            listener::v3::{Filter, Listener, filter::ConfigType, listener_filter},
         },
         extensions::{
+            filters::listener::proxy_protocol::v3::ProxyProtocol as ProxyProtocolFilter,
             filters::network::http_connection_manager::v3::{
                 HttpConnectionManager, http_connection_manager::RouteSpecifier,
             },
@@ -36,6 +38,7 @@ use super::{
 };
 use crate::{
     http::{Limits, NameCase},
+    listen::ProxyProtocol,
     route::RouteTable,
     tls::Certificate,
 };
@@ -53,6 +56,8 @@ pub(crate) struct ListenerPlan {
     pub(crate) ipv4_compat: bool,
     /// Bytes held per connection.
     pub(crate) buffer_limit: usize,
+    /// Header in front of everything on a connection.
+    pub(crate) proxy_protocol: Option<ProxyProtocol>,
     /// Its filter chains.
     pub(crate) chains: FilterChains,
     /// Settings seen here that are not enforced yet.
@@ -187,7 +192,7 @@ impl ListenerPlan {
         secrets: &HashMap<Arc<str>, Certificate>,
         names: &mut ClusterNames,
     ) -> Result<Self, String> {
-        unsupported::refuse_listener(listener)?;
+        let proxy_protocol = listener_filters(listener)?;
         let chains = FilterChains::compile(listener, secrets, names)?;
         Ok(Self {
             name: listener.name.as_str().into(),
@@ -196,6 +201,7 @@ impl ListenerPlan {
             ipv4_compat: ipv4_compat(listener.address.as_ref()),
             buffer_limit: number(listener.per_connection_buffer_limit_bytes.as_ref())
                 .map_or(BUFFER_LIMIT, |limit| limit as usize),
+            proxy_protocol,
             unsupported: chains.unsupported.clone(),
             chains,
         })
@@ -277,6 +283,33 @@ impl ConnectionManager {
             suppress_envoy_headers: unsupported::suppresses_envoy_headers(manager),
         })
     }
+}
+
+/// What happens in front of the filter chains. TLS is looked into by the chains themselves.
+fn listener_filters(listener: &Listener) -> Result<Option<ProxyProtocol>, String> {
+    let mut found = None;
+    for filter in &listener.listener_filters {
+        match filter.name.as_str() {
+            "envoy.filters.listener.tls_inspector" => {}
+            "envoy.filters.listener.proxy_protocol" => {
+                let packed = match &filter.config_type {
+                    Some(listener_filter::ConfigType::TypedConfig(packed)) => any::unpack(packed),
+                    _ => None,
+                };
+                let config: ProxyProtocolFilter =
+                    packed.ok_or("the proxy_protocol listener filter does not decode")?;
+                let accepts =
+                    |version: ProxyVersion| !config.disallowed_versions.contains(&(version as i32));
+                found = Some(ProxyProtocol {
+                    optional: config.allow_requests_without_proxy_protocol,
+                    v1: accepts(ProxyVersion::V1),
+                    v2: accepts(ProxyVersion::V2),
+                });
+            }
+            other => return Err(format!("listener filter {other} is not implemented yet")),
+        }
+    }
+    Ok(found)
 }
 
 /// The connection manager, if the filter is one.

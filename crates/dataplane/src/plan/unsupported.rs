@@ -47,20 +47,6 @@ pub(super) fn refuse_cluster(
     }
 }
 
-/// Refuses a listener that cannot be served safely.
-pub(super) fn refuse_listener(listener: &Listener) -> Result<(), String> {
-    for filter in &listener.listener_filters {
-        // TLS is looked into by the chains themselves.
-        if filter.name != "envoy.filters.listener.tls_inspector" {
-            return Err(format!(
-                "listener filter {} is not implemented yet",
-                filter.name
-            ));
-        }
-    }
-    Ok(())
-}
-
 /// The names that a filter chain matches; or an error, when it asks for something else.
 pub(super) fn filter_chain_names(chain: &FilterChain) -> Result<&[String], String> {
     let Some(conditions) = &chain.filter_chain_match else {

@@ -8,19 +8,24 @@ use std::{
     thread,
 };
 
-use sluicegate_xds::pb::envoy::{
-    config::core::v3::{
-        ProxyProtocolConfig, TlvEntry, TransportSocket,
-        proxy_protocol_config::Version::{self, V1, V2},
-    },
-    extensions::transport_sockets::{
-        proxy_protocol::v3::ProxyProtocolUpstreamTransport, raw_buffer::v3::RawBuffer,
-        tls::v3::UpstreamTlsContext,
+use sluicegate_xds::{
+    any,
+    pb::envoy::{
+        config::core::v3::{
+            ProxyProtocolConfig, TlvEntry, TransportSocket,
+            proxy_protocol_config::Version::{self, V1, V2},
+        },
+        config::listener::v3::{ListenerFilter, listener_filter::ConfigType},
+        extensions::filters::listener::proxy_protocol::v3::ProxyProtocol,
+        extensions::transport_sockets::{
+            proxy_protocol::v3::ProxyProtocolUpstreamTransport, raw_buffer::v3::RawBuffer,
+            tls::v3::UpstreamTlsContext,
+        },
     },
 };
 
 use crate::support::{
-    Client, Gateway,
+    Client, Gateway, Upstream,
     client::find,
     gateway::Resources,
     pki::Pair,
@@ -143,4 +148,53 @@ fn tls_inside_the_proxy_protocol() {
     }
     let seen = upstream.seen();
     assert_eq!((seen.len(), &seen[0].preface), (1, &text(&client)));
+}
+
+#[test]
+fn a_client_is_who_the_header_says() {
+    let upstream = Upstream::ok();
+    let mut resources = Resources::simple(&[upstream.address]);
+    let start = |resources: &mut Resources, optional| {
+        resources.listeners = vec![xds::listener(|manager| {
+            manager.use_remote_address = xds::yes();
+        })];
+        let filter = ProxyProtocol {
+            allow_requests_without_proxy_protocol: optional,
+            ..ProxyProtocol::default()
+        };
+        resources.listeners[0].listener_filters = vec![ListenerFilter {
+            name: "envoy.filters.listener.proxy_protocol".to_owned(),
+            config_type: Some(ConfigType::TypedConfig(any::pack(&filter))),
+            ..ListenerFilter::default()
+        }];
+        Gateway::start(resources)
+    };
+    let gateway = start(&mut resources, false);
+    let v2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0f\xc0\0\x02\x09\x7f\0\0\x01\x12\x34\0\x50\xe0\0\0";
+    let headers: [(&[u8], &str); 3] = [
+        (b"PROXY TCP4 192.0.2.7 127.0.0.1 5 80\r\n", "192.0.2.7"),
+        (b"PROXY TCP6 2001:db8::1 ::1 5 80\r\n", "2001:db8::1"),
+        (v2, "192.0.2.9"),
+    ];
+    for (header, peer) in headers {
+        let mut client = gateway.client();
+        let (first, rest) = header.split_at(4);
+        client.send(first);
+        thread::sleep(std::time::Duration::from_millis(20));
+        client.send(rest);
+        assert_eq!(client.get("/").status(), 200);
+        let heads = upstream.heads.lock().unwrap();
+        let wanted = format!("x-forwarded-for: {peer}");
+        assert!(heads.last().unwrap().contains(&wanted), "{heads:?}");
+    }
+    for bad in ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", "PROXY TCP4 x y z\r\n"] {
+        let mut client = gateway.client();
+        client.send(bad);
+        assert_eq!(client.rest(), b"");
+    }
+    let optional = start(&mut resources, true);
+    assert_eq!(optional.client().get("/").status(), 200);
+    let mut client = optional.client();
+    client.send("PROXY UNKNOWN\r\n");
+    assert_eq!(client.get("/").status(), 200);
 }
