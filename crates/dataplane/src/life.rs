@@ -9,6 +9,7 @@ mod checkout;
 mod exchange;
 mod finish;
 mod forward_body;
+mod hash;
 mod linger;
 mod match_route;
 mod mirror;

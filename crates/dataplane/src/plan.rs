@@ -5,9 +5,11 @@
 //! request needs already parsed; and a list of what could not be compiled or is not enforced.
 //! Resources whose version did not change are not compiled again.
 
+mod balancing;
 mod cluster;
 mod compile;
 mod endpoint;
+mod hash_policy;
 mod listener;
 mod matcher;
 mod rewrite;
@@ -17,6 +19,7 @@ mod value;
 
 use std::{collections::HashMap, sync::Arc};
 
+pub(crate) use balancing::Balancing;
 pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Query, Thresholds, Underscores};
 pub(crate) use compile::Compiler;
 pub(crate) use endpoint::{Endpoint, Endpoints, Health};

@@ -145,6 +145,25 @@ stat_group! {
 }
 
 stat_group! {
+    /// The ring of one cluster, which all workers share: only ever set. Under
+    /// `cluster.<name>.ring_hash_lb.`.
+    pub(crate) struct RingStats {
+        size: Gauge,
+        min_hashes_per_host: Gauge,
+        max_hashes_per_host: Gauge,
+    }
+}
+
+stat_group! {
+    /// The Maglev table of one cluster, which all workers share: only ever set. Under
+    /// `cluster.<name>.maglev_lb.`.
+    pub(crate) struct MaglevStats {
+        min_entries_per_host: Gauge,
+        max_entries_per_host: Gauge,
+    }
+}
+
+stat_group! {
     /// Clusters and listeners as a whole, kept by the control side.
     pub(crate) struct ManagerStats {
         cluster_added: Counter = "cluster_manager.cluster_added",

@@ -9,6 +9,7 @@ use sluicegate_stats::Registry;
 
 use super::ClusterShared;
 use crate::{
+    balance::Policy,
     plan::{ClusterPlan, Endpoints, Health, Plan, Priority},
     stats::{ManagerStats, MembershipStats},
 };
@@ -72,7 +73,7 @@ impl Membership {
         let stats = Arc::<MembershipStats>::default();
         let prefix = format!("cluster.{}.", cluster.config.stat_name);
         self.registry.register(&prefix, &stats);
-        self.register_breakers(&prefix, &cluster.shared);
+        self.register_shared(&prefix, cluster);
         let followed = Followed {
             shared: cluster.shared.clone(),
             endpoints: cluster.endpoints.clone(),
@@ -85,7 +86,7 @@ impl Membership {
     fn update(&self, mut followed: Followed, cluster: &ClusterPlan) -> Followed {
         if !Arc::ptr_eq(&followed.shared, &cluster.shared) {
             let prefix = format!("cluster.{}.", cluster.config.stat_name);
-            self.register_breakers(&prefix, &cluster.shared);
+            self.register_shared(&prefix, cluster);
             followed.shared = cluster.shared.clone();
             self.manager.cluster_modified.inc();
         }
@@ -97,7 +98,20 @@ impl Membership {
         followed
     }
 
-    fn register_breakers(&self, prefix: &str, shared: &ClusterShared) {
+    fn register_shared(&self, prefix: &str, cluster: &ClusterPlan) {
+        let shared = &cluster.shared;
+        let tables = &shared.tables;
+        match cluster.config.balancing.policy {
+            Policy::RingHash(_) => {
+                let prefix = format!("{prefix}ring_hash_lb.");
+                self.registry.register(&prefix, &tables.ring);
+            }
+            Policy::Maglev(_) => {
+                let prefix = format!("{prefix}maglev_lb.");
+                self.registry.register(&prefix, &tables.maglev);
+            }
+            Policy::LeastRequest(..) | Policy::Random | Policy::RoundRobin(_) => {}
+        }
         for (priority, name) in [(Priority::Default, "default"), (Priority::High, "high")] {
             let prefix = format!("{prefix}circuit_breakers.{name}.");
             self.registry

@@ -40,6 +40,8 @@ pub(crate) struct DownstreamResponse<'a> {
     pub(crate) chunked: bool,
     /// Upgrade headers are kept.
     pub(crate) upgrade: bool,
+    /// Values of `set-cookie` fields to add.
+    pub(crate) set_cookies: &'a [String],
     /// For the date.
     pub(crate) clock: &'a Clock,
     /// For the date.
@@ -65,6 +67,9 @@ impl DownstreamResponse<'_> {
         if !seen.service_time && !self.manager.suppress_envoy_headers {
             self.case.push_new(b"x-envoy-upstream-service-time", out);
             self.service_time(out);
+        }
+        for cookie in self.set_cookies {
+            self.new_line(b"set-cookie", cookie.as_bytes(), out);
         }
         if changes {
             self.route_additions(out);

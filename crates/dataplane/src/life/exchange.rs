@@ -80,6 +80,8 @@ pub(crate) struct Record {
     pub(super) mutations: Option<Arc<Mutations>>,
     /// Numbers of the cluster.
     pub(super) cluster: Option<Arc<ClusterStats>>,
+    /// Cookies that make the client come back to the same host.
+    pub(super) set_cookies: Vec<String>,
     /// Route timeout, to be started when the request is complete.
     pub(super) route_timeout: Option<Duration>,
     /// `max_stream_duration` of the cluster.

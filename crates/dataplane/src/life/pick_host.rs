@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use super::{exchange::Exchange, session::Session};
+use super::{exchange::Exchange, hash, session::Session};
 use crate::{
     cluster::{Host, LocalCluster},
     failure::Failure,
@@ -48,7 +48,8 @@ pub(super) fn pick_host<'a>(
     if message.underscores && cluster.config.underscores == Underscores::Reject {
         return Err(Failure::ClusterUnderscore);
     }
-    let Some(host) = cluster.pick() else {
+    let hash = hash::hash(session, exchange, &cluster, &action.hash_policies);
+    let Some(host) = cluster.pick(hash) else {
         cluster.stats.upstream_cx_none_healthy.inc();
         return Err(Failure::NoHealthyUpstream);
     };

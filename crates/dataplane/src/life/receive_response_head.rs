@@ -149,6 +149,7 @@ fn accept(
         ) && !switching
             || (head_only && exchange.response.message.content_length.is_none()),
         upgrade: switching,
+        set_cookies: &record.set_cookies,
         clock: &session.worker.clock,
         now,
     }

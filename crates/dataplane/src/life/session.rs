@@ -38,6 +38,8 @@ pub(super) struct Session {
     pub(super) timer: Timer,
     /// What it is told from outside.
     pub(super) mark: Rc<Mark>,
+    /// The listener's address.
+    pub(super) bound: SocketAddr,
     /// The client's address.
     pub(super) peer: SocketAddr,
     /// That address as it is written into headers; the node's own for a client on the loopback.
@@ -94,6 +96,7 @@ impl Session {
             inbox: Inbox::default(),
             timer: Timer::default(),
             mark,
+            bound: socket.bound,
             peer,
             peer_text: Arc::default(),
             stats,

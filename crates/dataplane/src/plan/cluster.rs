@@ -31,6 +31,7 @@ use sluicegate_xds::{
 };
 
 use super::{
+    balancing::Balancing,
     listener::{Names, names},
     unsupported,
     value::{number, timeout},
@@ -78,6 +79,8 @@ pub(crate) struct ClusterConfig {
     pub(crate) preserve_response_case: bool,
     /// Trailers are forwarded.
     pub(crate) trailers: bool,
+    /// How load is spread.
+    pub(crate) balancing: Balancing,
     /// Settings seen here that are not enforced yet.
     pub(crate) unsupported: Vec<&'static str>,
 }
@@ -158,6 +161,9 @@ impl ClusterConfig {
         };
         let max_headers_count = number(common.max_headers_count.as_ref());
         unsupported::refuse_cluster(cluster)?;
+        let balancing = Balancing::compile(cluster)?;
+        let mut unsupported = unsupported::of_cluster(cluster, &options);
+        unsupported.extend(&balancing.unsupported);
         Ok(Self {
             id,
             name: cluster.name.as_str().into(),
@@ -188,7 +194,8 @@ impl ClusterConfig {
             request_case: case,
             preserve_response_case: preserve,
             trailers: http1.enable_trailers,
-            unsupported: unsupported::of_cluster(cluster, &options),
+            balancing,
+            unsupported,
         })
     }
 }

@@ -26,6 +26,8 @@ use sluicegate_xds::{
     },
 };
 
+use super::hash_policy;
+
 /// Refuses a cluster that cannot be reached safely.
 pub(super) fn refuse_cluster(cluster: &Cluster) -> Result<(), String> {
     refuse_socket(cluster.transport_socket.as_ref())?;
@@ -66,19 +68,18 @@ pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Ve
     listed([
         (!cluster.health_checks.is_empty(), "health_checks"),
         (cluster.outlier_detection.is_some(), "outlier_detection"),
-        (
-            cluster.load_balancing_policy.is_some(),
-            "load_balancing_policy",
-        ),
-        (cluster.lb_policy != 0, "lb_policy"),
         (cluster.lb_subset_config.is_some(), "lb_subset_config"),
         (
-            lb.is_some_and(|lb| lb.locality_config_specifier.is_some()),
-            "common_lb_config.locality_config_specifier",
+            lb.is_some_and(|lb| lb.update_merge_window.is_some()),
+            "common_lb_config.update_merge_window",
         ),
         (
-            lb.is_some_and(|lb| lb.healthy_panic_threshold.is_some()),
-            "common_lb_config.healthy_panic_threshold",
+            lb.is_some_and(|lb| lb.close_connections_on_host_set_change),
+            "common_lb_config.close_connections_on_host_set_change",
+        ),
+        (
+            lb.is_some_and(|lb| lb.override_host_status.is_some()),
+            "common_lb_config.override_host_status",
         ),
         (
             cluster.upstream_bind_config.is_some(),
@@ -141,7 +142,10 @@ pub(super) fn of_virtual_host(host: &VirtualHost) -> Vec<&'static str> {
 pub(super) fn of_route(action: &RouteAction) -> Vec<&'static str> {
     listed([
         (action.retry_policy.is_some(), "retry_policy"),
-        (!action.hash_policy.is_empty(), "hash_policy"),
+        (
+            hash_policy::is_unsupported(&action.hash_policy),
+            "hash_policy.filter_state",
+        ),
         (action.metadata_match.is_some(), "metadata_match"),
         (action.path_rewrite_policy.is_some(), "path_rewrite_policy"),
         (action.hedge_policy.is_some(), "hedge_policy"),

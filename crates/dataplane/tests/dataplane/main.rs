@@ -6,6 +6,7 @@
     reason = "a panic in a test is its failure report"
 )]
 
+mod balancing;
 mod bodies;
 mod breakers;
 mod config;
