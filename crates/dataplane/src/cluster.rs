@@ -5,17 +5,17 @@
 //! workers together, the health of the hosts, the circuit breaker budgets and the numbers that
 //! `/clusters` shows.
 
-#[expect(dead_code, reason = "wired in with health checks")]
 mod board;
 mod groups;
 mod hosts;
 mod id;
 mod local;
 mod membership;
+mod outcome;
 mod shared;
 mod tables;
 
-pub(crate) use board::{HealthBoard, HostHealth};
+pub(crate) use board::{Flag, HealthBoard, HostHealth, Usable};
 pub(crate) use hosts::Host;
 pub(crate) use id::ClusterId;
 pub(crate) use local::LocalCluster;

@@ -10,8 +10,10 @@ mod cluster;
 mod compile;
 mod endpoint;
 mod hash_policy;
+mod health_check;
 mod listener;
 mod matcher;
+mod outlier;
 mod rewrite;
 mod route;
 mod unsupported;
@@ -23,6 +25,7 @@ pub(crate) use balancing::Balancing;
 pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Query, Thresholds, Underscores};
 pub(crate) use compile::Compiler;
 pub(crate) use endpoint::{Endpoint, Endpoints, Health};
+pub(crate) use health_check::{Check, Probe};
 pub(crate) use listener::{ConnectionManager, ListenerPlan, Routes, ServerHeader};
 
 use crate::{

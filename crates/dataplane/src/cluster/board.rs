@@ -9,16 +9,21 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{
-            AtomicU8, AtomicU64,
+            AtomicBool, AtomicU8, AtomicU64,
             Ordering::{AcqRel, Acquire, Relaxed},
         },
     },
     time::{Duration, Instant},
 };
 
-use crate::plan::Health;
+use tokio::sync::mpsc;
+
+use crate::{
+    health::{News, active::ActiveHealth, outlier::HostMonitor},
+    plan::Health,
+};
 
 /// The hosts of one cluster.
 #[derive(Debug)]
@@ -26,6 +31,8 @@ pub(crate) struct HealthBoard {
     started: Instant,
     generation: AtomicU64,
     hosts: Mutex<HashMap<SocketAddr, Arc<HostHealth>>>,
+    traffic: AtomicBool,
+    news: OnceLock<mpsc::UnboundedSender<News>>,
 }
 
 /// What is known about one host.
@@ -35,6 +42,10 @@ pub(crate) struct HostHealth {
     /// Milliseconds on the board's clock, plus one; 0 is never.
     healthy_since: AtomicU64,
     active_requests: AtomicU64,
+    /// Counters of outlier detection.
+    pub(crate) monitor: Arc<HostMonitor>,
+    /// State of its active checks; for the control side only.
+    pub(crate) active: Mutex<ActiveHealth>,
 }
 
 /// A reason not to use a host, or to use it less.
@@ -72,6 +83,8 @@ impl Default for HealthBoard {
             started: Instant::now(),
             generation: AtomicU64::new(0),
             hosts: Mutex::default(),
+            traffic: AtomicBool::new(false),
+            news: OnceLock::new(),
         }
     }
 }
@@ -112,6 +125,31 @@ impl HealthBoard {
     /// Forgets hosts.
     pub(crate) fn retain(&self, keep: impl Fn(&SocketAddr) -> bool) {
         self.lock().retain(|address, _| keep(address));
+    }
+
+    /// The cluster has traffic.
+    pub(crate) fn note_traffic(&self) {
+        if !self.had_traffic() {
+            self.traffic.store(true, Relaxed);
+        }
+    }
+
+    /// Whether it ever had.
+    pub(crate) fn had_traffic(&self) -> bool {
+        self.traffic.load(Relaxed)
+    }
+
+    /// Sets where news go, once.
+    pub(crate) fn tell(&self, news: &mpsc::UnboundedSender<News>) {
+        self.news.get_or_init(|| news.clone());
+    }
+
+    /// Tells the control side.
+    pub(crate) fn send(&self, news: News) {
+        if let Some(sender) = self.news.get() {
+            // A control side that is gone decides nothing any more.
+            let _ = sender.send(news);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<SocketAddr, Arc<HostHealth>>> {

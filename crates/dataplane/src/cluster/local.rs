@@ -121,6 +121,7 @@ impl LocalCluster {
     /// A host for a request with this hash: by priority, then by the balancer.
     pub(crate) fn pick(&self, hash: Option<u64>) -> Option<Rc<Host>> {
         self.refresh();
+        self.shared.health.note_traffic();
         let mut members = self.members.borrow_mut();
         let Members {
             hosts, groups, rng, ..

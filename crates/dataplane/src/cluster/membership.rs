@@ -7,10 +7,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use sluicegate_stats::Registry;
 
-use super::ClusterShared;
+use super::{ClusterShared, Usable};
 use crate::{
     balance::Policy,
-    plan::{ClusterPlan, Endpoints, Health, Plan, Priority},
+    plan::{ClusterPlan, Endpoints, Plan, Priority},
     stats::{ManagerStats, MembershipStats},
 };
 
@@ -69,6 +69,13 @@ impl Membership {
         tracing::debug!(before, after = self.clusters.len(), "clusters");
     }
 
+    /// Health of a cluster's hosts may have changed.
+    pub(crate) fn recount(&self, cluster: &str) {
+        if let Some(followed) = self.clusters.get(cluster) {
+            followed.count_health();
+        }
+    }
+
     fn begin(&self, cluster: &ClusterPlan) -> Followed {
         let stats = Arc::<MembershipStats>::default();
         let prefix = format!("cluster.{}.", cluster.config.stat_name);
@@ -123,16 +130,33 @@ impl Membership {
 impl Followed {
     fn count(&self) {
         let all = &self.endpoints.endpoints;
-        let with = |health| to_gauge(all.iter().filter(|one| one.health == health).count());
         let stats = &self.stats;
         stats.membership_total.set(to_gauge(all.len()));
-        stats.membership_healthy.set(with(Health::Healthy));
-        stats.membership_degraded.set(with(Health::Degraded));
+        self.count_health();
         stats.update_attempt.inc();
         stats.update_success.inc();
         if all.is_empty() {
             stats.update_empty.inc();
         }
+    }
+}
+
+impl Followed {
+    fn count_health(&self) {
+        let board = &self.shared.health;
+        let (mut healthy, mut degraded, mut excluded) = (0, 0, 0);
+        for endpoint in &self.endpoints.endpoints {
+            let host = board.host(endpoint.address);
+            match host.usable(endpoint.health) {
+                Usable::Degraded => degraded += 1,
+                Usable::Healthy => healthy += 1,
+                Usable::No => {}
+            }
+            excluded += i64::from(host.excluded());
+        }
+        self.stats.membership_healthy.set(healthy);
+        self.stats.membership_degraded.set(degraded);
+        self.stats.membership_excluded.set(excluded);
     }
 }
 

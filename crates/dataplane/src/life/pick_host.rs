@@ -53,6 +53,7 @@ pub(super) fn pick_host<'a>(
         cluster.stats.upstream_cx_none_healthy.inc();
         return Err(Failure::NoHealthyUpstream);
     };
+    exchange.record.host = Some(host.clone());
     Ok(Target {
         action,
         backend,

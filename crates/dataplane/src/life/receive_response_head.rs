@@ -106,6 +106,12 @@ fn accept(
     target: &Target<'_>,
 ) -> Result<(), Failure> {
     let now = Instant::now();
+    target.host.responded(exchange.response.status, || {
+        let (bytes, fields) = (exchange.answer.bytes(), &exchange.response.message.fields);
+        fields
+            .iter()
+            .any(|field| field.name.of(bytes).eq_ignore_ascii_case(IMMEDIATE_FAIL))
+    });
     let config = &target.cluster.config;
     let manager = &session.listener.manager;
     let switching = exchange.response.status == 101 && exchange.record.upgrade;
@@ -189,3 +195,5 @@ fn reusable(head: &crate::http::ResponseHead, framing: &Framing) -> bool {
         && head.status != 101
         && !matches!(framing, Framing::UntilClose)
 }
+
+const IMMEDIATE_FAIL: &[u8] = b"x-envoy-immediate-health-check-fail";

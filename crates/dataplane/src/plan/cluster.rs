@@ -32,11 +32,12 @@ use sluicegate_xds::{
 
 use super::{
     balancing::Balancing,
+    health_check::{self, Check},
     listener::{Names, names},
-    unsupported,
+    outlier, unsupported,
     value::{number, timeout},
 };
-use crate::{cluster::ClusterId, http::NameCase};
+use crate::{cluster::ClusterId, health::outlier::OutlierConfig, http::NameCase};
 
 /// A cluster's settings.
 #[derive(Debug)]
@@ -81,6 +82,10 @@ pub(crate) struct ClusterConfig {
     pub(crate) trailers: bool,
     /// How load is spread.
     pub(crate) balancing: Balancing,
+    /// Active health check.
+    pub(crate) check: Option<Check>,
+    /// Outlier detection.
+    pub(crate) outlier: Option<OutlierConfig>,
     /// Settings seen here that are not enforced yet.
     pub(crate) unsupported: Vec<&'static str>,
 }
@@ -195,6 +200,8 @@ impl ClusterConfig {
             preserve_response_case: preserve,
             trailers: http1.enable_trailers,
             balancing,
+            check: health_check::compile(&cluster.health_checks)?,
+            outlier: cluster.outlier_detection.as_ref().map(outlier::compile),
             unsupported,
         })
     }

@@ -76,7 +76,6 @@ impl Endpoint {
     }
 
     /// Where health checks connect to.
-    #[expect(dead_code, reason = "wired in with health checks")]
     pub(crate) fn check_address(&self) -> SocketAddr {
         let mut address = self.checked.address.unwrap_or(self.address);
         if self.checked.port != 0 {

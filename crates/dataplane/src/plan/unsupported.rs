@@ -10,7 +10,7 @@ use sluicegate_xds::{
     pb::envoy::{
         config::{
             cluster::v3::Cluster,
-            core::v3::TransportSocket,
+            core::v3::{HealthCheck, TransportSocket, health_check::HealthChecker},
             listener::v3::Listener,
             route::v3::{RouteAction, VirtualHost},
         },
@@ -66,8 +66,19 @@ fn refuse_socket(socket: Option<&TransportSocket>) -> Result<(), String> {
 pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Vec<&'static str> {
     let lb = cluster.common_lb_config.as_ref();
     listed([
-        (!cluster.health_checks.is_empty(), "health_checks"),
-        (cluster.outlier_detection.is_some(), "outlier_detection"),
+        (
+            cluster.health_checks.iter().any(|check| !is_checked(check)),
+            "health_checks other than HTTP/1 and TCP",
+        ),
+        (cluster.health_checks.len() > 1, "second health_checks"),
+        (
+            !cluster.health_checks.is_empty() && !cluster.ignore_health_on_host_removal,
+            "keeping removed hosts until a health check fails",
+        ),
+        (
+            cluster.health_checks.iter().any(logs),
+            "health_checks.event_logger",
+        ),
         (cluster.lb_subset_config.is_some(), "lb_subset_config"),
         (
             lb.is_some_and(|lb| lb.update_merge_window.is_some()),
@@ -170,4 +181,18 @@ fn listed<const N: usize>(fields: [(bool, &'static str); N]) -> Vec<&'static str
         .filter(|(set, _)| *set)
         .map(|(_, name)| name)
         .collect()
+}
+
+/// Whether a check of this kind is carried out.
+fn is_checked(check: &HealthCheck) -> bool {
+    match &check.health_checker {
+        Some(HealthChecker::HttpHealthCheck(http)) => http.codec_client_type == 0,
+        Some(HealthChecker::TcpHealthCheck(_)) => true,
+        _ => false,
+    }
+}
+
+#[expect(deprecated, reason = "control planes still send this field")]
+fn logs(check: &HealthCheck) -> bool {
+    !check.event_log_path.is_empty() || !check.event_logger.is_empty()
 }

@@ -12,6 +12,7 @@ mod breakers;
 mod config;
 mod failures;
 mod headers;
+mod health;
 mod pools;
 mod proxy;
 mod routing;
