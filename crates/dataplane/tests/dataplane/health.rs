@@ -15,7 +15,7 @@ use sluicegate_xds::pb::envoy::{
         cluster::v3::{Cluster, OutlierDetection, cluster::CommonLbConfig},
         core::v3::{
             HealthCheck,
-            health_check::{HealthChecker, HttpHealthCheck},
+            health_check::{HealthChecker, HttpHealthCheck, TcpHealthCheck},
         },
     },
     r#type::v3::Percent,
@@ -243,4 +243,26 @@ fn a_good_check_brings_an_ejected_host_back() {
     }
     gateway.expect("cluster.c.outlier_detection.ejections_enforced_total", 1);
     gateway.expect("cluster.c.outlier_detection.ejections_active", 0);
+}
+
+#[test]
+fn a_tcp_check_only_connects() {
+    let hosts = [host()];
+    let mut resources = resources(&hosts, |cluster| {
+        checked(cluster, 1);
+        let check = HealthChecker::TcpHealthCheck(TcpHealthCheck::default());
+        cluster.health_checks[0].health_checker = Some(check);
+    });
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = closed.local_addr().unwrap();
+    drop(closed);
+    let group = &mut resources.endpoints[0].endpoints[0];
+    group.lb_endpoints.push(xds::endpoint(address));
+    let gateway = Gateway::start(&resources);
+    live(&gateway);
+    gateway.expect("cluster.c.membership_healthy", 1);
+    let mut client = gateway.client();
+    for _ in 0..6 {
+        assert_eq!(client.get("/").status(), 200);
+    }
 }
