@@ -1,50 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Load balancing algorithms: plain data, no I/O, no clock.
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "wired in with load balancing policies")
-)]
-pub(crate) mod balancer;
+mod balancer;
 mod edf;
+mod hash;
+mod least_request;
 #[cfg_attr(
     not(test),
-    expect(dead_code, reason = "wired in with load balancing policies")
+    expect(
+        dead_code,
+        reason = "zone awareness needs to know the own zone's hosts"
+    )
 )]
-pub(crate) mod hash;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "wired in with load balancing policies")
-)]
-pub(crate) mod least_request;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "wired in with load balancing policies")
-)]
-pub(crate) mod locality;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "wired in with load balancing policies")
-)]
-pub(crate) mod maglev;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "wired in with load balancing policies")
-)]
-pub(crate) mod normalise;
+mod locality;
+mod maglev;
+mod normalise;
 mod priority;
-pub(crate) mod random;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "wired in with load balancing policies")
-)]
-pub(crate) mod ring_hash;
-mod round_robin;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "wired in with load balancing policies")
-)]
-pub(crate) mod slow_start;
+mod random;
+mod ring_hash;
+mod slow_start;
 
+pub(crate) use balancer::{Balancer, HashTable, ListedHost, Pick, Policy, Table};
+pub(crate) use hash::{
+    HashFunction,
+    policy::{CookieMethod, HashInput, HashMethod, HashPolicy, Hashed, HeaderMethod, hash_request},
+};
+pub(crate) use least_request::{LeastRequest, SelectionMethod};
+pub(crate) use locality::{LocalityHosts, LocalityWeighted};
+pub(crate) use maglev::TABLE_SIZE;
+pub(crate) use normalise::{WeighedHost, normalise_hosts, normalise_localities};
 pub(crate) use priority::{Availability, shares};
-pub(crate) use round_robin::RoundRobin;
+pub(crate) use ring_hash::RingConfig;
+pub(crate) use slow_start::SlowStart;

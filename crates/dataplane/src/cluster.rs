@@ -2,16 +2,23 @@
 //! Clusters at run time.
 //!
 //! In: compiled clusters. Out: for each worker, hosts to pick from, with their pools; for all
-//! workers together, the circuit breaker budgets and the numbers that `/clusters` shows.
+//! workers together, the health of the hosts, the circuit breaker budgets and the numbers that
+//! `/clusters` shows.
 
+mod board;
+mod groups;
 mod hosts;
 mod id;
 mod local;
 mod membership;
+mod outcome;
 mod shared;
+mod tables;
 
+pub(crate) use board::{Flag, HealthBoard, HostHealth, Usable};
 pub(crate) use hosts::Host;
 pub(crate) use id::ClusterId;
 pub(crate) use local::LocalCluster;
 pub(crate) use membership::Membership;
 pub(crate) use shared::ClusterShared;
+use tables::Tables;

@@ -13,13 +13,24 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{io::AsyncWriteExt, net::TcpSocket, time::timeout};
 
 use crate::{
-    cluster::Host,
     failure::{ConnectError, Failure},
     io::Stream,
     plan::ClusterConfig,
+    stats::SslStats,
 };
 
 pub(crate) use proxy_protocol::{Origin, ProxyProtocol, SIGNATURE, Version};
+
+/// Where to connect, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer<'a> {
+    /// The host's address.
+    pub(crate) address: SocketAddr,
+    /// Its cluster.
+    pub(crate) config: &'a ClusterConfig,
+    /// Numbers of TLS, where there is TLS.
+    pub(crate) ssl_stats: Option<&'a SslStats>,
+}
 
 /// A connection that was made.
 pub(crate) struct Connected {
@@ -30,19 +41,23 @@ pub(crate) struct Connected {
 }
 
 /// Connects within `connect_timeout`, which covers the TLS handshake as well.
-pub(crate) async fn connect(host: &Host, origin: Option<Origin>) -> Result<Connected, Failure> {
-    match timeout(host.config.connect_timeout, attempt(host, origin)).await {
+pub(crate) async fn connect(peer: Peer<'_>, origin: Option<Origin>) -> Result<Connected, Failure> {
+    match timeout(peer.config.connect_timeout, attempt(peer, origin)).await {
         Ok(connected) => connected.map_err(Failure::ConnectFailed),
         Err(_) => Err(Failure::ConnectTimeout),
     }
 }
 
-async fn attempt(host: &Host, origin: Option<Origin>) -> Result<Connected, ConnectError> {
-    let address = host.address;
-    let connected = async { socket(address, &host.config)?.connect(address).await };
+async fn attempt(peer: Peer<'_>, origin: Option<Origin>) -> Result<Connected, ConnectError> {
+    let Peer {
+        address,
+        config,
+        ssl_stats,
+    } = peer;
+    let connected = async { socket(address, config)?.connect(address).await };
     let mut tcp = connected.await.map_err(|error| why(&error))?;
     let mut preface = Vec::new();
-    if let Some(proxy) = &host.config.proxy_protocol {
+    if let Some(proxy) = &config.proxy_protocol {
         let source = tcp.local_addr().map_err(|error| why(&error))?;
         let destination = address;
         let own = Origin {
@@ -51,7 +66,7 @@ async fn attempt(host: &Host, origin: Option<Origin>) -> Result<Connected, Conne
         };
         preface = proxy.header(origin, own);
     }
-    let (Some(tls), Some(stats)) = (&host.config.tls, &host.ssl_stats) else {
+    let (Some(tls), Some(stats)) = (&config.tls, ssl_stats) else {
         let stream = Stream::Tcp(tcp);
         return Ok(Connected { stream, preface });
     };

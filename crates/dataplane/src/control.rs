@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use crate::{
     cluster::Membership,
     data_plane::Options,
+    health::{News, Watch},
     listen::{SocketId, bind},
     plan::{Compiler, ListenerPlan, Plan},
     report::{BindError, Report, State, Unsupported},
@@ -47,6 +48,8 @@ pub(crate) struct Control {
     resolver: Resolver,
     answers: mpsc::UnboundedReceiver<Answer>,
     membership: Membership,
+    watch: Watch,
+    news: mpsc::UnboundedReceiver<News>,
     sockets: BTreeMap<SocketAddr, SocketId>,
     next_socket: u64,
 }
@@ -60,6 +63,7 @@ impl Control {
         registry: Registry,
     ) -> Self {
         let (sender, answers) = mpsc::unbounded_channel();
+        let (teller, news) = mpsc::unbounded_channel();
         Self {
             options,
             workers,
@@ -68,7 +72,9 @@ impl Control {
             resolved: Resolved::default(),
             resolver: Resolver::new(sender),
             answers,
-            membership: Membership::new(registry),
+            membership: Membership::new(registry.clone()),
+            watch: Watch::new(registry, teller),
+            news,
             sockets: BTreeMap::new(),
             next_socket: 0,
         }
@@ -89,6 +95,7 @@ impl Control {
                     None => closed = true,
                 },
                 Some(answer) = self.answers.recv() => self.resolve(answer),
+                Some(news) = self.news.recv() => self.hear(&news),
                 _ = stop.recv() => return,
             }
         }
@@ -124,13 +131,21 @@ impl Control {
     /// Hands the plan to the workers. This comes before its sockets open, so that the first
     /// connection finds its listener.
     fn enforce(&mut self, plan: &Arc<Plan>, refused: bool) {
+        self.watch.follow(plan);
         self.membership.follow(plan, refused);
         self.shown.plan.store(plan.clone());
         self.tell(|| Command::Apply(plan.clone()));
     }
 
+    /// Takes in what was learnt about a host.
+    fn hear(&mut self, news: &News) {
+        self.watch.hear(news);
+        self.membership.recount(&news.cluster);
+        self.settle();
+    }
+
     fn settle(&self) {
-        if self.resolver.settled() {
+        if self.resolver.settled() && self.watch.settled() {
             self.set_state(State::Live);
         }
     }

@@ -11,10 +11,6 @@ mod connect;
 mod control;
 mod data_plane;
 mod failure;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "wired in with active health checks")
-)]
 mod health;
 mod http;
 mod http2;

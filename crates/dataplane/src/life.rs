@@ -9,6 +9,7 @@ mod checkout;
 mod exchange;
 mod finish;
 mod forward_body;
+mod hash;
 mod http2;
 mod linger;
 mod match_route;

@@ -5,13 +5,17 @@
 //! request needs already parsed; and a list of what could not be compiled or is not enforced.
 //! Resources whose version did not change are not compiled again.
 
+mod balancing;
 mod cluster;
 mod compile;
 mod endpoint;
 mod filter_chain;
+mod hash_policy;
+mod health_check;
 mod http2;
 mod listener;
 mod matcher;
+mod outlier;
 mod rewrite;
 mod route;
 mod transport;
@@ -20,10 +24,12 @@ mod value;
 
 use std::{collections::HashMap, sync::Arc};
 
+pub(crate) use balancing::Balancing;
 pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Query, Thresholds, Underscores};
 pub(crate) use compile::Compiler;
 pub(crate) use endpoint::{Endpoint, Endpoints, Health};
 pub(crate) use filter_chain::{FilterChain, Transport};
+pub(crate) use health_check::{Check, Probe};
 pub(crate) use http2::{Http2Keepalive, Http2Options};
 pub(crate) use listener::{CodecType, ConnectionManager, ListenerPlan, Routes, ServerHeader};
 pub(crate) use matcher::string as string_match;

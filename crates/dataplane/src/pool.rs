@@ -23,7 +23,7 @@ pub(crate) use wait::Ticket;
 
 use crate::{
     cluster::Host,
-    connect::{Connected, Origin, connect},
+    connect::{Connected, Origin, Peer, connect},
     failure::Failure,
     plan::Priority,
 };
@@ -264,7 +264,12 @@ fn start(host: &Rc<Host>, priority: Priority, origin: Option<Origin>) {
     let host = host.clone();
     tokio::task::spawn_local(async move {
         let begun = Instant::now();
-        let connected = connect(&host, origin).await;
+        let peer = Peer {
+            address: host.address,
+            config: &host.config,
+            ssl_stats: host.ssl_stats.as_deref(),
+        };
+        let connected = connect(peer, origin).await;
         let pool = &host.pool;
         pool.change_tally(origin, |tally| tally.connecting -= 1);
         let stats = &host.cluster_stats;

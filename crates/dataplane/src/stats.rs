@@ -175,10 +175,72 @@ stat_group! {
         membership_total: Gauge,
         membership_healthy: Gauge,
         membership_degraded: Gauge,
+        membership_excluded: Gauge,
         membership_change: Counter,
         update_attempt: Counter,
         update_success: Counter,
         update_empty: Counter,
+    }
+}
+
+stat_group! {
+    /// The ring of one cluster, which all workers share: only ever set. Under
+    /// `cluster.<name>.ring_hash_lb.`.
+    pub(crate) struct RingStats {
+        size: Gauge,
+        min_hashes_per_host: Gauge,
+        max_hashes_per_host: Gauge,
+    }
+}
+
+stat_group! {
+    /// The Maglev table of one cluster, which all workers share: only ever set. Under
+    /// `cluster.<name>.maglev_lb.`.
+    pub(crate) struct MaglevStats {
+        min_entries_per_host: Gauge,
+        max_entries_per_host: Gauge,
+    }
+}
+
+stat_group! {
+    /// Active checks of one cluster, kept by the control side; under
+    /// `cluster.<name>.health_check.`.
+    pub(crate) struct HealthCheckStats {
+        attempt: Counter,
+        success: Counter,
+        failure: Counter,
+        network_failure: Counter,
+        passive_failure: Counter,
+        verify_cluster: Counter,
+        healthy: Gauge,
+        degraded: Gauge,
+    }
+}
+
+stat_group! {
+    /// Outlier detection of one cluster, kept by the control side; under
+    /// `cluster.<name>.outlier_detection.`.
+    pub(crate) struct OutlierCells {
+        ejections_active: Gauge,
+        ejections_total: Counter,
+        ejections_consecutive_5xx: Counter,
+        ejections_success_rate: Counter,
+        ejections_overflow: Counter,
+        ejections_enforced_total: Counter,
+        ejections_detected_consecutive_5xx: Counter,
+        ejections_enforced_consecutive_5xx: Counter,
+        ejections_detected_consecutive_gateway_failure: Counter,
+        ejections_enforced_consecutive_gateway_failure: Counter,
+        ejections_detected_consecutive_local_origin_failure: Counter,
+        ejections_enforced_consecutive_local_origin_failure: Counter,
+        ejections_detected_success_rate: Counter,
+        ejections_enforced_success_rate: Counter,
+        ejections_detected_local_origin_success_rate: Counter,
+        ejections_enforced_local_origin_success_rate: Counter,
+        ejections_detected_failure_percentage: Counter,
+        ejections_enforced_failure_percentage: Counter,
+        ejections_detected_local_origin_failure_percentage: Counter,
+        ejections_enforced_local_origin_failure_percentage: Counter,
     }
 }
 

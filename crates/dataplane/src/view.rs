@@ -24,6 +24,7 @@ use sluicegate_xds::pb::envoy::{
 use sluicegate_xds::pb::google::protobuf::UInt32Value;
 
 use crate::{
+    cluster::Flag,
     plan::{ClusterPlan, Endpoint, Health, Plan, Thresholds},
     stats::HostStats,
 };
@@ -92,6 +93,8 @@ fn thresholds(priority: RoutingPriority, limits: Thresholds) -> circuit_breakers
 }
 
 fn host(cluster: &ClusterPlan, endpoint: &Endpoint) -> HostStatus {
+    let health = cluster.shared.health.known(endpoint.address);
+    let has = |flag| health.as_ref().is_some_and(|health| health.has(flag));
     HostStatus {
         address: Some(proto_address(endpoint.address)),
         stats: host_stats(&cluster.shared.stats_of(endpoint.address)),
@@ -102,6 +105,12 @@ fn host(cluster: &ClusterPlan, endpoint: &Endpoint) -> HostStatus {
                 Health::Draining => HealthStatus::Draining,
                 Health::Unhealthy => HealthStatus::Unhealthy,
             } as i32,
+            failed_active_health_check: has(Flag::FailedActiveHc),
+            failed_outlier_check: has(Flag::FailedOutlierCheck),
+            failed_active_degraded_check: has(Flag::DegradedActiveHc),
+            pending_dynamic_removal: has(Flag::PendingDynamicRemoval),
+            excluded_via_immediate_hc_fail: has(Flag::ExcludedViaImmediateHcFail),
+            active_hc_timeout: has(Flag::ActiveHcTimeout),
             ..HostHealthStatus::default()
         }),
         weight: endpoint.weight,

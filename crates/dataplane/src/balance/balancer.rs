@@ -12,7 +12,7 @@ use super::{
     edf::Edf,
     least_request::LeastRequest,
     maglev::Maglev,
-    normalise::{HashHost, WeighedHost, normalise_hosts},
+    normalise::{HashHost, WeighedHost},
     random::pick_random,
     ring_hash::{Ring, RingConfig},
     slow_start::SlowStart,
@@ -84,16 +84,11 @@ pub(crate) struct Pick<'a> {
 
 impl HashTable {
     /// The table that a policy needs. `previous` is used again if nothing that matters changed.
-    pub(crate) fn build(
+    pub(crate) fn of(
         policy: Policy,
-        hosts: &[ListedHost],
+        hosts: Vec<HashHost>,
         previous: Option<&Self>,
     ) -> Option<Self> {
-        if !matches!(policy, Policy::Maglev(_) | Policy::RingHash(_)) {
-            return None;
-        }
-        let weighed: Vec<WeighedHost> = hosts.iter().map(|listed| listed.host.clone()).collect();
-        let hosts = normalise_hosts(&weighed);
         if let Some(same) = previous.filter(|old| old.policy == policy && *old.hosts == *hosts) {
             return Some(same.clone());
         }
@@ -123,7 +118,7 @@ impl HashTable {
 }
 
 impl Balancer {
-    /// Over these hosts. `table` is [`HashTable::build`]'s for the same policy and hosts, `seed`
+    /// Over these hosts. `table` is [`HashTable::of`]'s for the same policy and hosts, `seed`
     /// decides where turns start.
     pub(crate) fn new(
         policy: Policy,
@@ -219,7 +214,10 @@ fn weight(policy: Policy, listed: &ListedHost, active: u64, now: Duration) -> f6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::balance::{maglev::TABLE_SIZE, normalise::tests::letters};
+    use crate::balance::{
+        maglev::TABLE_SIZE,
+        normalise::{normalise_hosts, tests::letters},
+    };
 
     fn hosts(weights: &[u32]) -> Arc<[ListedHost]> {
         let host = |(at, weight): (usize, &u32)| ListedHost {
@@ -232,9 +230,18 @@ mod tests {
         weights.iter().enumerate().map(host).collect()
     }
 
+    fn build(
+        policy: Policy,
+        hosts: &[ListedHost],
+        previous: Option<&HashTable>,
+    ) -> Option<HashTable> {
+        let weighed: Vec<_> = hosts.iter().map(|listed| listed.host.clone()).collect();
+        HashTable::of(policy, normalise_hosts(&weighed), previous)
+    }
+
     fn balancer(policy: Policy, weights: &[u32]) -> Balancer {
         let hosts = hosts(weights);
-        let table = HashTable::build(policy, &hosts, None);
+        let table = build(policy, &hosts, None);
         Balancer::new(policy, hosts, table, 0, Duration::ZERO)
     }
 
@@ -292,9 +299,9 @@ mod tests {
     #[test]
     fn tables_and_turns_outlive_an_update() {
         let policy = Policy::RingHash(RingConfig::default());
-        let table = HashTable::build(policy, &hosts(&[1, 2]), None);
-        let same = HashTable::build(policy, &hosts(&[1, 2]), table.as_ref()).unwrap();
-        let other = HashTable::build(policy, &hosts(&[1, 3]), table.as_ref()).unwrap();
+        let table = build(policy, &hosts(&[1, 2]), None);
+        let same = build(policy, &hosts(&[1, 2]), table.as_ref()).unwrap();
+        let other = build(policy, &hosts(&[1, 3]), table.as_ref()).unwrap();
         let table = table.unwrap();
         assert!(Arc::ptr_eq(&table.table, &same.table));
         assert!(!Arc::ptr_eq(&table.table, &other.table));

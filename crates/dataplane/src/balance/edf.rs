@@ -24,6 +24,7 @@ struct Entry {
 
 impl Edf {
     /// Entries with these weights.
+    #[cfg(test)]
     pub(crate) fn new(weights: &[u32]) -> Self {
         Self::weighed(weights.len(), |at| f64::from(weights[at].max(1)))
     }

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use super::ClusterShared;
+use super::{ClusterShared, HostHealth};
 use crate::{
     plan::{ClusterConfig, Endpoint},
     pool::Pool,
@@ -33,6 +33,8 @@ pub(crate) struct Host {
     pub(crate) ssl_stats: Option<Arc<SslStats>>,
     /// Its own numbers on this worker.
     pub(crate) stats: Arc<HostStats>,
+    /// Its health, shared with the other workers.
+    pub(crate) health: Arc<HostHealth>,
     /// Its connections.
     pub(crate) pool: Pool,
     /// Removed from the configuration: connections are not kept any more.
@@ -51,6 +53,7 @@ impl Host {
         Self {
             address: endpoint.address,
             stats: shared.host_stats(endpoint.address),
+            health: shared.health.host(endpoint.address),
             endpoint: RefCell::new(endpoint),
             config,
             shared,

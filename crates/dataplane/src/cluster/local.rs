@@ -1,15 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A cluster on one worker.
 //!
-//! In: a compiled cluster, and endpoint changes. Out: hosts, picked by priority and balancer. Made
-//! at the first request to the cluster.
+//! In: a compiled cluster, changes of endpoints and of health. Out: hosts, picked by priority,
+//! locality and balancer. Made at the first request to the cluster.
 
-use std::{cell::RefCell, collections::HashMap, net::SocketAddr, rc::Rc, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    net::SocketAddr,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
-use super::{ClusterShared, Host};
+use fastrand::Rng;
+
+use super::{
+    ClusterShared, Host,
+    groups::{Group, Member, Source},
+};
 use crate::{
-    balance::{Availability, RoundRobin, shares},
-    plan::{ClusterConfig, ClusterPlan, Endpoints, Health},
+    balance::Pick,
+    plan::{ClusterConfig, ClusterPlan, Endpoints},
     stats::{ClusterStats, SslStats},
 };
 
@@ -24,6 +36,8 @@ pub(crate) struct LocalCluster {
     pub(crate) stats: Arc<ClusterStats>,
     ssl_stats: Option<Arc<SslStats>>,
     members: RefCell<Members>,
+    /// The generation of the health board that `members` stands for.
+    generation: Cell<u64>,
 }
 
 /// The hosts and how load is spread over them.
@@ -32,16 +46,7 @@ struct Members {
     endpoints: Arc<Endpoints>,
     hosts: Vec<Rc<Host>>,
     groups: Vec<Group>,
-}
-
-/// Hosts that are balanced among themselves, with their share of the load.
-#[derive(Debug)]
-struct Group {
-    percent: u32,
-    panic: bool,
-    /// Positions in `Members::hosts`.
-    members: Vec<usize>,
-    balancer: RoundRobin,
+    rng: Rng,
 }
 
 impl LocalCluster {
@@ -57,6 +62,7 @@ impl LocalCluster {
             stats,
             ssl_stats,
             members: RefCell::default(),
+            generation: Cell::new(0),
         };
         cluster.update(&plan.endpoints);
         cluster
@@ -91,17 +97,52 @@ impl LocalCluster {
             members.hosts.push(host);
         }
         before.values().for_each(|host| host.retire());
-        members.groups = groups(endpoints);
+        self.regroup(&mut members);
     }
 
-    /// The next host, by priority, then round robin.
-    pub(crate) fn pick(&self) -> Option<Rc<Host>> {
+    /// Takes over changes of health. Costs an atomic load when there are none. Connections to hosts
+    /// that failed are closed.
+    pub(crate) fn refresh(&self) {
+        if self.generation.get() == self.shared.health.generation() {
+            return;
+        }
         let mut members = self.members.borrow_mut();
-        let members = &mut *members;
-        let group = match members.groups.as_mut_slice() {
+        self.regroup(&mut members);
+        let failed = members.hosts.iter().filter(|host| host.health.failed());
+        failed.for_each(|host| host.pool.close_idle());
+    }
+
+    fn regroup(&self, members: &mut Members) {
+        self.generation.set(self.shared.health.generation());
+        let source = Source {
+            balancing: &self.config.balancing,
+            factor: members.endpoints.overprovisioning,
+            shared: &self.shared,
+            hosts: members.hosts.iter().map(|host| Member::new(host)).collect(),
+            now: self.shared.health.now(),
+        };
+        let old = std::mem::take(&mut members.groups);
+        members.groups = source.groups(old, &mut members.rng);
+    }
+
+    /// A host for a request with this hash: by priority, then by the balancer.
+    pub(crate) fn pick(&self, hash: Option<u64>) -> Option<Rc<Host>> {
+        self.refresh();
+        self.shared.health.note_traffic();
+        let mut members = self.members.borrow_mut();
+        let Members {
+            hosts, groups, rng, ..
+        } = &mut *members;
+        let balancing = &self.config.balancing;
+        // Hashed requests choose their priority by the hash, and what has none draws one for both.
+        let hash = balancing
+            .hashes()
+            .then(|| hash.unwrap_or_else(|| rng.u64(..)));
+        let group = match groups.as_mut_slice() {
             [only] => only,
             groups => {
-                let mut at = fastrand::u32(..100);
+                let drawn = hash.unwrap_or_else(|| rng.u64(..)) % 100;
+                let mut at = u32::try_from(drawn).unwrap_or(0);
                 groups.iter_mut().find(|group| {
                     let hit = at < group.percent;
                     at = at.saturating_sub(group.percent);
@@ -112,8 +153,18 @@ impl LocalCluster {
         if group.panic {
             self.stats.lb_healthy_panic.inc();
         }
-        let position = group.balancer.pick()?;
-        members.hosts.get(*group.members.get(position)?).cloned()
+        let now = match balancing.slow_start() {
+            Some(_) => self.shared.health.now(),
+            None => Duration::ZERO,
+        };
+        let pick = Pick {
+            hash,
+            attempt: 0,
+            now,
+            rng,
+        };
+        let position = group.pick(pick, |at| hosts[at].health.active_requests())?;
+        hosts.get(position).cloned()
     }
 
     /// Hosts with their pools.
@@ -126,57 +177,3 @@ impl LocalCluster {
         self.for_each_host(|host| host.retire());
     }
 }
-
-/// Groups that take load: healthy hosts of each priority first, then degraded ones.
-fn groups(endpoints: &Endpoints) -> Vec<Group> {
-    let all = &endpoints.endpoints;
-    let levels = all
-        .iter()
-        .map(|e| e.priority as usize + 1)
-        .max()
-        .unwrap_or(0);
-    let mut counts = vec![Availability::default(); levels];
-    for endpoint in all {
-        let level = &mut counts[endpoint.priority as usize];
-        level.total += 1;
-        level.healthy += u32::from(endpoint.health == Health::Healthy);
-        level.degraded += u32::from(endpoint.health == Health::Degraded);
-    }
-    let shares = shares(&counts, endpoints.overprovisioning, PANIC_THRESHOLD);
-    let members = |priority: usize, fits: &dyn Fn(Health) -> bool| -> Vec<usize> {
-        let at_level = |(_, e): &(usize, &Arc<crate::plan::Endpoint>)| {
-            e.priority as usize == priority && fits(e.health)
-        };
-        all.iter()
-            .enumerate()
-            .filter(at_level)
-            .map(|(at, _)| at)
-            .collect()
-    };
-    let group = |percent: u32, panic: bool, members: Vec<usize>| {
-        let weights: Vec<u32> = members.iter().map(|at| all[*at].weight).collect();
-        Group {
-            percent,
-            panic,
-            members,
-            balancer: RoundRobin::new(&weights, fastrand::usize(..1 << 16)),
-        }
-    };
-    let mut groups = Vec::new();
-    for (priority, share) in shares.iter().enumerate() {
-        if share.healthy > 0 {
-            let fits = |health| share.panic || health == Health::Healthy;
-            groups.push(group(share.healthy, share.panic, members(priority, &fits)));
-        }
-    }
-    for (priority, share) in shares.iter().enumerate() {
-        if share.degraded > 0 {
-            let fits = |health| health == Health::Degraded;
-            groups.push(group(share.degraded, false, members(priority, &fits)));
-        }
-    }
-    groups
-}
-
-/// Envoy default, percent.
-const PANIC_THRESHOLD: u32 = 50;

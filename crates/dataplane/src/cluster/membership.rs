@@ -7,9 +7,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use sluicegate_stats::Registry;
 
-use super::ClusterShared;
+use super::{ClusterShared, Usable};
 use crate::{
-    plan::{ClusterPlan, Endpoints, Health, Plan, Priority},
+    balance::Policy,
+    plan::{ClusterPlan, Endpoints, Plan, Priority},
     stats::{ManagerStats, MembershipStats},
 };
 
@@ -68,11 +69,18 @@ impl Membership {
         tracing::debug!(before, after = self.clusters.len(), "clusters");
     }
 
+    /// Health of a cluster's hosts may have changed.
+    pub(crate) fn recount(&self, cluster: &str) {
+        if let Some(followed) = self.clusters.get(cluster) {
+            followed.count_health();
+        }
+    }
+
     fn begin(&self, cluster: &ClusterPlan) -> Followed {
         let stats = Arc::<MembershipStats>::default();
         let prefix = format!("cluster.{}.", cluster.config.stat_name);
         self.registry.register(&prefix, &stats);
-        self.register_breakers(&prefix, &cluster.shared);
+        self.register_shared(&prefix, cluster);
         let followed = Followed {
             shared: cluster.shared.clone(),
             endpoints: cluster.endpoints.clone(),
@@ -85,7 +93,7 @@ impl Membership {
     fn update(&self, mut followed: Followed, cluster: &ClusterPlan) -> Followed {
         if !Arc::ptr_eq(&followed.shared, &cluster.shared) {
             let prefix = format!("cluster.{}.", cluster.config.stat_name);
-            self.register_breakers(&prefix, &cluster.shared);
+            self.register_shared(&prefix, cluster);
             followed.shared = cluster.shared.clone();
             self.manager.cluster_modified.inc();
         }
@@ -97,7 +105,20 @@ impl Membership {
         followed
     }
 
-    fn register_breakers(&self, prefix: &str, shared: &ClusterShared) {
+    fn register_shared(&self, prefix: &str, cluster: &ClusterPlan) {
+        let shared = &cluster.shared;
+        let tables = &shared.tables;
+        match cluster.config.balancing.policy {
+            Policy::RingHash(_) => {
+                let prefix = format!("{prefix}ring_hash_lb.");
+                self.registry.register(&prefix, &tables.ring);
+            }
+            Policy::Maglev(_) => {
+                let prefix = format!("{prefix}maglev_lb.");
+                self.registry.register(&prefix, &tables.maglev);
+            }
+            Policy::LeastRequest(..) | Policy::Random | Policy::RoundRobin(_) => {}
+        }
         for (priority, name) in [(Priority::Default, "default"), (Priority::High, "high")] {
             let prefix = format!("{prefix}circuit_breakers.{name}.");
             self.registry
@@ -109,16 +130,33 @@ impl Membership {
 impl Followed {
     fn count(&self) {
         let all = &self.endpoints.endpoints;
-        let with = |health| to_gauge(all.iter().filter(|one| one.health == health).count());
         let stats = &self.stats;
         stats.membership_total.set(to_gauge(all.len()));
-        stats.membership_healthy.set(with(Health::Healthy));
-        stats.membership_degraded.set(with(Health::Degraded));
+        self.count_health();
         stats.update_attempt.inc();
         stats.update_success.inc();
         if all.is_empty() {
             stats.update_empty.inc();
         }
+    }
+}
+
+impl Followed {
+    fn count_health(&self) {
+        let board = &self.shared.health;
+        let (mut healthy, mut degraded, mut excluded) = (0, 0, 0);
+        for endpoint in &self.endpoints.endpoints {
+            let host = board.host(endpoint.address);
+            match host.usable(endpoint.health) {
+                Usable::Degraded => degraded += 1,
+                Usable::Healthy => healthy += 1,
+                Usable::No => {}
+            }
+            excluded += i64::from(host.excluded());
+        }
+        self.stats.membership_healthy.set(healthy);
+        self.stats.membership_degraded.set(degraded);
+        self.stats.membership_excluded.set(excluded);
     }
 }
 

@@ -13,6 +13,7 @@ use std::{
     },
 };
 
+use super::{HealthBoard, Tables};
 use crate::{
     plan::{Priority, Thresholds},
     stats::{BreakerStats, HostStats},
@@ -23,6 +24,10 @@ use crate::{
 pub(crate) struct ClusterShared {
     budgets: [Budgets; 2],
     hosts: Mutex<HashMap<SocketAddr, Vec<Arc<HostStats>>>>,
+    /// Health of the hosts.
+    pub(crate) health: Arc<HealthBoard>,
+    /// Rings and Maglev tables.
+    pub(crate) tables: Tables,
 }
 
 /// The budgets of one priority.
@@ -80,8 +85,8 @@ impl Budget {
 }
 
 impl ClusterShared {
-    /// Fresh budgets.
-    pub(crate) fn new(thresholds: [Thresholds; 2]) -> Self {
+    /// Fresh budgets; health as it is known.
+    pub(crate) fn new(thresholds: [Thresholds; 2], health: Arc<HealthBoard>) -> Self {
         Self {
             budgets: thresholds.map(|limits| Budgets {
                 connections: Budget::new(limits.connections),
@@ -90,6 +95,8 @@ impl ClusterShared {
                 stats: Arc::default(),
             }),
             hosts: Mutex::default(),
+            health,
+            tables: Tables::default(),
         }
     }
 

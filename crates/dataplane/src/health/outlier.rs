@@ -5,6 +5,7 @@
 //! time and random draws, on one thread, into [`Detector`]. Out: hosts ejected and returned, and the
 //! stats to count under `outlier_detection`.
 
+mod cells;
 mod config;
 pub(crate) mod detector;
 pub(crate) mod monitor;
@@ -12,6 +13,6 @@ mod stats;
 mod success_rate;
 
 pub(crate) use config::{Ejection, OutlierConfig};
-pub(crate) use detector::HostId;
+pub(crate) use detector::{Detector, Draw, HostId};
 pub(crate) use monitor::HostMonitor;
 pub(crate) use stats::OutlierStats;

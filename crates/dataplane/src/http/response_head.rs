@@ -42,6 +42,8 @@ pub(crate) struct DownstreamResponse<'a> {
     pub(crate) empty: bool,
     /// Upgrade headers are kept.
     pub(crate) upgrade: bool,
+    /// Values of `set-cookie` fields to add.
+    pub(crate) set_cookies: &'a [String],
     /// For the date.
     pub(crate) clock: &'a Clock,
     /// For the date.
@@ -67,6 +69,9 @@ impl DownstreamResponse<'_> {
         if !seen.service_time && !self.manager.suppress_envoy_headers {
             self.case.push_new(b"x-envoy-upstream-service-time", out);
             self.service_time(out);
+        }
+        for cookie in self.set_cookies {
+            self.new_line(b"set-cookie", cookie.as_bytes(), out);
         }
         if changes {
             self.route_additions(out);

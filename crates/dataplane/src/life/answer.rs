@@ -80,6 +80,13 @@ pub(super) async fn failure(
         details = record.details,
         "request failed"
     );
+    if let Some(host) = exchange
+        .record
+        .host
+        .take_if(|_| !exchange.record.responding)
+    {
+        host.failed(failure);
+    }
     count(session, exchange, failure);
     release(exchange, failure);
     if exchange.record.responding {

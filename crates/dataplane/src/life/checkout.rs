@@ -35,6 +35,9 @@ pub(super) async fn checkout(
         session.worker.wake_sweeper();
         return Err(Failure::Overflow);
     };
+    if upstream.requests == 0 {
+        target.host.connected();
+    }
     attach(exchange, upstream, lease)
 }
 

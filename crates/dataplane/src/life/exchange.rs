@@ -4,12 +4,13 @@
 //! In: the phases. Out: what later phases, stats and logs want to know. Vectors keep their capacity
 //! from request to request.
 
-use std::{sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
 use super::pump::Pump;
 use crate::{
+    cluster::Host,
     failure::Failure,
     http::{RequestHead, ResponseHead},
     io::Inbox,
@@ -80,8 +81,12 @@ pub(crate) struct Record {
     pub(super) upload_broken: bool,
     /// Response header changes of the route.
     pub(super) mutations: Option<Arc<Mutations>>,
+    /// The host that was picked.
+    pub(super) host: Option<Rc<Host>>,
     /// Numbers of the cluster.
     pub(super) cluster: Option<Arc<ClusterStats>>,
+    /// Cookies that make the client come back to the same host.
+    pub(super) set_cookies: Vec<String>,
     /// Route timeout, to be started when the request is complete.
     pub(super) route_timeout: Option<Duration>,
     /// `max_stream_duration` of the cluster.

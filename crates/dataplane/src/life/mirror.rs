@@ -107,7 +107,10 @@ struct Body {
 }
 
 async fn send(worker: &Rc<Worker>, mirrored: Mirrored, mut body: Body) -> Result<u16, Failure> {
-    let host = mirrored.cluster.pick().ok_or(Failure::NoHealthyUpstream)?;
+    let host = mirrored
+        .cluster
+        .pick(None)
+        .ok_or(Failure::NoHealthyUpstream)?;
     let mut upstream = match checkout(&host, Priority::Default, None)? {
         Checkout::Ready(upstream) => upstream,
         Checkout::Wait(ticket) => poll_fn(|cx| ticket.poll(cx)).await?,

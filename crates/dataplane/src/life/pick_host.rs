@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use super::{exchange::Exchange, session::Session};
+use super::{exchange::Exchange, hash, session::Session};
 use crate::{
     cluster::{Host, LocalCluster},
     failure::Failure,
@@ -51,10 +51,12 @@ pub(super) fn pick_host<'a>(
     if exchange.record.upgrade && cluster.config.http2.is_some() {
         return Err(Failure::UpgradeRefused);
     }
-    let Some(host) = cluster.pick() else {
+    let hash = hash::hash(session, exchange, &cluster, &action.hash_policies);
+    let Some(host) = cluster.pick(hash) else {
         cluster.stats.upstream_cx_none_healthy.inc();
         return Err(Failure::NoHealthyUpstream);
     };
+    exchange.record.host = Some(host.clone());
     Ok(Target {
         action,
         backend,

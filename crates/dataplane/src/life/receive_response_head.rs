@@ -132,6 +132,12 @@ fn accept(
     target: &Target<'_>,
 ) -> Result<(), Failure> {
     let now = Instant::now();
+    target.host.responded(exchange.response.status, || {
+        let (bytes, fields) = (exchange.answer.bytes(), &exchange.response.message.fields);
+        fields
+            .iter()
+            .any(|field| field.name.of(bytes).eq_ignore_ascii_case(IMMEDIATE_FAIL))
+    });
     let config = &target.cluster.config;
     let manager = &session.chain.manager;
     let switching = exchange.response.status == 101 && exchange.record.upgrade;
@@ -206,6 +212,7 @@ fn accept(
             && !head_only
             && exchange.response.message.content_length.is_none()
             && !matches!(exchange.response.status, 204 | 304),
+        set_cookies: &record.set_cookies,
         clock: &session.worker.clock,
         now,
     }
@@ -245,3 +252,5 @@ fn reusable(head: &crate::http::ResponseHead, framing: &Framing) -> bool {
         && head.status != 101
         && !matches!(framing, Framing::UntilClose)
 }
+
+const IMMEDIATE_FAIL: &[u8] = b"x-envoy-immediate-health-check-fail";

@@ -44,6 +44,8 @@ pub(super) struct Session {
     pub(super) mark: Rc<Mark>,
     /// The address that the client connected to, where it is not the socket's.
     local: Option<SocketAddr>,
+    /// The listener's address.
+    pub(super) bound: SocketAddr,
     /// The client's address.
     pub(super) peer: SocketAddr,
     /// That address as it is written into headers; the node's own for a client on the loopback.
@@ -121,6 +123,7 @@ impl Session {
             inbox: Inbox::default(),
             timer: Timer::default(),
             mark,
+            bound: socket.bound,
             peer,
             local,
             peer_text: Arc::default(),
@@ -153,6 +156,7 @@ impl Session {
             mark: self.mark.clone(),
             peer: self.peer,
             local: self.local,
+            bound: self.bound,
             peer_text: self.peer_text.clone(),
             stats: self.stats.clone(),
             requests: 0,

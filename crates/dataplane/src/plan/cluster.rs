@@ -31,13 +31,19 @@ use sluicegate_xds::{
 };
 
 use super::{
+    balancing::Balancing,
+    health_check::{self, Check},
     http2::Http2Options,
     listener::{Names, names},
+    outlier,
     transport::{self, Transport},
     unsupported,
     value::{number, timeout},
 };
-use crate::{cluster::ClusterId, connect::ProxyProtocol, http::NameCase, tls::UpstreamTls};
+use crate::{
+    cluster::ClusterId, connect::ProxyProtocol, health::outlier::OutlierConfig, http::NameCase,
+    tls::UpstreamTls,
+};
 
 /// A cluster's settings.
 #[derive(Debug)]
@@ -86,6 +92,12 @@ pub(crate) struct ClusterConfig {
     pub(crate) proxy_protocol: Option<ProxyProtocol>,
     /// TLS to its hosts.
     pub(crate) tls: Option<UpstreamTls>,
+    /// How load is spread.
+    pub(crate) balancing: Balancing,
+    /// Active health check.
+    pub(crate) check: Option<Check>,
+    /// Outlier detection.
+    pub(crate) outlier: Option<OutlierConfig>,
     /// Settings seen here that are not enforced yet.
     pub(crate) unsupported: Vec<&'static str>,
 }
@@ -177,8 +189,10 @@ impl ClusterConfig {
         if http2.is_some() && proxy_protocol.is_some() {
             return Err("the PROXY protocol towards HTTP/2 is not implemented yet".to_owned());
         }
+        let balancing = Balancing::compile(cluster)?;
         let mut unsupported = unsupported::of_cluster(cluster, &options);
         unsupported.extend(tls.iter().flat_map(|tls| &tls.unsupported));
+        unsupported.extend(&balancing.unsupported);
         Ok(Self {
             id,
             name: cluster.name.as_str().into(),
@@ -212,6 +226,9 @@ impl ClusterConfig {
             http2,
             proxy_protocol,
             tls,
+            balancing,
+            check: health_check::compile(&cluster.health_checks)?,
+            outlier: cluster.outlier_detection.as_ref().map(outlier::compile),
             unsupported,
         })
     }

@@ -24,7 +24,7 @@ use sluicegate_xds::{
 
 use super::{ClusterConfig, ClusterPlan, Discovery, Endpoints, ListenerPlan, Plan, route};
 use crate::{
-    cluster::{ClusterId, ClusterShared},
+    cluster::{ClusterId, ClusterShared, HealthBoard},
     report::ResourceError,
     resolve::Resolved,
     route::RouteTable,
@@ -35,6 +35,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Compiler {
     names: Names,
+    boards: HashMap<Arc<str>, Arc<HealthBoard>>,
     clusters: BTreeMap<Arc<str>, Cached<Built>>,
     endpoints: BTreeMap<Arc<str>, Cached<Arc<Endpoints>>>,
     routes: BTreeMap<Arc<str>, Cached<Arc<RouteTable>>>,
@@ -84,14 +85,16 @@ impl Compiler {
         resolved: &Resolved,
     ) -> (Plan, Vec<ResourceError>) {
         let names = &mut self.names;
+        let boards = &mut self.boards;
         let mut errors = Vec::new();
         refresh(
             &mut self.clusters,
             snapshot.resources(ResourceType::Cluster),
             NOTHING_ELSE,
             &mut errors,
-            |resource| build_cluster(resource, names),
+            |resource| build_cluster(resource, names, boards),
         );
+        boards.retain(|name, _| self.clusters.contains_key(name));
         refresh(
             &mut self.endpoints,
             snapshot.resources(ResourceType::Endpoint),
@@ -238,7 +241,11 @@ fn refresh<T>(
     }
 }
 
-fn build_cluster(resource: &Resource, names: &mut Names) -> Result<Built, String> {
+fn build_cluster(
+    resource: &Resource,
+    names: &mut Names,
+    boards: &mut HashMap<Arc<str>, Arc<HealthBoard>>,
+) -> Result<Built, String> {
     let cluster = decode::<Cluster>(resource)?;
     let config = ClusterConfig::compile(names.id(&resource.name), &cluster)?;
     let inline = match &config.discovery {
@@ -246,7 +253,10 @@ fn build_cluster(resource: &Resource, names: &mut Names) -> Result<Built, String
         _ => None,
     };
     Ok(Built {
-        shared: Arc::new(ClusterShared::new(config.breakers)),
+        shared: Arc::new(ClusterShared::new(
+            config.breakers,
+            boards.entry(resource.name.clone()).or_default().clone(),
+        )),
         config: Arc::new(config),
         inline,
     })

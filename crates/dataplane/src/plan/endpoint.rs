@@ -16,6 +16,7 @@ use sluicegate_xds::pb::envoy::config::{
         lb_endpoint::HostIdentifier,
     },
 };
+use sluicegate_xds::pb::google::protobuf::value::Kind;
 
 use super::value::{host_and_port, number, socket_address};
 
@@ -43,6 +44,45 @@ pub(crate) struct Endpoint {
     pub(crate) health: Health,
     /// Where it runs.
     pub(crate) locality: Option<Locality>,
+    /// Weight of that locality; 0 without one.
+    pub(crate) locality_weight: u32,
+    /// `hash_key` of the metadata `envoy.lb`.
+    pub(crate) hash_key: Option<Arc<str>>,
+    /// `health_check_config`.
+    pub(crate) checked: Checked,
+}
+
+/// `health_check_config` of an endpoint.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Checked {
+    /// Another port to check; 0 is the endpoint's own.
+    pub(crate) port: u16,
+    /// Another address to check.
+    pub(crate) address: Option<SocketAddr>,
+    /// Another hostname to ask for.
+    pub(crate) hostname: String,
+    /// Not checked at all.
+    pub(crate) disabled: bool,
+}
+
+impl Endpoint {
+    /// What hashing balancers hash.
+    pub(crate) fn hash_key(&self, use_hostname: bool) -> Arc<str> {
+        match &self.hash_key {
+            Some(key) => key.clone(),
+            None if use_hostname && !self.hostname.is_empty() => self.hostname.as_str().into(),
+            None => self.address.to_string().into(),
+        }
+    }
+
+    /// Where health checks connect to.
+    pub(crate) fn check_address(&self) -> SocketAddr {
+        let mut address = self.checked.address.unwrap_or(self.address);
+        if self.checked.port != 0 {
+            address.set_port(self.checked.port);
+        }
+        address
+    }
 }
 
 /// Health as the control plane sees it.
@@ -149,6 +189,33 @@ fn one(
         priority: group.priority,
         health: Health::of(endpoint.health_status()),
         locality: group.locality.clone(),
+        locality_weight: number(group.load_balancing_weight.as_ref()).unwrap_or(0),
+        hash_key: hash_key(endpoint),
+        checked: checked(host),
+    }
+}
+
+fn hash_key(endpoint: &LbEndpoint) -> Option<Arc<str>> {
+    let fields = endpoint
+        .metadata
+        .as_ref()?
+        .filter_metadata
+        .get("envoy.lb")?;
+    match fields.fields.get("hash_key")?.kind.as_ref()? {
+        Kind::StringValue(key) if !key.is_empty() => Some(key.as_str().into()),
+        _ => None,
+    }
+}
+
+fn checked(host: &ProtoEndpoint) -> Checked {
+    let Some(config) = &host.health_check_config else {
+        return Checked::default();
+    };
+    Checked {
+        port: u16::try_from(config.port_value).unwrap_or(0),
+        address: socket_address(config.address.as_ref()).ok(),
+        hostname: config.hostname.clone(),
+        disabled: config.disable_active_health_check,
     }
 }
 

@@ -53,7 +53,7 @@ fn regex_rewrite(rule: &RegexMatchAndSubstitute) -> Result<PathRewrite, String> 
 }
 
 /// From RE2's `\1` to this engine's `${1}`.
-fn substitution(text: &str) -> Vec<u8> {
+pub(super) fn substitution(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

@@ -23,7 +23,7 @@ use sluicegate_xds::pb::envoy::{
 use super::{
     Priority,
     compile::Names,
-    matcher, rewrite, unsupported,
+    hash_policy, matcher, rewrite, unsupported,
     value::{data, duration, flag, number, timeout},
 };
 use crate::route::{
@@ -132,6 +132,7 @@ impl Levels<'_> {
         let duration_limit = action.max_stream_duration.as_ref();
         Ok(RouteAction {
             backends: self.backends(action, names)?,
+            hash_policies: hash_policy::compile(&action.hash_policy)?,
             cluster_not_found: match action.cluster_not_found_response_code {
                 1 => 404,
                 2 => 500,

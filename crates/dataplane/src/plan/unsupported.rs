@@ -10,7 +10,7 @@ use sluicegate_xds::{
     pb::envoy::{
         config::{
             cluster::v3::Cluster,
-            core::v3::Http2ProtocolOptions,
+            core::v3::{HealthCheck, Http2ProtocolOptions, health_check::HealthChecker},
             listener::v3::{FilterChain, FilterChainMatch, Listener},
             route::v3::{RouteAction, VirtualHost},
         },
@@ -30,6 +30,8 @@ use sluicegate_xds::{
         },
     },
 };
+
+use super::hash_policy;
 
 /// Refuses a cluster that cannot be reached safely.
 pub(super) fn refuse_cluster(
@@ -103,21 +105,31 @@ pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Ve
     let protocols = Protocols::of(options);
     let explicit = protocols.explicit;
     listed([
-        (!cluster.health_checks.is_empty(), "health_checks"),
-        (cluster.outlier_detection.is_some(), "outlier_detection"),
         (
-            cluster.load_balancing_policy.is_some(),
-            "load_balancing_policy",
+            cluster.health_checks.iter().any(|check| !is_checked(check)),
+            "health_checks other than HTTP/1 and TCP",
         ),
-        (cluster.lb_policy != 0, "lb_policy"),
+        (cluster.health_checks.len() > 1, "second health_checks"),
+        (
+            !cluster.health_checks.is_empty() && !cluster.ignore_health_on_host_removal,
+            "keeping removed hosts until a health check fails",
+        ),
+        (
+            cluster.health_checks.iter().any(logs),
+            "health_checks.event_logger",
+        ),
         (cluster.lb_subset_config.is_some(), "lb_subset_config"),
         (
-            lb.is_some_and(|lb| lb.locality_config_specifier.is_some()),
-            "common_lb_config.locality_config_specifier",
+            lb.is_some_and(|lb| lb.update_merge_window.is_some()),
+            "common_lb_config.update_merge_window",
         ),
         (
-            lb.is_some_and(|lb| lb.healthy_panic_threshold.is_some()),
-            "common_lb_config.healthy_panic_threshold",
+            lb.is_some_and(|lb| lb.close_connections_on_host_set_change),
+            "common_lb_config.close_connections_on_host_set_change",
+        ),
+        (
+            lb.is_some_and(|lb| lb.override_host_status.is_some()),
+            "common_lb_config.override_host_status",
         ),
         (
             cluster.upstream_bind_config.is_some(),
@@ -207,7 +219,10 @@ pub(super) fn of_virtual_host(host: &VirtualHost) -> Vec<&'static str> {
 pub(super) fn of_route(action: &RouteAction) -> Vec<&'static str> {
     listed([
         (action.retry_policy.is_some(), "retry_policy"),
-        (!action.hash_policy.is_empty(), "hash_policy"),
+        (
+            hash_policy::is_unsupported(&action.hash_policy),
+            "hash_policy.filter_state",
+        ),
         (action.metadata_match.is_some(), "metadata_match"),
         (action.path_rewrite_policy.is_some(), "path_rewrite_policy"),
         (action.hedge_policy.is_some(), "hedge_policy"),
@@ -232,4 +247,18 @@ fn listed<const N: usize>(fields: [(bool, &'static str); N]) -> Vec<&'static str
         .filter(|(set, _)| *set)
         .map(|(_, name)| name)
         .collect()
+}
+
+/// Whether a check of this kind is carried out.
+fn is_checked(check: &HealthCheck) -> bool {
+    match &check.health_checker {
+        Some(HealthChecker::HttpHealthCheck(http)) => http.codec_client_type == 0,
+        Some(HealthChecker::TcpHealthCheck(_)) => true,
+        _ => false,
+    }
+}
+
+#[expect(deprecated, reason = "control planes still send this field")]
+fn logs(check: &HealthCheck) -> bool {
+    !check.event_log_path.is_empty() || !check.event_logger.is_empty()
 }

@@ -118,6 +118,9 @@ impl RequestLease {
         host.cluster_stats.upstream_rq_active.add(1);
         host.stats.rq_total.inc();
         host.stats.rq_active.add(1);
+        if host.config.balancing.counts_requests() {
+            host.health.begin_request();
+        }
         Some(Self {
             host: host.clone(),
             priority,
@@ -134,5 +137,8 @@ impl Drop for RequestLease {
         }
         self.host.cluster_stats.upstream_rq_active.add(-1);
         self.host.stats.rq_active.add(-1);
+        if self.host.config.balancing.counts_requests() {
+            self.host.health.end_request();
+        }
     }
 }

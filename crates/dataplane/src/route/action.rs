@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use regex::bytes::Regex;
 
 use super::{Mutations, RouteMatch};
-use crate::{cluster::ClusterId, plan::Priority};
+use crate::{balance::HashPolicy, cluster::ClusterId, plan::Priority};
 
 /// A route.
 #[derive(Debug, Default)]
@@ -103,6 +103,8 @@ pub(crate) struct RouteAction {
     pub(crate) mirrors: Vec<Mirror>,
     /// Upgrade types allowed or refused here, lower case.
     pub(crate) upgrades: Vec<(Box<[u8]>, bool)>,
+    /// What chooses the host, for balancers that hash.
+    pub(crate) hash_policies: Vec<HashPolicy>,
     /// Circuit breaker set.
     pub(crate) priority: Priority,
 }

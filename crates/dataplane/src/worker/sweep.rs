@@ -29,6 +29,7 @@ impl Worker {
     fn sweep(&self, now: Instant) -> Option<Instant> {
         let mut next: Option<Instant> = None;
         for cluster in self.clusters.borrow().iter().flatten() {
+            cluster.refresh();
             cluster.for_each_host(|host| {
                 if let Some(at) = host.pool.sweep(host, now) {
                     next = Some(next.map_or(at, |next| next.min(at)));

@@ -219,7 +219,7 @@ fn bad_resources_hurt_nobody_else_and_are_reported() {
     unbindable.name = "unbindable".to_owned();
     unbindable.address = xds::address(taken.local_addr().unwrap());
     resources.listeners.push(unbindable);
-    resources.clusters[0].outlier_detection = Some(Default::default());
+    resources.clusters[0].preconnect_policy = Some(Default::default());
     let gateway = Gateway::start(&resources);
     assert_eq!(gateway.client().get("/").status(), 200);
     let report = gateway.plane.reports();
@@ -228,7 +228,7 @@ fn bad_resources_hurt_nobody_else_and_are_reported() {
     assert!(report.resources[0].message.contains("unknown"));
     assert_eq!(report.binds.len(), 1);
     assert_eq!(report.binds[0].address, taken.local_addr().unwrap());
-    assert_eq!(report.unsupported[0].field, "outlier_detection");
+    assert_eq!(report.unsupported[0].field, "preconnect_policy");
 }
 
 #[test]

@@ -6,11 +6,13 @@
     reason = "a panic in a test is its failure report"
 )]
 
+mod balancing;
 mod bodies;
 mod breakers;
 mod config;
 mod failures;
 mod headers;
+mod health;
 mod http2_downstream;
 mod http2_upstream;
 mod pools;

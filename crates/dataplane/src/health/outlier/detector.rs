@@ -62,11 +62,18 @@ impl Detector {
         }
     }
 
-    /// Adds a host. Its monitor goes to the workers.
+    /// Adds a host and makes its monitor.
+    #[cfg(test)]
     pub(crate) fn add(&mut self, host: HostId) -> Arc<HostMonitor> {
         let monitor = Arc::new(HostMonitor::default());
+        self.watch(host, monitor.clone());
+        monitor
+    }
+
+    /// Adds a host whose monitor the workers have.
+    pub(crate) fn watch(&mut self, host: HostId, monitor: Arc<HostMonitor>) {
         let entry = Host {
-            monitor: monitor.clone(),
+            monitor,
             ejected: None,
             unejected_at: None,
             multiplier: 0,
@@ -74,7 +81,6 @@ impl Detector {
         };
         self.remove(host);
         self.hosts.insert(host, entry);
-        monitor
     }
 
     /// Takes a host out of the cluster.
@@ -93,6 +99,7 @@ impl Detector {
     }
 
     /// How often a host was ejected: `num_ejections` of the event log.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the event log"))]
     pub(crate) fn ejections(&self, host: HostId) -> u32 {
         self.hosts.get(&host).map_or(0, |host| host.ejections)
     }

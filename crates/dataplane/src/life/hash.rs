@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Hashing a request, for balancers that choose the host by it.
+//!
+//! In: the request and the policies of its cluster or route. Out: the hash; cookies to set are noted
+//! in the record.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::{exchange::Exchange, session::Session};
+use crate::{
+    balance::{HashInput, HashPolicy, Hashed, hash_request},
+    cluster::LocalCluster,
+    http::RequestHead,
+};
+
+/// A request as hash policies see it.
+struct Request<'a> {
+    session: &'a Session,
+    bytes: &'a [u8],
+    head: &'a RequestHead,
+}
+
+/// The hash of a request, if the cluster wants one. The cluster's own policies win over the route's.
+pub(super) fn hash(
+    session: &Session,
+    exchange: &mut Exchange,
+    cluster: &LocalCluster,
+    route: &[HashPolicy],
+) -> Option<u64> {
+    let balancing = &cluster.config.balancing;
+    if !balancing.hashes() {
+        return None;
+    }
+    let policies = match balancing.hash_policies.as_slice() {
+        [] => route,
+        own => own,
+    };
+    let request = Request {
+        session,
+        bytes: session.inbox.bytes(),
+        head: &exchange.request,
+    };
+    let Hashed { hash, set_cookies } = hash_request(policies, &request);
+    exchange.record.set_cookies = set_cookies;
+    hash
+}
+
+impl HashInput for Request<'_> {
+    fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        let authority = [":authority", "host"]
+            .iter()
+            .any(|host| host.eq_ignore_ascii_case(name))
+            .then(|| self.head.authority.of(self.bytes));
+        let method = (name == ":method").then(|| self.head.method.of(self.bytes));
+        let path = (name == ":path").then(|| self.path());
+        let fields = self.head.message.fields.iter();
+        let special = authority.into_iter().chain(method).chain(path);
+        let wanted = !name.eq_ignore_ascii_case("host");
+        special.chain(
+            fields
+                .filter(move |field| {
+                    wanted
+                        && field
+                            .name
+                            .of(self.bytes)
+                            .eq_ignore_ascii_case(name.as_bytes())
+                })
+                .map(|field| field.value.of(self.bytes)),
+        )
+    }
+
+    fn path(&self) -> &[u8] {
+        self.head.path_of(self.bytes)
+    }
+
+    fn client(&self) -> SocketAddr {
+        let peer = self.session.peer;
+        let manager = self.session.manager();
+        if manager.use_remote_address && manager.trusted_hops == 0 {
+            return peer;
+        }
+        // The connection itself counts as the nearest hop where its address is appended.
+        let back = manager.trusted_hops as usize - usize::from(manager.use_remote_address);
+        let trusted = self
+            .values("x-forwarded-for")
+            .last()
+            .and_then(|list| list.rsplit(|byte| *byte == b',').nth(back))
+            .and_then(|text| std::str::from_utf8(text).ok())
+            .and_then(|text| text.trim().parse::<IpAddr>().ok());
+        trusted.map_or(peer, |ip| SocketAddr::new(ip, 0))
+    }
+
+    fn connection(&self) -> (SocketAddr, SocketAddr) {
+        (self.session.peer, self.session.bound)
+    }
+}
