@@ -24,3 +24,53 @@ pub(super) fn apply(keepalive: Keepalive, socket: &Socket) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use socket2::{Domain, Type};
+
+    use super::*;
+
+    fn applied(probes: Option<u32>, interval: Option<u32>, time: Option<u32>) -> Socket {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let keepalive = Keepalive {
+            probes,
+            interval,
+            time,
+        };
+        apply(keepalive, &socket).unwrap();
+        assert!(socket.keepalive().unwrap());
+        socket
+    }
+
+    /// The founding example, as the kernel gives it back.
+    #[test]
+    fn three_probes_thirty_seconds_five_seconds() {
+        let socket = applied(Some(3), Some(5), Some(30));
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
+        assert_eq!(
+            socket.tcp_keepalive_interval().unwrap(),
+            Duration::from_secs(5)
+        );
+        assert_eq!(
+            socket.tcp_keepalive_time().unwrap(),
+            Duration::from_secs(30)
+        );
+    }
+
+    #[test]
+    fn what_is_not_set_stays_with_the_kernel() {
+        let kernel = applied(None, None, None);
+        let socket = applied(None, None, Some(30));
+        let retries = kernel.tcp_keepalive_retries().unwrap();
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), retries);
+        assert_eq!(
+            socket.tcp_keepalive_time().unwrap(),
+            Duration::from_secs(30)
+        );
+        assert_ne!(
+            kernel.tcp_keepalive_time().unwrap(),
+            Duration::from_secs(30)
+        );
+    }
+}
