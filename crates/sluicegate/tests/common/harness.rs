@@ -5,7 +5,7 @@
 //! that a person would look at, as text.
 
 // Each test binary uses a part of it.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::{
     collections::BTreeMap,
