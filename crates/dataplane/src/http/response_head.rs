@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    Clock, NameCase,
+    ATTEMPT_COUNT, Clock, NameCase,
     field::{Field, Known},
     head::ResponseHead,
     push_decimal, reason,
@@ -42,6 +42,8 @@ pub(crate) struct DownstreamResponse<'a> {
     pub(crate) empty: bool,
     /// Upgrade headers are kept.
     pub(crate) upgrade: bool,
+    /// `x-envoy-attempt-count`, if it is to be told.
+    pub(crate) attempts: Option<u32>,
     /// Values of `set-cookie` fields to add.
     pub(crate) set_cookies: &'a [String],
     /// For the date.
@@ -61,7 +63,10 @@ impl DownstreamResponse<'_> {
         let mut seen = Seen::default();
         let changes = !self.mutations.is_empty();
         for field in &self.head.message.fields {
-            if changes && self.mutations.removes(field.name.of(self.bytes)) {
+            let name = || field.name.of(self.bytes);
+            if changes && self.mutations.removes(name())
+                || self.attempts.is_some() && name().eq_ignore_ascii_case(ATTEMPT_COUNT)
+            {
                 continue;
             }
             self.field(field, &mut seen, out);
@@ -75,6 +80,12 @@ impl DownstreamResponse<'_> {
         }
         if changes {
             self.route_additions(out);
+        }
+        if let Some(attempts) = self.attempts {
+            self.case.push_new(ATTEMPT_COUNT, out);
+            out.extend_from_slice(b": ");
+            push_decimal(u64::from(attempts), out);
+            out.extend_from_slice(b"\r\n");
         }
         if !seen.date {
             self.case.push_new(b"date", out);
