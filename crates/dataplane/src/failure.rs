@@ -209,7 +209,7 @@ impl Failure {
     pub(crate) fn breaks_connection(self) -> bool {
         match self {
             Self::BadRequest(HeadError::MissingHost | HeadError::Path) => false,
-            Self::HeadersTimeout | Self::Underscore => true,
+            Self::HeadersTimeout | Self::Underscore | Self::UpgradeRefused => true,
             _ => false,
         }
     }

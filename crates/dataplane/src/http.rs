@@ -19,7 +19,8 @@ pub(crate) use field::Span;
 pub(crate) use framing::{Framing, Trailers, push_size};
 pub(crate) use head::{HeadError, Limits, Parsed, RequestHead, ResponseHead, leading_empty_lines};
 pub(crate) use local_reply::LocalReply;
-pub(crate) use request_head::UpstreamRequest;
+pub(crate) use path::{EscapedSlashes, PathRules};
+pub(crate) use request_head::{UpstreamRequest, forwarded_for};
 pub(crate) use response_head::DownstreamResponse;
 
 /// Writes a number.

@@ -32,8 +32,8 @@ pub(crate) struct DownstreamResponse<'a> {
     pub(crate) mutations: &'a Mutations,
     /// Spelling of names.
     pub(crate) case: NameCase,
-    /// From the request sent to this head.
-    pub(crate) service_time: Duration,
+    /// From the request sent to this head; none for an answer that came before that.
+    pub(crate) service_time: Option<Duration>,
     /// The client's connection will be closed.
     pub(crate) close: bool,
     /// The body is sent as chunks.
@@ -66,9 +66,11 @@ impl DownstreamResponse<'_> {
             }
             self.field(field, &mut seen, out);
         }
-        if !seen.service_time && !self.manager.suppress_envoy_headers {
+        if let Some(time) = self.announced_time()
+            && !seen.service_time
+        {
             self.case.push_new(b"x-envoy-upstream-service-time", out);
-            self.service_time(out);
+            push_time(time, out);
         }
         for cookie in self.set_cookies {
             self.new_line(b"set-cookie", cookie.as_bytes(), out);
@@ -105,13 +107,15 @@ impl DownstreamResponse<'_> {
             Known::Connection => self.line(field, b"Upgrade", out),
             // RFC 9110 8.6: a 204 carries no length.
             Known::ContentLength if self.head.status == 204 => {}
-            Known::UpstreamServiceTime if !self.manager.suppress_envoy_headers => {
-                if !seen.service_time {
+            Known::UpstreamServiceTime => match self.announced_time() {
+                None => self.line(field, value, out),
+                Some(time) if !seen.service_time => {
                     seen.service_time = true;
                     self.case.push(field, &self.head.message, self.bytes, out);
-                    self.service_time(out);
+                    push_time(time, out);
                 }
-            }
+                Some(_) => {}
+            },
             Known::Date => {
                 seen.date = true;
                 self.line(field, value, out);
@@ -130,11 +134,9 @@ impl DownstreamResponse<'_> {
         }
     }
 
-    fn service_time(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b": ");
-        let milliseconds = u64::try_from(self.service_time.as_millis()).unwrap_or(u64::MAX);
-        push_decimal(milliseconds, out);
-        out.extend_from_slice(b"\r\n");
+    fn announced_time(&self) -> Option<Duration> {
+        self.service_time
+            .filter(|_| !self.manager.suppress_envoy_headers)
     }
 
     fn line(&self, field: &Field, value: &[u8], out: &mut Vec<u8>) {
@@ -167,6 +169,13 @@ impl DownstreamResponse<'_> {
             }
         }
     }
+}
+
+fn push_time(time: Duration, out: &mut Vec<u8>) {
+    out.extend_from_slice(b": ");
+    let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    push_decimal(milliseconds, out);
+    out.extend_from_slice(b"\r\n");
 }
 
 #[derive(Default)]

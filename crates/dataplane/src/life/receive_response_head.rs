@@ -181,8 +181,7 @@ fn accept(
     record.switched = switching;
     record.reusable =
         complete && (http2[1] || reusable(&exchange.response, &exchange.download.framing));
-    let closes = exchange.response.message.close || exchange.response.old;
-    if closes {
+    if !persists(&exchange.response) {
         target.cluster.stats.upstream_cx_close_notify.inc();
     }
     let none = Mutations::default();
@@ -197,7 +196,7 @@ fn accept(
         } else {
             manager.response_case
         },
-        service_time: record.sent.map_or_else(Default::default, |sent| now - sent),
+        service_time: record.sent.map(|sent| now - sent),
         close: record.close && !switching && !http2[0],
         chunked: !http2[0]
             && matches!(
@@ -247,10 +246,12 @@ fn framing(exchange: &Exchange, trailers: bool, switching: bool) -> Result<Frami
 }
 
 fn reusable(head: &crate::http::ResponseHead, framing: &Framing) -> bool {
-    !head.message.close
-        && !head.old
-        && head.status != 101
-        && !matches!(framing, Framing::UntilClose)
+    persists(head) && head.status != 101 && !matches!(framing, Framing::UntilClose)
+}
+
+/// RFC 9112 9.3.
+fn persists(head: &crate::http::ResponseHead) -> bool {
+    !head.message.close && (!head.old || head.message.keep_alive)
 }
 
 const IMMEDIATE_FAIL: &[u8] = b"x-envoy-immediate-health-check-fail";

@@ -85,6 +85,7 @@ fn push(
         bytes: session.inbox.bytes(),
         head: &exchange.request,
         manager,
+        client: &session.client_text,
         peer: &session.peer_text,
         scheme: session.scheme,
         mutations: &backend.request_headers,

@@ -166,19 +166,6 @@ fn answers_without_a_body_leave_the_connection_in_step() {
 }
 
 #[test]
-fn interim_responses_are_swallowed() {
-    let upstream = Upstream::answering(
-        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n\
-         HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-    );
-    let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
-    let mut client = gateway.client();
-    assert_eq!(client.get("/").text(), "ok");
-    assert_eq!(client.get("/").text(), "ok");
-    assert_eq!(upstream.connections(), 1);
-}
-
-#[test]
 fn a_waiting_client_is_told_to_go_on() {
     let upstream = echo();
     let gateway = Gateway::start(&Resources::simple(&[upstream.address]));

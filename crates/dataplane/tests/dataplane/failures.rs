@@ -89,23 +89,6 @@ fn a_close_before_the_answer_is_uc() {
 }
 
 #[test]
-fn nonsense_is_upe() {
-    for answer in [
-        "garbage\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-        "HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\nabc",
-        "HTTP/1.1 200 OK\r\nBad Name: x\r\n\r\n",
-    ] {
-        let upstream = Upstream::answering(answer);
-        let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
-        let response = gateway.client().get("/");
-        local_reply(&response, 502, &format!("{RESET}protocol error"));
-        gateway.expect("cluster.c.upstream_cx_protocol_error", 1);
-    }
-}
-
-#[test]
 fn an_end_in_the_middle_of_the_head_is_upe() {
     let upstream = Upstream::start(|exchange| {
         exchange
@@ -307,58 +290,6 @@ fn a_head_that_does_not_come_is_408() {
     let response = gateway.client().ask("GET / HTTP/1.1\r\n");
     local_reply(&response, 408, "request header timeout");
     assert_eq!(response.field("connection"), Some("close"));
-}
-
-#[test]
-fn bad_requests_are_answered_and_closed() {
-    let mut resources = Resources::simple(&[]);
-    let gateway = Gateway::start(&resources);
-    for (request, status, body) in [
-        ("GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400, "Bad Request"),
-        ("GET / HTTP/1.0\r\n\r\n", 426, "Upgrade Required"),
-        ("GET / HTTP/1.1\r\n\r\n", 400, ""),
-        ("GET /#a HTTP/1.1\r\nHost: a\r\n\r\n", 400, ""),
-        (
-            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
-            501,
-            "Not Implemented",
-        ),
-        (
-            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
-            400,
-            "Bad Request",
-        ),
-        ("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", 404, ""),
-        (
-            "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
-            403,
-            "",
-        ),
-    ] {
-        let mut client = gateway.client();
-        let response = client.ask(request);
-        local_reply(&response, status, body);
-        assert_eq!(response.field("connection"), Some("close"), "{request}");
-        assert!(client.closed());
-    }
-    // The override keeps the connection for what was decoded.
-    resources.listeners = vec![xds::listener(|manager| {
-        manager.stream_error_on_invalid_http_message = xds::yes();
-    })];
-    let gateway = Gateway::start(&resources);
-    let mut client = gateway.client();
-    let response = client.ask("GET /#a HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert_eq!(
-        (response.status(), response.field("connection")),
-        (400, None)
-    );
-    assert_eq!(client.get("/").status(), 503);
-    assert_eq!(
-        client
-            .ask("GET / HTTP/1.1\r\nHost : a\r\n\r\n")
-            .field("connection"),
-        Some("close")
-    );
 }
 
 #[test]

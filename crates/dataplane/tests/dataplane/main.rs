@@ -6,15 +6,19 @@
     reason = "a panic in a test is its failure report"
 )]
 
+mod bad_messages;
 mod balancing;
 mod bodies;
 mod breakers;
+mod case;
 mod config;
 mod failures;
+mod forwarding;
 mod headers;
 mod health;
 mod http2_downstream;
 mod http2_upstream;
+mod paths;
 mod pools;
 mod proxy;
 mod proxy_protocol;

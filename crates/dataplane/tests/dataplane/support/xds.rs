@@ -68,6 +68,10 @@ pub(crate) fn yes() -> Option<protobuf::BoolValue> {
     Some(protobuf::BoolValue { value: true })
 }
 
+pub(crate) fn no() -> Option<protobuf::BoolValue> {
+    Some(protobuf::BoolValue { value: false })
+}
+
 pub(crate) fn address(at: SocketAddr) -> Option<Address> {
     Some(Address {
         address: Some(address::Address::SocketAddress(SocketAddress {
