@@ -23,6 +23,7 @@ fn a_client_that_asks_to_close_gets_it() {
     assert!(!upstream.head().contains("connection"));
 }
 
+/// Row 18.
 #[test]
 fn a_cluster_limits_header_counts_both_ways() {
     let with = |lines: usize, first: &str| {
@@ -48,6 +49,7 @@ fn a_cluster_limits_header_counts_both_ways() {
     }
 }
 
+/// Row 21.
 #[test]
 fn a_cluster_decides_about_underscores() {
     let request = "GET / HTTP/1.1\r\nHost: a\r\nA_B: 1\r\nA-C: 2\r\n\r\n";
@@ -80,6 +82,7 @@ fn a_cluster_decides_about_underscores() {
     }
 }
 
+/// Row 21.
 #[test]
 fn a_listener_decides_about_underscores_too() {
     let mut resources = Resources::simple(&[]);
