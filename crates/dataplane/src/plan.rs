@@ -36,6 +36,8 @@ pub(crate) use listener::{
 };
 pub(crate) use matcher::string as string_match;
 pub(crate) use value::data;
+#[cfg(feature = "bench")]
+pub(crate) use {compile::Names as ClusterNames, route::compile as compile_routes};
 
 use crate::{
     cluster::{ClusterId, ClusterShared},

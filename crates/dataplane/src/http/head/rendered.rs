@@ -25,7 +25,7 @@ impl RequestHead {
         }
         self.normalized.clear();
         self.redirect = false;
-        self.message.start(0);
+        self.message.start();
         self.method = append(parts.method.as_str().as_bytes(), out);
         let path = parts.uri.path_and_query();
         self.path = append(path.map_or("/", |path| path.as_str()).as_bytes(), out);
@@ -78,7 +78,7 @@ impl ResponseHead {
         }
         self.status = parts.status.as_u16();
         self.old = false;
-        self.message.start(0);
+        self.message.start();
         for (name, value) in &parts.headers {
             let name = name.as_str().as_bytes();
             self.message.add(name, value.as_bytes(), out)?;
@@ -95,6 +95,8 @@ impl Message {
             name: append(name, out),
             value: append(value, out),
             known: Known::of(name),
+            upper: false,
+            exact: false,
         };
         self.underscores |= name.contains(&b'_');
         self.classify(field, value)
