@@ -57,6 +57,7 @@ fn overflow(client: &mut Client) {
     assert_eq!(response.field("connection"), None);
 }
 
+/// Row 34.
 #[test]
 fn one_runs_one_waits_the_third_overflows() {
     let gate = Gate::new();
@@ -83,6 +84,7 @@ fn one_runs_one_waits_the_third_overflows() {
     gateway.expect("cluster.c.circuit_breakers.default.rq_pending_open", 0);
 }
 
+/// Row 35.
 #[test]
 fn a_pool_may_always_have_one_connection() {
     let upstream = Upstream::ok();
@@ -92,6 +94,7 @@ fn a_pool_may_always_have_one_connection() {
     assert_eq!(gateway.client().get("/").status(), 200);
 }
 
+/// Row 36.
 #[test]
 fn no_pending_requests_means_none_without_an_idle_connection() {
     let upstream = Upstream::ok();
@@ -103,6 +106,7 @@ fn no_pending_requests_means_none_without_an_idle_connection() {
     gateway.expect("cluster.c.upstream_rq_total", 0);
 }
 
+/// Row 34.
 #[test]
 fn running_requests_are_limited() {
     let gate = Gate::new();
