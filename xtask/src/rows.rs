@@ -85,8 +85,8 @@ impl Found {
         let mut rows = Vec::new();
         let mut is_test = false;
         for line in text.lines().map(str::trim) {
-            if let Some(comment) = line.strip_prefix("/// ") {
-                match numbers(comment) {
+            if let Some(comment) = line.strip_prefix("///") {
+                match numbers(comment.trim_start()) {
                     Some(Ok(numbers)) => rows.extend(numbers),
                     Some(Err(())) => self.breaches.push(format!("{shown}: {comment:?}")),
                     None => {}

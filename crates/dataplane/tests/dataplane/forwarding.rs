@@ -303,3 +303,46 @@ fn server_date_and_time_follow_their_settings() {
         assert_eq!(heads[1].lines(), wanted);
     }
 }
+
+/// Row 25. A limit of the route is told to the upstream, unless nothing of that kind is wanted.
+#[test]
+fn the_router_can_keep_its_headers_to_itself() {
+    for (suppress, timeout, told) in [
+        (false, 2.0, "x-envoy-expected-rq-timeout-ms: 2000\r\n"),
+        (false, 0.0, ""),
+        (true, 2.0, ""),
+    ] {
+        let upstream = Upstream::ok();
+        let mut resources = Resources::simple(&[upstream.address]);
+        resources.listeners = vec![xds::listener(|manager| {
+            manager.http_filters = vec![xds::router(suppress)];
+        })];
+        resources.routes = vec![xds::routes(vec![
+            xds::route("/none", "d", |_| {}),
+            xds::route("/", "c", |action| action.timeout = xds::seconds(timeout)),
+        ])];
+        resources.clusters.push(xds::cluster("d", |cluster| {
+            cluster.circuit_breakers = xds::limits(|limits| {
+                limits.max_pending_requests = xds::number(0);
+            });
+        }));
+        resources
+            .endpoints
+            .push(xds::endpoints("d", &[upstream.address]));
+        let gateway = Gateway::start(&resources);
+        let mut client = gateway.client();
+        let response = client.ask(PLAIN);
+        assert_eq!(
+            upstream.last_exact(),
+            format!(
+                "GET / HTTP/1.1\r\nhost: h\r\nx-forwarded-proto: http\r\n\
+                 x-request-id: *\r\n{told}\r\n"
+            )
+        );
+        let time = response.field("x-envoy-upstream-service-time");
+        assert_eq!(time.is_none(), suppress);
+        let overloaded = client.get("/none");
+        let shown = overloaded.field("x-envoy-overloaded");
+        assert_eq!((overloaded.status(), shown.is_none()), (503, suppress));
+    }
+}

@@ -23,6 +23,69 @@ fn a_client_that_asks_to_close_gets_it() {
     assert!(!upstream.head().contains("connection"));
 }
 
+/// A head of `count` lines and at least `bytes` bytes.
+fn sized(first: &str, count: usize, bytes: usize) -> String {
+    let fields: String = (1..count).map(|n| format!("x-{n}: y\r\n")).collect();
+    let filler = "z".repeat(bytes.saturating_sub(first.len() + fields.len() + 14));
+    format!("{first}{fields}x-filler: {filler}\r\n\r\n")
+}
+
+/// Row 20.
+#[test]
+fn a_listener_limits_request_heads() {
+    let upstream = Upstream::ok();
+    let mut limited = Resources::simple(&[upstream.address]);
+    limited.listeners = vec![xds::listener(|manager| {
+        manager.max_request_headers_kb = xds::number(2);
+        manager.common_http_protocol_options = Some(HttpProtocolOptions {
+            max_headers_count: xds::number(5),
+            ..HttpProtocolOptions::default()
+        });
+    })];
+    let defaults = Resources::simple(&[upstream.address]);
+    for (resources, count, kilobytes) in [(defaults, 100, 60), (limited, 5, 2)] {
+        // A backend takes as many as the client sends; Envoy's additions do not count.
+        let gateway = Gateway::start(&resources);
+        let first = "GET / HTTP/1.1\r\nHost: a\r\n";
+        for (lines, bytes, fits) in [
+            (count - 1, 100, true),
+            (count, 100, false),
+            (2, kilobytes * 1024 - 100, true),
+            (2, kilobytes * 1024 + 100, false),
+        ] {
+            let mut client = gateway.client();
+            let response = client.exact(sized(first, lines, bytes));
+            if fits {
+                assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+                continue;
+            }
+            assert_eq!(
+                response,
+                "HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 31\r\n\
+                 content-type: text/plain\r\ndate: *\r\nserver: envoy\r\n\
+                 connection: close\r\n\r\nRequest Header Fields Too Large"
+            );
+        }
+    }
+}
+
+/// Row 18.
+#[test]
+fn response_heads_have_limits_by_default() {
+    for (lines, bytes, status) in [
+        (99, 100, 200),
+        (100, 100, 502),
+        (2, 78 * 1024, 200),
+        (2, 81 * 1024, 502),
+    ] {
+        let first = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n";
+        let upstream = Upstream::answering(sized(first, lines, bytes).leak());
+        let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
+        let response = gateway.client().get("/");
+        assert_eq!(response.status(), status, "{lines} {bytes}");
+    }
+}
+
 /// Row 18.
 #[test]
 fn a_cluster_limits_header_counts_both_ways() {

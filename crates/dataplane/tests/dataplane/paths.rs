@@ -5,7 +5,7 @@ use sluicegate_xds::pb::envoy::extensions::filters::network::http_connection_man
     HttpConnectionManager, http_connection_manager::StripPortMode,
 };
 
-use crate::support::{Gateway, Upstream, client::Client, gateway::Resources, xds};
+use crate::support::{Gateway, Upstream, client::Client, gateway::Resources, http2, xds};
 
 type Change = fn(&mut HttpConnectionManager);
 
@@ -169,6 +169,28 @@ fn escaped_slashes_are_kept_refused_or_decoded() {
             ("/a%5C..%5Cb?q=%2f", "/b?q=%2f"),
         ],
     );
+}
+
+/// Row 26.
+#[test]
+fn streams_of_http2_follow_the_same_rules() {
+    let upstream = Upstream::ok();
+    let gateway = gateway(&upstream, |manager| {
+        normal(manager);
+        manager.path_with_escaped_slashes_action = 3;
+    });
+    http2::run(async {
+        let client = http2::Client::connect(gateway.address()).await;
+        assert_eq!(client.get("/a/../b").await.status, 200);
+        assert!(upstream.last_exact().starts_with("GET /b HTTP/1.1\r\n"));
+        let answer = client.get("/a%2f..%2fb?q").await;
+        assert_eq!((answer.status, answer.field("location")), (307, "/b?q"));
+        let mut request = http2::post("/a%2fb");
+        let grpc = "application/grpc".parse().unwrap();
+        request.headers_mut().insert("content-type", grpc);
+        let answer = client.ask(request).await.unwrap();
+        assert_eq!((answer.status, answer.field("grpc-status")), (200, "13"));
+    });
 }
 
 /// Row 26.
