@@ -3,7 +3,7 @@
 
 use sluicegate_xds::pb::envoy::config::core::v3::{Http1ProtocolOptions, HttpProtocolOptions};
 
-use crate::support::{Gateway, Upstream, gateway::Resources, xds};
+use crate::support::{Gateway, Upstream, gateway::Resources, http2, xds};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHOST: h\r\nX-MiXed: 1\r\nfoo$b#$are: x\r\nte: trailers\r\n\
                        X-Dup: a\r\nx-dup: b\r\n\r\n";
@@ -74,6 +74,42 @@ fn names_are_spelled_by_both_sides() {
             };
             assert_eq!(upstream.last_exact(), sent, "{down:?} {up:?}");
             assert_eq!(response, received, "{down:?} {up:?}");
+        }
+    }
+}
+
+/// Row 22. HTTP/2 has no spelling to preserve.
+#[test]
+fn names_from_http2_are_spelled_by_the_cluster_alone() {
+    use Format::{Lower, Preserve, Proper};
+    for down in [Lower, Proper, Preserve] {
+        for up in [Lower, Proper, Preserve] {
+            let upstream = Upstream::answering(RESPONSE);
+            let mut resources = Resources::simple(&[upstream.address]);
+            let common = HttpProtocolOptions::default();
+            xds::http(&mut resources.clusters[0], common, options(up));
+            resources.listeners = vec![xds::listener(|manager| {
+                manager.http_protocol_options = Some(options(down));
+            })];
+            let gateway = Gateway::start(&resources);
+            let mut request = http2::get("/");
+            let value = "1".parse().unwrap();
+            request.headers_mut().insert("x-mixed$b", value);
+            http2::run(async {
+                let client = http2::Client::connect(gateway.address()).await;
+                client.ask(request).await.unwrap();
+            });
+            let wanted = match up {
+                Proper => {
+                    "GET / HTTP/1.1\r\nHost: test\r\nX-Mixed$B: 1\r\nX-Forwarded-Proto: http\r\n\
+                     X-Request-Id: *\r\nX-Envoy-Expected-Rq-Timeout-Ms: 15000\r\n\r\n"
+                }
+                _ => {
+                    "GET / HTTP/1.1\r\nhost: test\r\nx-mixed$b: 1\r\nx-forwarded-proto: http\r\n\
+                     x-request-id: *\r\nx-envoy-expected-rq-timeout-ms: 15000\r\n\r\n"
+                }
+            };
+            assert_eq!(upstream.last_exact(), wanted, "{down:?} {up:?}");
         }
     }
 }
