@@ -142,6 +142,16 @@ impl Message {
         Ok(())
     }
 
+    /// The values of a known name, line by line.
+    pub(crate) fn values<'a>(
+        &'a self,
+        bytes: &'a [u8],
+        known: Known,
+    ) -> impl DoubleEndedIterator<Item = &'a [u8]> {
+        let fields = self.fields.iter().filter(move |field| field.known == known);
+        fields.map(|field| field.value.of(bytes))
+    }
+
     /// Whether a Connection field names `name`.
     pub(crate) fn hops_name(&self, bytes: &[u8], name: &[u8]) -> bool {
         self.fields
