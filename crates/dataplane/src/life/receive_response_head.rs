@@ -86,6 +86,10 @@ fn poll_head(
         loop {
             match exchange.response.parse(exchange.answer.bytes(), limits) {
                 Ok(Parsed::Complete) if interim(exchange.response.status) => {
+                    exchange.record.interims += 1;
+                    if exchange.record.interims > MAX_INTERIMS {
+                        return Poll::Ready(Err(Failure::Protocol));
+                    }
                     exchange.answer.consume(exchange.response.message.length);
                     if exchange.answer.is_empty() {
                         break;
@@ -205,7 +209,10 @@ fn accept(
                 Framing::Chunked(..) | Framing::UntilClose
             )
             && !switching
-            || (!http2[0] && head_only && exchange.response.message.content_length.is_none()),
+            || (!http2[0]
+                && head_only
+                && exchange.response.message.content_length.is_none()
+                && !matches!(exchange.response.status, 204 | 304)),
         upgrade: switching,
         empty: ended
             && !http2[0]
@@ -227,7 +234,11 @@ fn accept(
 fn framing(exchange: &Exchange, trailers: bool, switching: bool) -> Result<Framing, Failure> {
     let head = &exchange.response;
     let message = &head.message;
-    if head.status == 204 && message.content_length.unwrap_or(0) > 0 {
+    // To the client, a switch that it did not ask for is no answer yet: the next response would
+    // become its answer.
+    let unasked = head.status == 101 && !switching;
+    let body = message.chunked || message.content_length.unwrap_or(0) > 0;
+    if unasked || (head.status == 204 && body) {
         return Err(Failure::Protocol);
     }
     if exchange.record.head_only || matches!(head.status, 101 | 204 | 304) || switching {
@@ -253,4 +264,6 @@ fn reusable(head: &crate::http::ResponseHead, framing: &Framing) -> bool {
         && !matches!(framing, Framing::UntilClose)
 }
 
+/// Interim responses before the final one; ours, against an upstream that sends nothing else.
+const MAX_INTERIMS: u8 = 100;
 const IMMEDIATE_FAIL: &[u8] = b"x-envoy-immediate-health-check-fail";

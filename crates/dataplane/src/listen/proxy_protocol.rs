@@ -76,7 +76,7 @@ async fn text(tcp: &mut TcpStream) -> io::Result<Option<Origin>> {
         ] => {
             let address = |ip: &str, port: &str| {
                 let ip: IpAddr = ip.parse().ok()?;
-                let port = port.parse().ok()?;
+                let port = plain_port(port)?;
                 (ip.is_ipv4() == (*family == "TCP4")).then(|| SocketAddr::new(ip, port))
             };
             match (address(source, from), address(destination, to)) {
@@ -89,6 +89,13 @@ async fn text(tcp: &mut TcpStream) -> io::Result<Option<Origin>> {
         }
         _ => refused(),
     }
+}
+
+/// A port as the specification has it: digits, and no leading zero.
+fn plain_port(text: &str) -> Option<u16> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let octal = text.len() > 1 && text.starts_with('0');
+    (digits && !octal).then(|| text.parse().ok()).flatten()
 }
 
 async fn binary(tcp: &mut TcpStream) -> io::Result<Option<Origin>> {

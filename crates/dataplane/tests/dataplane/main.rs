@@ -19,6 +19,7 @@ mod pools;
 mod proxy;
 mod proxy_protocol;
 mod routing;
+mod smuggling;
 mod support;
 mod tls_downstream;
 mod tls_upstream;
