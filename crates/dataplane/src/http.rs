@@ -17,10 +17,12 @@ mod writer;
 
 pub(crate) use case::NameCase;
 pub(crate) use date::Clock;
-pub(crate) use field::Span;
+pub(crate) use field::{Known, Span};
 pub(crate) use framing::{Framing, Trailers, push_size};
 pub(crate) use head::{HeadError, Limits, Parsed, RequestHead, ResponseHead, leading_empty_lines};
 pub(crate) use local_reply::LocalReply;
+#[cfg(feature = "fuzzing")]
+pub(crate) use message::Message;
 pub(crate) use request_head::UpstreamRequest;
 pub(crate) use response_head::DownstreamResponse;
 
