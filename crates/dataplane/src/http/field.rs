@@ -173,7 +173,12 @@ impl Known {
 }
 
 /// After `x-envoy-`: removed from requests at the edge, where clients are no proxies.
-const EDGE: [&str; 2] = ["decorator-operation", "original-path"];
+const EDGE: [&str; 4] = [
+    "decorator-operation",
+    "downstream-service-cluster",
+    "downstream-service-node",
+    "original-path",
+];
 
 /// After `x-envoy-`: removed from requests of untrusted clients (Envoy's list).
 const INTERNAL: [&str; 14] = [

@@ -98,6 +98,10 @@ impl UpstreamRequest<'_> {
     }
 
     fn drops(&self, field: &Field) -> bool {
+        if field.known == Known::ContentLength {
+            // The body that follows has no other end.
+            return false;
+        }
         let name = field.name.of(self.bytes);
         let message = &self.head.message;
         self.mutations.removes(name)

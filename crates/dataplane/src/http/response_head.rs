@@ -68,7 +68,9 @@ impl DownstreamResponse<'_> {
         let passes = |known, name| writer.has(known) && !(changes && self.mutations.removes(name));
         let mut seen = Seen::default();
         writer.fields(!changes, self.special(), out, |field, out| {
-            if !(changes && self.mutations.removes(field.name.of(self.bytes))) {
+            // A length is the only end that its body has.
+            let removable = changes && field.known != Known::ContentLength;
+            if !(removable && self.mutations.removes(field.name.of(self.bytes))) {
                 self.field(&writer, field, &mut seen, out);
             }
         });
