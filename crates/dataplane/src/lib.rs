@@ -24,7 +24,6 @@ mod plan;
 mod pool;
 mod report;
 mod resolve;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired in with retries"))]
 mod retry;
 mod route;
 mod stats;

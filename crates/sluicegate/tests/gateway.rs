@@ -447,3 +447,36 @@ async fn paths_are_normalised_before_routes_see_them() {
             .contains("normalize_path")
     );
 }
+
+#[tokio::test]
+async fn retries_of_a_route_are_made() {
+    let failures = AtomicUsize::new(0);
+    let origin = RawOrigin::start(move |_| match failures.fetch_add(1, Ordering::Relaxed) {
+        0 => Step::Close,
+        1 => Step::response("503 Service Unavailable", "", "busy"),
+        _ => Step::ok("at last"),
+    });
+    let origin = origin.await.unwrap();
+    let route = "apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: retried}
+spec:
+  parentRefs: [{name: http}]
+  rules:
+    - matches: [{path: {value: /retried}}]
+      retry: {codes: [503], attempts: 2, backoff: 1ms}
+      backendRefs: [{name: web, port: 80}]
+";
+    let gateway = Gateway::start(origin.address(), route).await;
+    let mut client = gateway.client().await;
+    let response = client.get("web", "/retried").await.unwrap();
+    assert_eq!(
+        (response.status(), response.text()),
+        (200, "at last".into())
+    );
+    assert_eq!(origin.received().len(), 3);
+    let retries = "cluster.kube_default_web_80.upstream_rq_retry_success";
+    assert_eq!(gateway.stat(retries).await, 1);
+    let pages = gateway.admin("/sluicegate/data_plane").await;
+    assert!(!pages.contains("retry"), "{pages}");
+}

@@ -13,12 +13,11 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// The range `start..end`.
+    /// The range `start..end`; both far below 4 GiB, see `max_request_headers_kb`.
     pub(crate) fn new(start: usize, end: usize) -> Self {
-        let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         Self {
-            start: clamp(start),
-            end: clamp(end),
+            start: start as u32,
+            end: end as u32,
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    Clock, NameCase,
+    ATTEMPT_COUNT, Clock, NameCase,
     field::{Field, Known},
     head::ResponseHead,
     push_decimal, reason,
@@ -43,6 +43,8 @@ pub(crate) struct DownstreamResponse<'a> {
     pub(crate) empty: bool,
     /// Upgrade headers are kept.
     pub(crate) upgrade: bool,
+    /// `x-envoy-attempt-count`, if it is to be told.
+    pub(crate) attempts: Option<u32>,
     /// Values of `set-cookie` fields to add.
     pub(crate) set_cookies: &'a [String],
     /// For the date.
@@ -66,11 +68,17 @@ impl DownstreamResponse<'_> {
             case: self.case,
         };
         let passes = |known, name| writer.has(known) && !(changes && self.mutations.removes(name));
-        let mut seen = Seen::default();
-        writer.fields(!changes, self.special(), out, |field, out| {
+        let drops = |field: &Field| {
+            let name = field.name.of(self.bytes);
             // A length is the only end that its body has.
             let removable = changes && field.known != Known::ContentLength;
-            if !(removable && self.mutations.removes(field.name.of(self.bytes))) {
+            removable && self.mutations.removes(name)
+                || self.attempts.is_some() && name.eq_ignore_ascii_case(ATTEMPT_COUNT)
+        };
+        let plain = !changes && self.attempts.is_none();
+        let mut seen = Seen::default();
+        writer.fields(plain, self.special(), out, |field, out| {
+            if !drops(field) {
                 self.field(&writer, field, &mut seen, out);
             }
         });
@@ -85,6 +93,9 @@ impl DownstreamResponse<'_> {
         }
         if changes {
             writer.additions(self.mutations, out);
+        }
+        if let Some(attempts) = self.attempts {
+            writer.number(ATTEMPT_COUNT, u64::from(attempts), out);
         }
         if !passes(Known::Date, b"date") {
             self.case.push_new(b"date", out);

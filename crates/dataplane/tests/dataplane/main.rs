@@ -24,6 +24,8 @@ mod paths;
 mod pools;
 mod proxy;
 mod proxy_protocol;
+mod retries;
+mod retry_bodies;
 mod routing;
 mod support;
 mod tls_downstream;
