@@ -26,6 +26,8 @@ pub(crate) struct RequestHead {
     normalized: Vec<u8>,
     /// The authority: of the absolute-form target, else the first Host field.
     pub(crate) authority: Span,
+    /// Whether the scheme is https, where the client named one.
+    pub(crate) https: Option<bool>,
     /// Fields and their summary.
     pub(crate) message: Message,
 }
@@ -109,6 +111,7 @@ impl RequestHead {
         }
         self.method = Span::locate(bytes, method);
         self.normalized.clear();
+        self.https = None;
         let message = &mut self.message;
         message.start(length);
         for header in request.headers.iter() {
@@ -141,7 +144,7 @@ impl RequestHead {
         if target.starts_with(b"/") || target == b"*" || self.method.of(bytes) == b"CONNECT" {
             return Ok(());
         }
-        let after_scheme = [&b"http://"[..], b"https://"]
+        let after_scheme = [&b"http://"[..], HTTPS]
             .iter()
             .find(|scheme| {
                 target.len() > scheme.len() && target[..scheme.len()].eq_ignore_ascii_case(scheme)
@@ -157,6 +160,7 @@ impl RequestHead {
             return Err(HeadError::Malformed);
         }
         self.authority = Span::locate(bytes, authority);
+        self.https = Some(target.len() - after_scheme.len() == HTTPS.len());
         self.path = Span::locate(bytes, path);
         Ok(())
     }
@@ -287,6 +291,8 @@ const AUTHORITY: [bool; 256] = {
 
 /// Header slots on the stack: Envoy's default limit of 100, and one to notice an excess.
 const SLOTS: usize = 101;
+
+const HTTPS: &[u8] = b"https://";
 
 /// The methods that Envoy's HTTP/1 codec knows.
 const METHODS: [&str; 36] = [

@@ -40,8 +40,8 @@ pub(crate) struct DownstreamResponse<'a> {
     pub(crate) chunked: bool,
     /// There is no body, and nothing that says so yet.
     pub(crate) empty: bool,
-    /// Upgrade headers are kept.
-    pub(crate) upgrade: bool,
+    /// The upgrade that happens: its fields are kept, or added when the upstream is of HTTP/2.
+    pub(crate) upgrade: Option<&'a [u8]>,
     /// Values of `set-cookie` fields to add.
     pub(crate) set_cookies: &'a [String],
     /// For the date.
@@ -88,6 +88,12 @@ impl DownstreamResponse<'_> {
         if self.close {
             self.new_line(b"connection", b"close", out);
         }
+        if let Some(kind) = self.upgrade
+            && self.head.message.known & Known::Upgrade.bit() == 0
+        {
+            self.new_line(b"upgrade", kind, out);
+            self.new_line(b"connection", b"upgrade", out);
+        }
         if self.empty {
             self.new_line(b"content-length", b"0", out);
         }
@@ -101,7 +107,7 @@ impl DownstreamResponse<'_> {
         let value = field.value.of(self.bytes);
         match field.known {
             Known::KeepAlive | Known::ProxyConnection | Known::TransferEncoding => {}
-            Known::Connection | Known::Upgrade if !self.upgrade => {}
+            Known::Connection | Known::Upgrade if self.upgrade.is_none() => {}
             Known::Connection => self.line(field, b"Upgrade", out),
             // RFC 9110 8.6: a 204 carries no length.
             Known::ContentLength if self.head.status == 204 => {}

@@ -14,7 +14,7 @@ use crate::{
     failure::Failure,
     http::{RequestHead, ResponseHead},
     io::Inbox,
-    pool::{RequestLease, Upstream},
+    pool::{Lane, RequestLease, Upstream},
     route::Mutations,
     stats::ClusterStats,
 };
@@ -60,7 +60,11 @@ pub(crate) struct Record {
     /// The client asked to close.
     pub(super) close: bool,
     /// The upgrade that was asked for and is allowed.
-    pub(super) upgrade: bool,
+    pub(super) upgrade: Option<Box<[u8]>>,
+    /// `:scheme` towards an upstream of HTTP/2 is https.
+    pub(super) https: bool,
+    /// What a connection must have been made for.
+    pub(super) lane: Lane,
     /// The upstream agreed to it.
     pub(super) switched: bool,
     /// Status sent to the client; 0 before.

@@ -76,6 +76,6 @@ fn upgrade(
         session.stats.downstream_rq_ws_on_non_ws_route.inc();
         return Err(Failure::UpgradeRefused);
     }
-    exchange.record.upgrade = true;
+    exchange.record.upgrade = Some(kind.into());
     Ok(())
 }

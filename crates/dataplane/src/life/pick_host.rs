@@ -48,9 +48,6 @@ pub(super) fn pick_host<'a>(
     if message.underscores && cluster.config.underscores == Underscores::Reject {
         return Err(Failure::ClusterUnderscore);
     }
-    if exchange.record.upgrade && cluster.config.http2.is_some() {
-        return Err(Failure::UpgradeRefused);
-    }
     let hash = hash::hash(session, exchange, &cluster, &action.hash_policies);
     let Some(host) = cluster.pick(hash) else {
         cluster.stats.upstream_cx_none_healthy.inc();

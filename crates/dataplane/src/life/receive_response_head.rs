@@ -140,7 +140,7 @@ fn accept(
     });
     let config = &target.cluster.config;
     let manager = &session.chain.manager;
-    let switching = exchange.response.status == 101 && exchange.record.upgrade;
+    let switching = switches(exchange);
     let both = manager.trailers && config.trailers;
     let http2 = [
         session.stream.is_http2(),
@@ -173,7 +173,8 @@ fn accept(
             .downstream_rq_response_before_rq_complete
             .inc();
     }
-    let refused_upgrade = exchange.record.upgrade && !switching;
+    let refused_upgrade = exchange.record.upgrade.is_some() && !switching;
+    exchange.download.open = switching;
     let record = &mut exchange.record;
     record.close |= !complete || session.draining() || refused_upgrade;
     record.status = exchange.response.status;
@@ -206,7 +207,7 @@ fn accept(
             )
             && !switching
             || (!http2[0] && head_only && exchange.response.message.content_length.is_none()),
-        upgrade: switching,
+        upgrade: record.upgrade.as_deref().filter(|_| switching),
         empty: ended
             && !http2[0]
             && !head_only
@@ -221,6 +222,20 @@ fn accept(
     exchange.answer.consume(length);
     exchange.deadlines.active = Some(now);
     super::http2::send_response(session, exchange)
+}
+
+/// Whether the upstream agreed to an upgrade; one of HTTP/2 does so by a success.
+fn switches(exchange: &mut Exchange) -> bool {
+    if exchange.record.upgrade.is_none() {
+        return false;
+    }
+    let upstream = exchange.upstream.as_ref();
+    if upstream.is_some_and(|upstream| upstream.stream.is_http2())
+        && (200..300).contains(&exchange.response.status)
+    {
+        exchange.response.status = 101;
+    }
+    exchange.response.status == 101
 }
 
 /// RFC 9112 6.3.

@@ -13,8 +13,10 @@ use super::{
 use crate::{
     cluster::LocalCluster,
     failure::Failure,
-    http::{Framing, NameCase, Trailers, UpstreamRequest},
+    http::{Framing, Known, NameCase, Trailers, UpstreamRequest},
     plan::Underscores,
+    pool::{Lane, Protocol},
+    route::without_port,
 };
 
 /// Writes the head into the upload. The client's head is gone from the inbox afterwards.
@@ -24,21 +26,21 @@ pub(super) fn write_head(
     target: &Target<'_>,
 ) -> Result<(), Failure> {
     session.name_peer();
+    exchange.record.lane = lane(session, exchange, target);
+    if target.cluster.config.http2.is_some() {
+        exchange.record.https = is_https(session, exchange);
+    }
     let mut out = std::mem::take(&mut exchange.upload.out);
     push(session, exchange, target, None, &mut out);
     exchange.upload.out = out;
     if !target.action.mirrors.is_empty() {
         start_mirrors(session, exchange, target);
     }
-    let config = &target.cluster.config;
-    exchange.upload.trailers = exchange.request.message.chunked
-        && match (session.stream.is_http2(), config.http2.is_some()) {
-            (false, false) => false,
-            (false, true) => session.manager().trailers,
-            (true, false) => config.trailers,
-            (true, true) => true,
-        };
-    if session.stream.is_http2() {
+    if exchange.record.upgrade.is_some() {
+        // What follows belongs to the tunnel.
+        exchange.upload.framing = Framing::Empty;
+        exchange.upload.open = true;
+    } else if session.stream.is_http2() {
         // Its framing says so already.
     } else if exchange.request.message.chunked {
         exchange.upload.framing = Framing::chunked(
@@ -98,8 +100,8 @@ fn push(
         path: &action.path,
         drop_underscores: [manager.underscores, config.underscores].contains(&Underscores::Drop),
         expected_timeout: action.timeout,
-        upgrade: exchange.record.upgrade,
-        http2: config.http2.is_some(),
+        upgrade: exchange.record.upgrade.is_some(),
+        http2: config.protocol(session.stream.is_http2()) == Protocol::Http2,
         shadow: mirror.is_some(),
     }
     .push(out);
@@ -114,15 +116,16 @@ fn start_mirrors(session: &Session, exchange: &mut Exchange, target: &Target<'_>
         let Some(cluster) = session.worker.cluster(mirror.cluster) else {
             continue;
         };
-        if cluster.config.http2.is_some() {
-            // Mirrors speak HTTP/1 only, see `docs/reference/differences.md`.
-            cluster.stats.retry_or_shadow_abandoned.inc();
-            continue;
-        }
         let mut head = Vec::new();
         push(session, exchange, target, Some(&cluster), &mut head);
         let mirrored = Mirrored {
             head,
+            lane: Lane {
+                protocol: cluster.config.protocol(session.stream.is_http2()),
+                ..Lane::default()
+            },
+            https: is_https(session, exchange),
+            framing: exchange.upload.framing.fresh(),
             cluster,
             head_only: exchange.record.head_only,
             limit: target.action.timeout,
@@ -132,6 +135,45 @@ fn start_mirrors(session: &Session, exchange: &mut Exchange, target: &Target<'_>
             .tees
             .push(mirror::start(&session.worker, mirrored));
     }
+}
+
+/// What the connection must have been made for.
+fn lane(session: &Session, exchange: &Exchange, target: &Target<'_>) -> Lane {
+    let config = &target.cluster.config;
+    let announced = config.proxy_protocol.is_some();
+    let server_name = config.auto_sni.then(|| {
+        let rewritten = target.backend.host.as_deref();
+        let host = rewritten
+            .or(target.action.host.as_deref())
+            .unwrap_or(exchange.request.authority.of(session.inbox.bytes()));
+        let name = without_port(host);
+        let name = name.strip_prefix(b"[").unwrap_or(name);
+        let name = name.strip_suffix(b"]").unwrap_or(name);
+        String::from_utf8_lossy(name).into()
+    });
+    Lane {
+        protocol: config.protocol(session.stream.is_http2()),
+        origin: announced.then(|| session.origin()).flatten(),
+        server_name,
+    }
+}
+
+/// Whether `:scheme` is https: what the client named, else what the proxy in front of us said, else
+/// whether the client's connection is encrypted.
+fn is_https(session: &Session, exchange: &Exchange) -> bool {
+    let edge = session.manager().use_remote_address && session.manager().trusted_hops == 0;
+    let bytes = session.inbox.bytes();
+    let forwarded = || {
+        let mut fields = exchange.request.message.fields.iter();
+        let said = fields.find(|field| !edge && field.known == Known::ForwardedProto)?;
+        match said.value.of(bytes) {
+            b"https" => Some(true),
+            b"http" => Some(false),
+            _ => None,
+        }
+    };
+    let named = exchange.request.https.or_else(forwarded);
+    named.unwrap_or(session.scheme == b"https")
 }
 
 /// A message that carries its spelling along wins over the writer's rule.

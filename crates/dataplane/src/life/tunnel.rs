@@ -16,8 +16,10 @@ use crate::{failure::Failure, http::Framing};
 
 /// Carries bytes.
 pub(super) async fn tunnel(session: &mut Session, exchange: &mut Exchange) -> Result<(), Failure> {
-    exchange.upload.framing = Framing::Tunnel;
-    exchange.download.framing = Framing::Tunnel;
+    for pump in [&mut exchange.upload, &mut exchange.download] {
+        pump.framing = Framing::Tunnel;
+        pump.open = false;
+    }
     exchange.deadlines.route = None;
     exchange.record.close = true;
     session.stats.downstream_cx_upgrades_total.inc();

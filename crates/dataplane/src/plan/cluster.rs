@@ -15,7 +15,7 @@ use sluicegate_xds::{
                 CircuitBreakers, Cluster,
                 cluster::{ClusterDiscoveryType, DiscoveryType},
             },
-            core::v3::{Http1ProtocolOptions, RoutingPriority, TcpKeepalive},
+            core::v3::{Http1ProtocolOptions, Http2ProtocolOptions, RoutingPriority, TcpKeepalive},
             endpoint::v3::ClusterLoadAssignment,
         },
         extensions::{
@@ -42,7 +42,7 @@ use super::{
 };
 use crate::{
     cluster::ClusterId, connect::ProxyProtocol, health::outlier::OutlierConfig, http::NameCase,
-    tls::UpstreamTls,
+    pool::Protocol, tls::UpstreamTls,
 };
 
 /// A cluster's settings.
@@ -86,8 +86,12 @@ pub(crate) struct ClusterConfig {
     pub(crate) preserve_response_case: bool,
     /// Trailers are forwarded.
     pub(crate) trailers: bool,
-    /// HTTP/2 is spoken to the hosts.
+    /// Which version of HTTP is spoken to the hosts.
+    pub(crate) speaks: Speaks,
+    /// Settings for HTTP/2, where that may be.
     pub(crate) http2: Option<Http2Options>,
+    /// Requests decide the name that TLS asks for.
+    pub(crate) auto_sni: bool,
     /// Header in front of everything on a connection.
     pub(crate) proxy_protocol: Option<ProxyProtocol>,
     /// TLS to its hosts.
@@ -153,6 +157,19 @@ pub(crate) struct Thresholds {
     pub(crate) retries: u32,
 }
 
+/// Which version of HTTP is spoken to the hosts of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    /// HTTP/1.
+    Http1,
+    /// HTTP/2.
+    Http2,
+    /// The client's (`use_downstream_protocol_config`).
+    LikeClient,
+    /// What ALPN says (`auto_config`).
+    Negotiated,
+}
+
 /// `headers_with_underscores_action`; on a cluster this is our own enforcement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Underscores {
@@ -170,7 +187,7 @@ impl ClusterConfig {
         let options = http_options(cluster)?;
         let common = options.common_http_protocol_options.unwrap_or_default();
         let http1 = http1_options(&options);
-        let http2 = http2_options(cluster, &options)?;
+        let (speaks, http2) = versions(cluster, &options)?;
         let Names { case, preserve } = names(http1.header_key_format.as_ref());
         let stat_name = if cluster.alt_stat_name.is_empty() {
             &cluster.name
@@ -178,16 +195,17 @@ impl ClusterConfig {
             &cluster.alt_stat_name
         };
         let max_headers_count = number(common.max_headers_count.as_ref());
-        unsupported::refuse_cluster(cluster, &options)?;
+        unsupported::refuse_cluster(cluster)?;
+        let (auto_sni, auto_san) = names_of_requests(&options)?;
         let Transport {
             proxy_protocol,
             tls,
         } = {
-            let protocol = if http2.is_some() { "h2" } else { "http/1.1" };
-            transport::transport_socket(cluster.transport_socket.as_ref(), protocol)?
+            let socket = cluster.transport_socket.as_ref();
+            transport::transport_socket(socket, auto_san)?
         };
-        if http2.is_some() && proxy_protocol.is_some() {
-            return Err("the PROXY protocol towards HTTP/2 is not implemented yet".to_owned());
+        if speaks == Speaks::Negotiated && tls.is_none() {
+            return Err("auto_config without TLS: nothing tells the version".to_owned());
         }
         let balancing = Balancing::compile(cluster)?;
         let mut unsupported = unsupported::of_cluster(cluster, &options);
@@ -223,7 +241,9 @@ impl ClusterConfig {
             request_case: case,
             preserve_response_case: preserve,
             trailers: http1.enable_trailers,
-            http2,
+            speaks,
+            auto_sni: auto_sni && tls.is_some(),
+            http2: http2.map(|http2| Http2Options::compile(&http2)),
             proxy_protocol,
             tls,
             balancing,
@@ -231,6 +251,19 @@ impl ClusterConfig {
             outlier: cluster.outlier_detection.as_ref().map(outlier::compile),
             unsupported,
         })
+    }
+}
+
+impl ClusterConfig {
+    /// What a request of this client needs; `http2` says what the client speaks.
+    pub(crate) fn protocol(&self, http2: bool) -> Protocol {
+        match self.speaks {
+            Speaks::Http1 => Protocol::Http1,
+            Speaks::Http2 => Protocol::Http2,
+            Speaks::Negotiated => Protocol::Negotiated,
+            Speaks::LikeClient if http2 => Protocol::Http2,
+            Speaks::LikeClient => Protocol::Http1,
+        }
     }
 }
 
@@ -286,26 +319,50 @@ fn http1_options(options: &HttpProtocolOptions) -> Http1ProtocolOptions {
     }
 }
 
-/// Set when the hosts are to be spoken to in HTTP/2 whatever the client speaks. A cluster with
-/// options of several versions gets HTTP/1, which every host of such a cluster understands.
-fn http2_options(
+/// The version that is spoken, with the settings for HTTP/2 where that may be.
+fn versions(
     cluster: &Cluster,
     options: &HttpProtocolOptions,
-) -> Result<Option<Http2Options>, String> {
-    let http2 = match &options.upstream_protocol_options {
+) -> Result<(Speaks, Option<Http2ProtocolOptions>), String> {
+    let of = |http2: Option<&Http2ProtocolOptions>| match http2 {
+        Some(http2) => (Speaks::Http2, Some(http2.clone())),
+        None => (Speaks::Http1, None),
+    };
+    match &options.upstream_protocol_options {
         Some(UpstreamProtocolOptions::ExplicitHttpConfig(explicit)) => {
             match &explicit.protocol_config {
-                Some(ProtocolConfig::Http2ProtocolOptions(http2)) => Some(http2),
                 Some(ProtocolConfig::Http3ProtocolOptions(_)) => {
-                    return Err("HTTP/3 to upstreams is not implemented".to_owned());
+                    Err("HTTP/3 to upstreams is not implemented".to_owned())
                 }
-                _ => None,
+                Some(ProtocolConfig::Http2ProtocolOptions(http2)) => Ok(of(Some(http2))),
+                _ => Ok(of(None)),
             }
         }
-        Some(_) => None,
-        None => cluster.http2_protocol_options.as_ref(),
+        Some(UpstreamProtocolOptions::UseDownstreamProtocolConfig(both)) => {
+            let http2 = both.http2_protocol_options.clone().unwrap_or_default();
+            Ok((Speaks::LikeClient, Some(http2)))
+        }
+        Some(UpstreamProtocolOptions::AutoConfig(auto)) => {
+            let http2 = auto.http2_protocol_options.clone().unwrap_or_default();
+            Ok((Speaks::Negotiated, Some(http2)))
+        }
+        None => Ok(of(cluster.http2_protocol_options.as_ref())),
+    }
+}
+
+/// `auto_sni` and `auto_san_validation`.
+fn names_of_requests(options: &HttpProtocolOptions) -> Result<(bool, bool), String> {
+    let Some(http) = &options.upstream_http_protocol_options else {
+        return Ok((false, false));
     };
-    Ok(http2.map(Http2Options::compile))
+    let (sni, san) = (http.auto_sni, http.auto_san_validation);
+    if san && !sni {
+        return Err("auto_san_validation without auto_sni is not implemented".to_owned());
+    }
+    if sni && !http.override_auto_sni_header.is_empty() {
+        return Err("override_auto_sni_header is not implemented".to_owned());
+    }
+    Ok((sni, san))
 }
 
 fn discovery(cluster: &Cluster) -> Result<Discovery, String> {

@@ -4,15 +4,15 @@
 
 use std::rc::Rc;
 
-use super::grow;
-use crate::{cluster::Host, connect::Origin, plan::Priority};
+use super::{Lane, Protocol, grow};
+use crate::{cluster::Host, plan::Priority};
 
 /// Held by a connection.
 #[derive(Debug)]
 pub(crate) struct Lease {
     host: Rc<Host>,
     priority: Priority,
-    origin: Option<Origin>,
+    lane: Lane,
 }
 
 /// Who closed a connection.
@@ -30,14 +30,15 @@ pub(crate) enum Closed {
 
 impl Lease {
     /// For a connection that is about to be made; its budget is taken already.
-    pub(super) fn new(host: &Rc<Host>, priority: Priority, origin: Option<Origin>) -> Self {
-        host.pool.change_tally(origin, |tally| tally.count += 1);
+    pub(super) fn new(host: &Rc<Host>, priority: Priority, lane: &Lane) -> Self {
+        host.pool.change_tally(lane, |tally| tally.count += 1);
         let stats = &host.cluster_stats;
         stats.upstream_cx_total.inc();
-        if host.config.http2.is_some() {
-            stats.upstream_cx_http2_total.inc();
-        } else {
-            stats.upstream_cx_http1_total.inc();
+        match lane.protocol {
+            Protocol::Http1 => stats.upstream_cx_http1_total.inc(),
+            Protocol::Http2 => stats.upstream_cx_http2_total.inc(),
+            // Counted once it is known.
+            Protocol::Negotiated => {}
         }
         stats.upstream_cx_active.add(1);
         host.stats.cx_total.inc();
@@ -45,13 +46,13 @@ impl Lease {
         Self {
             host: host.clone(),
             priority,
-            origin,
+            lane: lane.clone(),
         }
     }
 
-    /// Whose connection it is.
-    pub(super) fn origin(&self) -> Option<Origin> {
-        self.origin
+    /// What the connection was made for.
+    pub(super) fn lane(&self) -> &Lane {
+        &self.lane
     }
 
     /// The host.
@@ -83,8 +84,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let host = &self.host;
-        host.pool
-            .change_tally(self.origin, |tally| tally.count -= 1);
+        host.pool.change_tally(&self.lane, |tally| tally.count -= 1);
         host.cluster_stats.upstream_cx_active.add(-1);
         host.stats.cx_active.add(-1);
         let budgets = host.shared.budgets(self.priority);

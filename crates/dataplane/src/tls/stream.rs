@@ -30,6 +30,11 @@ impl TlsStream {
         self.0.get_ref().0
     }
 
+    /// What ALPN chose.
+    pub(crate) fn protocol(&self) -> Option<&[u8]> {
+        self.0.get_ref().1.alpn_protocol()
+    }
+
     /// Reads what has arrived, several records if they fit.
     pub(crate) fn poll_read(
         &mut self,

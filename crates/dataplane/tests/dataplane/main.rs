@@ -23,3 +23,4 @@ mod support;
 mod tls_downstream;
 mod tls_upstream;
 mod upgrades;
+mod versions;
