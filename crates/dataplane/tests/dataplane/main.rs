@@ -23,4 +23,5 @@ mod support;
 mod tls_downstream;
 mod tls_upstream;
 mod upgrades;
+mod upgrades_http2;
 mod versions;
