@@ -74,7 +74,7 @@ async fn attempt(peer: Peer<'_>, lane: &Lane) -> Result<Connected, ConnectError>
     tcp.write_all(&preface).await.map_err(|error| why(&error))?;
     match tls.connect(tcp, address.ip(), lane).await {
         Ok(stream) => {
-            stats.handshake.inc();
+            stream.count(stats);
             Ok(Connected {
                 stream: Stream::Tls(Box::new(stream)),
                 preface: Vec::new(),

@@ -15,6 +15,9 @@ use tokio::{
     net::TcpStream,
 };
 
+use super::count::count;
+use crate::stats::SslStats;
+
 /// The stream.
 #[derive(Debug)]
 pub(crate) struct TlsStream(tokio_rustls::TlsStream<TcpStream>);
@@ -28,6 +31,11 @@ impl TlsStream {
     /// The socket.
     pub(crate) fn tcp(&self) -> &TcpStream {
         self.0.get_ref().0
+    }
+
+    /// Counts its handshake.
+    pub(crate) fn count(&self, stats: &SslStats) {
+        count(self.0.get_ref().1, stats);
     }
 
     /// What ALPN chose.

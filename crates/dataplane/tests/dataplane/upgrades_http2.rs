@@ -136,7 +136,7 @@ fn talk(gateway: &Gateway) {
     gateway.expect("http.test.downstream_rq_active", 0);
 }
 
-/// Row 71, HTTP/1 to HTTP/2.
+/// Row 71. HTTP/1 to HTTP/2.
 #[test]
 fn a_websocket_of_http1_becomes_an_extended_connect() {
     let upstream = shouting_http2(200);
@@ -173,7 +173,7 @@ fn a_refused_extended_connect_is_passed_on() {
     gateway.expect("cluster.c.upstream_rq_active", 0);
 }
 
-/// Row 71, HTTP/2 to HTTP/1.
+/// Row 71. HTTP/2 to HTTP/1.
 #[test]
 fn an_extended_connect_becomes_a_websocket_of_http1() {
     let upstream = shouting();
@@ -191,7 +191,7 @@ fn an_extended_connect_becomes_a_websocket_of_http1() {
     gateway.expect("cluster.c.upstream_cx_active", 0);
 }
 
-/// Row 71, HTTP/2 to HTTP/2.
+/// Row 71. HTTP/2 to HTTP/2.
 #[test]
 fn an_extended_connect_goes_through() {
     let upstream = shouting_http2(200);
@@ -200,7 +200,7 @@ fn an_extended_connect_goes_through() {
     assert_eq!(upstream.connections(), 1);
 }
 
-/// Row 71: a limit on the stream ends the tunnel.
+/// Row 71. A limit on the stream ends the tunnel.
 #[test]
 fn a_stream_limit_cuts_the_tunnel_of_http2() {
     let limited = |action: &mut RouteAction| {

@@ -83,7 +83,7 @@ fn https(upstream: &Upstream, protocols: &[&str], authority: &Authority) -> Gate
     Gateway::start(&resources)
 }
 
-/// Row 65: ALPN.
+/// Row 65. ALPN.
 #[test]
 fn alpn_decides_the_version_of_an_auto_cluster() {
     let authority = Authority::new("ca");
@@ -155,7 +155,7 @@ fn an_upstream_may_be_spoken_to_as_the_client_speaks() {
     behind.expect("http.test.downstream_rq_http2_total", 2);
 }
 
-/// Row 65: SNI and names by the request.
+/// Row 65. SNI and names by the request.
 #[test]
 fn requests_decide_sni_and_the_name_to_verify() {
     let authority = Authority::new("ca");
@@ -237,7 +237,7 @@ fn announced() -> (std::net::SocketAddr, std::sync::mpsc::Receiver<String>) {
     (address, received)
 }
 
-/// Row 64, towards HTTP/2.
+/// Row 64. Towards HTTP/2.
 #[test]
 fn connections_of_http2_announce_their_client_too() {
     let (address, lines) = announced();
@@ -367,7 +367,7 @@ fn mirrors_speak_http2() {
     gateway.expect("cluster.m.upstream_rq_active", 0);
 }
 
-/// Row 68, `connection_idle_interval`.
+/// Row 68. `connection_idle_interval`.
 #[test]
 fn an_idle_connection_is_doubted_before_it_is_used() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
