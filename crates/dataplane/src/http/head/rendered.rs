@@ -25,7 +25,7 @@ impl RequestHead {
             return Err(HeadError::TooMany);
         }
         self.normalized.clear();
-        self.message.start(0);
+        self.message.start();
         let protocol = parts.extensions.get::<Protocol>();
         // An extended CONNECT is what asks for an upgrade here.
         let method = protocol.map_or(parts.method.as_str(), |_| "GET");
@@ -87,7 +87,7 @@ impl ResponseHead {
         }
         self.status = parts.status.as_u16();
         self.old = false;
-        self.message.start(0);
+        self.message.start();
         for (name, value) in &parts.headers {
             let name = name.as_str().as_bytes();
             self.message.add(name, value.as_bytes(), out)?;
@@ -104,6 +104,8 @@ impl Message {
             name: append(name, out),
             value: append(value, out),
             known: Known::of(name),
+            upper: false,
+            exact: false,
         };
         self.underscores |= name.contains(&b'_');
         self.classify(field, value)
