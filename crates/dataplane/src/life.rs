@@ -7,6 +7,7 @@
 mod answer;
 mod checkout;
 mod exchange;
+mod facts;
 mod finish;
 mod forward_body;
 mod hash;

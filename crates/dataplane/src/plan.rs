@@ -16,6 +16,7 @@ mod http2;
 mod listener;
 mod matcher;
 mod outlier;
+mod protocol;
 mod rewrite;
 mod route;
 mod transport;

@@ -5,6 +5,7 @@
 //! rewrite asks for it.
 
 mod action;
+mod format;
 mod matcher;
 mod mutation;
 mod redirect;
@@ -14,6 +15,7 @@ mod table;
 pub(crate) use action::{
     Action, Backend, Choice, DirectResponse, Mirror, PathRewrite, Redirect, Route, RouteAction,
 };
+pub(crate) use format::{Facts, Format};
 pub(crate) use matcher::{
     HeaderMatch, Path, PathMatch, QueryMatch, RequestView, RouteMatch, ValueMatch,
 };

@@ -4,7 +4,7 @@
 //! In: the phases. Out: what later phases, stats and logs want to know. Vectors keep their capacity
 //! from request to request.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -83,6 +83,10 @@ pub(crate) struct Record {
     pub(super) shared: bool,
     /// The upstream does not take the request body any more.
     pub(super) upload_broken: bool,
+    /// The client's trusted address, kept where formatters may ask for it.
+    pub(super) client: Option<SocketAddr>,
+    /// The request's head, kept where changes of the response read it.
+    pub(super) sent_head: Vec<u8>,
     /// Response header changes of the route.
     pub(super) mutations: Option<Arc<Mutations>>,
     /// The host that was picked.

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{exchange::Exchange, session::Session};
+use super::{exchange::Exchange, facts, session::Session};
 use crate::{
     failure::Failure,
     route::{Action, RequestView, Route, RouteAction, RouteTable},
@@ -35,6 +35,7 @@ pub(super) fn match_route<'a>(
         return Err(Failure::NoRoute);
     };
     exchange.record.mutations = Some(route.response_headers.clone());
+    facts::keep_received(session, exchange);
     let Action::Route(action) = &route.action else {
         return Ok(Found::Answer(route));
     };

@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use super::{exchange::Exchange, hash, session::Session};
+use super::{exchange::Exchange, facts, hash, session::Session};
 use crate::{
     cluster::{Host, LocalCluster},
     failure::Failure,
@@ -39,6 +39,7 @@ pub(super) fn pick_host<'a>(
         return Err(Failure::NoCluster(action.cluster_not_found));
     };
     exchange.record.mutations = Some(backend.response_headers.clone());
+    facts::keep_received(session, exchange);
     exchange.record.upstream_limit = cluster.config.max_stream_duration;
     exchange.record.cluster = Some(cluster.stats.clone());
     let message = &exchange.request.message;

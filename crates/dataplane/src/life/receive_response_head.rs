@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::{
     exchange::Exchange,
+    facts,
     forward_body::{poll_deadlines, poll_upload},
     pick_host::Target,
     session::Session,
@@ -187,12 +188,15 @@ fn accept(
         target.cluster.stats.upstream_cx_close_notify.inc();
     }
     let none = Mutations::default();
+    let changes = exchange.record.mutations.as_deref().unwrap_or(&none);
+    let formatted = facts::of_response(session, exchange, &target.host, changes);
+    let record = &exchange.record;
     let head_only = record.head_only;
     DownstreamResponse {
         bytes: exchange.answer.bytes(),
         head: &exchange.response,
         manager,
-        mutations: record.mutations.as_deref().unwrap_or(&none),
+        mutations: formatted.as_ref().unwrap_or(changes),
         case: if config.preserve_response_case {
             NameCase::Preserve
         } else {

@@ -6,6 +6,7 @@
 
 use super::{
     exchange::Exchange,
+    facts, hash,
     mirror::{self, Mirrored},
     pick_host::Target,
     session::Session,
@@ -51,7 +52,13 @@ pub(super) fn write_head(
             },
         );
     }
+    let response_changes = exchange.record.mutations.as_ref();
+    let formats = response_changes.is_some_and(|changes| changes.has_formats());
     let expects_continue = exchange.request.message.expects_continue;
+    if formats {
+        exchange.record.client = Some(hash::client(session, &exchange.request));
+        exchange.record.sent_head.clone_from(&exchange.upload.out);
+    }
     session.inbox.consume(exchange.request.message.length);
     exchange.record.taken = true;
     if expects_continue && !exchange.upload.framing.done() && session.inbox.is_empty() {
@@ -83,13 +90,14 @@ fn push(
     let auto_host =
         (action.auto_host && !endpoint.hostname.is_empty()).then_some(endpoint.hostname.as_bytes());
     let config = mirror.map_or(&cluster.config, |mirror| &mirror.config);
+    let formatted = facts::of_request(session, exchange, &config.name, &backend.request_headers);
     UpstreamRequest {
         bytes: session.inbox.bytes(),
         head: &exchange.request,
         manager,
         peer: &session.peer_text,
         scheme: session.scheme,
-        mutations: &backend.request_headers,
+        mutations: formatted.as_ref().unwrap_or(&backend.request_headers),
         case: request_case(manager.preserve_request_case, config.request_case),
         host: backend
             .host
@@ -101,7 +109,7 @@ fn push(
         drop_underscores: [manager.underscores, config.underscores].contains(&Underscores::Drop),
         expected_timeout: action.timeout,
         upgrade: exchange.record.upgrade.is_some(),
-        http2: config.protocol(session.stream.is_http2()) == Protocol::Http2,
+        http2: config.speaks.protocol(session.stream.is_http2()) == Protocol::Http2,
         shadow: mirror.is_some(),
     }
     .push(out);
@@ -121,7 +129,7 @@ fn start_mirrors(session: &Session, exchange: &mut Exchange, target: &Target<'_>
         let mirrored = Mirrored {
             head,
             lane: Lane {
-                protocol: cluster.config.protocol(session.stream.is_http2()),
+                protocol: cluster.config.speaks.protocol(session.stream.is_http2()),
                 ..Lane::default()
             },
             https: is_https(session, exchange),
@@ -152,7 +160,7 @@ fn lane(session: &Session, exchange: &Exchange, target: &Target<'_>) -> Lane {
         String::from_utf8_lossy(name).into()
     });
     Lane {
-        protocol: config.protocol(session.stream.is_http2()),
+        protocol: config.speaks.protocol(session.stream.is_http2()),
         origin: announced.then(|| session.origin()).flatten(),
         server_name,
     }

@@ -15,18 +15,10 @@ use sluicegate_xds::{
                 CircuitBreakers, Cluster,
                 cluster::{ClusterDiscoveryType, DiscoveryType},
             },
-            core::v3::{Http1ProtocolOptions, Http2ProtocolOptions, RoutingPriority, TcpKeepalive},
+            core::v3::{RoutingPriority, TcpKeepalive},
             endpoint::v3::ClusterLoadAssignment,
         },
-        extensions::{
-            clusters::dns::v3::DnsCluster,
-            upstreams::http::v3::{
-                HttpProtocolOptions,
-                http_protocol_options::{
-                    UpstreamProtocolOptions, explicit_http_config::ProtocolConfig,
-                },
-            },
-        },
+        extensions::{clusters::dns::v3::DnsCluster, upstreams::http::v3::HttpProtocolOptions},
     },
 };
 
@@ -36,13 +28,14 @@ use super::{
     http2::Http2Options,
     listener::{Names, names},
     outlier,
+    protocol::{Speaks, http1_options, names_of_requests, versions},
     transport::{self, Transport},
     unsupported,
     value::{number, timeout},
 };
 use crate::{
     cluster::ClusterId, connect::ProxyProtocol, health::outlier::OutlierConfig, http::NameCase,
-    pool::Protocol, tls::UpstreamTls,
+    tls::UpstreamTls,
 };
 
 /// A cluster's settings.
@@ -157,19 +150,6 @@ pub(crate) struct Thresholds {
     pub(crate) retries: u32,
 }
 
-/// Which version of HTTP is spoken to the hosts of a cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Speaks {
-    /// HTTP/1.
-    Http1,
-    /// HTTP/2.
-    Http2,
-    /// The client's (`use_downstream_protocol_config`).
-    LikeClient,
-    /// What ALPN says (`auto_config`).
-    Negotiated,
-}
-
 /// `headers_with_underscores_action`; on a cluster this is our own enforcement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Underscores {
@@ -254,19 +234,6 @@ impl ClusterConfig {
     }
 }
 
-impl ClusterConfig {
-    /// What a request of this client needs; `http2` says what the client speaks.
-    pub(crate) fn protocol(&self, http2: bool) -> Protocol {
-        match self.speaks {
-            Speaks::Http1 => Protocol::Http1,
-            Speaks::Http2 => Protocol::Http2,
-            Speaks::Negotiated => Protocol::Negotiated,
-            Speaks::LikeClient if http2 => Protocol::Http2,
-            Speaks::LikeClient => Protocol::Http1,
-        }
-    }
-}
-
 impl Keepalive {
     fn compile(options: &TcpKeepalive) -> Option<Self> {
         let keepalive = Self {
@@ -299,70 +266,6 @@ fn http_options(cluster: &Cluster) -> Result<HttpProtocolOptions, String> {
             ..HttpProtocolOptions::default()
         }),
     }
-}
-
-fn http1_options(options: &HttpProtocolOptions) -> Http1ProtocolOptions {
-    match &options.upstream_protocol_options {
-        Some(UpstreamProtocolOptions::ExplicitHttpConfig(explicit)) => {
-            match &explicit.protocol_config {
-                Some(ProtocolConfig::HttpProtocolOptions(http1)) => http1.clone(),
-                _ => Http1ProtocolOptions::default(),
-            }
-        }
-        Some(UpstreamProtocolOptions::UseDownstreamProtocolConfig(both)) => {
-            both.http_protocol_options.clone().unwrap_or_default()
-        }
-        Some(UpstreamProtocolOptions::AutoConfig(auto)) => {
-            auto.http_protocol_options.clone().unwrap_or_default()
-        }
-        None => Http1ProtocolOptions::default(),
-    }
-}
-
-/// The version that is spoken, with the settings for HTTP/2 where that may be.
-fn versions(
-    cluster: &Cluster,
-    options: &HttpProtocolOptions,
-) -> Result<(Speaks, Option<Http2ProtocolOptions>), String> {
-    let of = |http2: Option<&Http2ProtocolOptions>| match http2 {
-        Some(http2) => (Speaks::Http2, Some(http2.clone())),
-        None => (Speaks::Http1, None),
-    };
-    match &options.upstream_protocol_options {
-        Some(UpstreamProtocolOptions::ExplicitHttpConfig(explicit)) => {
-            match &explicit.protocol_config {
-                Some(ProtocolConfig::Http3ProtocolOptions(_)) => {
-                    Err("HTTP/3 to upstreams is not implemented".to_owned())
-                }
-                Some(ProtocolConfig::Http2ProtocolOptions(http2)) => Ok(of(Some(http2))),
-                _ => Ok(of(None)),
-            }
-        }
-        Some(UpstreamProtocolOptions::UseDownstreamProtocolConfig(both)) => {
-            let http2 = both.http2_protocol_options.clone().unwrap_or_default();
-            Ok((Speaks::LikeClient, Some(http2)))
-        }
-        Some(UpstreamProtocolOptions::AutoConfig(auto)) => {
-            let http2 = auto.http2_protocol_options.clone().unwrap_or_default();
-            Ok((Speaks::Negotiated, Some(http2)))
-        }
-        None => Ok(of(cluster.http2_protocol_options.as_ref())),
-    }
-}
-
-/// `auto_sni` and `auto_san_validation`.
-fn names_of_requests(options: &HttpProtocolOptions) -> Result<(bool, bool), String> {
-    let Some(http) = &options.upstream_http_protocol_options else {
-        return Ok((false, false));
-    };
-    let (sni, san) = (http.auto_sni, http.auto_san_validation);
-    if san && !sni {
-        return Err("auto_san_validation without auto_sni is not implemented".to_owned());
-    }
-    if sni && !http.override_auto_sni_header.is_empty() {
-        return Err("override_auto_sni_header is not implemented".to_owned());
-    }
-    Ok((sni, san))
 }
 
 fn discovery(cluster: &Cluster) -> Result<Discovery, String> {

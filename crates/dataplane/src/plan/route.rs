@@ -27,8 +27,8 @@ use super::{
     value::{data, duration, flag, number, timeout},
 };
 use crate::route::{
-    Action, Backend, Choice, DirectResponse, Mirror, Mutations, Route, RouteAction, RouteTable,
-    VirtualHost,
+    Action, Backend, Choice, DirectResponse, Format, Mirror, Mutations, Route, RouteAction,
+    RouteTable, VirtualHost,
 };
 
 /// Compiles a route configuration.
@@ -36,6 +36,7 @@ pub(super) fn compile(
     config: &RouteConfiguration,
     names: &mut Names,
 ) -> Result<RouteTable, String> {
+    check_formats(config)?;
     let mut table = RouteTable::default();
     table.ignore_port = config.ignore_port_in_host_matching;
     for host in &config.virtual_hosts {
@@ -216,24 +217,27 @@ impl Levels<'_> {
             host,
             route,
         } = self;
-        merge([
-            (
-                &weighted.request_headers_to_remove,
-                &weighted.request_headers_to_add,
-            ),
-            (
-                &route.request_headers_to_remove,
-                &route.request_headers_to_add,
-            ),
-            (
-                &host.request_headers_to_remove,
-                &host.request_headers_to_add,
-            ),
-            (
-                &config.request_headers_to_remove,
-                &config.request_headers_to_add,
-            ),
-        ])
+        merge(
+            &route.name,
+            [
+                (
+                    &weighted.request_headers_to_remove,
+                    &weighted.request_headers_to_add,
+                ),
+                (
+                    &route.request_headers_to_remove,
+                    &route.request_headers_to_add,
+                ),
+                (
+                    &host.request_headers_to_remove,
+                    &host.request_headers_to_add,
+                ),
+                (
+                    &config.request_headers_to_remove,
+                    &config.request_headers_to_add,
+                ),
+            ],
+        )
     }
 
     fn response_headers(&self, weighted: Option<&ClusterWeight>) -> Mutations {
@@ -248,21 +252,24 @@ impl Levels<'_> {
                 &one.response_headers_to_add,
             )
         });
-        merge([
-            first,
-            (
-                &route.response_headers_to_remove,
-                &route.response_headers_to_add,
-            ),
-            (
-                &host.response_headers_to_remove,
-                &host.response_headers_to_add,
-            ),
-            (
-                &config.response_headers_to_remove,
-                &config.response_headers_to_add,
-            ),
-        ])
+        merge(
+            &route.name,
+            [
+                first,
+                (
+                    &route.response_headers_to_remove,
+                    &route.response_headers_to_add,
+                ),
+                (
+                    &host.response_headers_to_remove,
+                    &host.response_headers_to_add,
+                ),
+                (
+                    &config.response_headers_to_remove,
+                    &config.response_headers_to_add,
+                ),
+            ],
+        )
     }
 
     /// The most specific list of mirrors wins as a whole.
@@ -289,7 +296,38 @@ impl Levels<'_> {
     }
 }
 
-fn merge(levels: [Level<'_>; 4]) -> Mutations {
+/// Refuses a configuration whose header values hold something that is not a formatter.
+fn check_formats(config: &RouteConfiguration) -> Result<(), String> {
+    let hosts = config.virtual_hosts.iter();
+    let routes = config.virtual_hosts.iter().flat_map(|host| &host.routes);
+    let weighted = routes.clone().flat_map(weighted_clusters);
+    let lists = [
+        &config.request_headers_to_add,
+        &config.response_headers_to_add,
+    ]
+    .into_iter()
+    .chain(hosts.flat_map(|one| [&one.request_headers_to_add, &one.response_headers_to_add]))
+    .chain(routes.flat_map(|one| [&one.request_headers_to_add, &one.response_headers_to_add]))
+    .chain(weighted.flat_map(|one| [&one.request_headers_to_add, &one.response_headers_to_add]));
+    for header in lists.flatten().filter_map(|option| option.header.as_ref()) {
+        Format::compile(&header.value, "")?;
+    }
+    Ok(())
+}
+
+fn weighted_clusters(
+    route: &sluicegate_xds::pb::envoy::config::route::v3::Route,
+) -> &[ClusterWeight] {
+    match &route.action {
+        Some(route::Action::Route(ProtoAction {
+            cluster_specifier: Some(route_action::ClusterSpecifier::WeightedClusters(all)),
+            ..
+        })) => &all.clusters,
+        _ => &[],
+    }
+}
+
+fn merge(route: &str, levels: [Level<'_>; 4]) -> Mutations {
     let mut merged = Mutations::default();
     for (remove, add) in levels {
         for name in remove {
@@ -299,12 +337,15 @@ fn merge(levels: [Level<'_>; 4]) -> Mutations {
             let Some(header) = &option.header else {
                 continue;
             };
-            let value = if header.raw_value.is_empty() {
-                header.value.replace("%%", "%").into_bytes()
-            } else {
-                header.raw_value.clone()
+            let Ok(format) = Format::compile(&header.value, route) else {
+                // The whole configuration was refused.
+                continue;
             };
-            if value.is_empty() && !option.keep_empty_value {
+            let value = match header.raw_value.as_slice() {
+                [] => format,
+                raw => Format::plain(raw),
+            };
+            if value.constant() == Some(b"") && !option.keep_empty_value {
                 continue;
             }
             let append = option.append.as_ref().map(|append| append.value);

@@ -11,6 +11,7 @@ mod bodies;
 mod breakers;
 mod config;
 mod failures;
+mod formats;
 mod headers;
 mod health;
 mod http2_downstream;
