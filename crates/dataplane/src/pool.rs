@@ -19,12 +19,12 @@ use std::{
 use tokio::time::Instant;
 
 pub(crate) use lane::{Lane, Protocol};
-pub(crate) use lease::{Closed, Lease, RequestLease};
+pub(crate) use lease::{Closed, Lease, RequestLease, RetryLease};
 pub(crate) use upstream::Upstream;
 pub(crate) use wait::Ticket;
 
 use crate::{
-    cluster::Host,
+    cluster::{Host, Resource},
     connect::{Connected, Peer, connect},
     failure::Failure,
     plan::{ClusterConfig, Priority},
@@ -52,6 +52,8 @@ struct Tally {
     connecting: u32,
     /// All there are, with those being made.
     count: u32,
+    /// Whose budget of pools this one counts against.
+    priority: Priority,
 }
 
 /// What asking for a connection came to.
@@ -79,13 +81,16 @@ impl Pool {
         tallies.get(lane).copied().unwrap_or_default()
     }
 
-    fn change_tally(&self, lane: &Lane, change: impl FnOnce(&mut Tally)) {
+    /// Returns the tally after the change; without a connection it is forgotten.
+    fn change_tally(&self, lane: &Lane, change: impl FnOnce(&mut Tally)) -> Tally {
         let mut tallies = self.tallies.borrow_mut();
         let tally = tallies.entry(lane.clone()).or_default();
         change(tally);
-        if tally.count == 0 {
+        let changed = *tally;
+        if changed.count == 0 {
             tallies.remove(lane);
         }
+        changed
     }
 
     /// The lane of somebody for whom no connection is being made, apart from `refused`.
@@ -174,6 +179,11 @@ pub(crate) fn checkout(
         return Ok(Checkout::Ready(Box::new(Upstream::shared(place))));
     }
     let stats = &host.cluster_stats;
+    let fresh = host.pool.tally(lane).count == 0;
+    if fresh && !host.shared.budgets(priority).fits(Resource::Pools) {
+        stats.upstream_cx_pool_overflow.inc();
+        return Err(Failure::NoHealthyUpstream);
+    }
     let Some(ticket) = Ticket::new(host, priority, lane) else {
         stats.upstream_rq_pending_overflow.inc();
         return Err(Failure::Overflow);
@@ -244,13 +254,15 @@ fn grow(host: &Rc<Host>, priority: Priority) {
     let mut refused = Vec::new();
     while let Some(lane) = pool.starving(&host.config, &refused) {
         let budgets = host.shared.budgets(priority);
-        if budgets.connections.try_take() {
-            budgets.stats.cx_open.set(budgets.connections.open());
+        let room = budgets
+            .connections_per_host()
+            .is_none_or(|limit| host.shared.connections_of(host.address) < i64::from(limit));
+        if room && budgets.try_take(Resource::Connections) {
+            // It fits.
         } else if pool.tally(&lane).count == 0 {
-            budgets.connections.take();
+            budgets.take(Resource::Connections);
         } else {
             host.cluster_stats.upstream_cx_overflow.inc();
-            budgets.stats.cx_open.set(budgets.connections.open());
             refused.push(lane);
             continue;
         }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::{
-    NameCase,
+    ATTEMPT_COUNT, EXPECTED_TIMEOUT, NameCase,
     field::{Field, Known},
     head::RequestHead,
     message::tokens,
@@ -44,6 +44,8 @@ pub(crate) struct UpstreamRequest<'a> {
     pub(crate) drop_underscores: bool,
     /// Remaining route timeout to announce.
     pub(crate) expected_timeout: Option<Duration>,
+    /// Number of the attempt, if it is told.
+    pub(crate) attempt: Option<u32>,
     /// Upgrade headers are kept.
     pub(crate) upgrade: bool,
     /// The upstream speaks HTTP/2, which has its own framing.
@@ -91,6 +93,7 @@ impl UpstreamRequest<'_> {
     /// Whether no rule can take an ordinary field out.
     fn is_plain(&self) -> bool {
         self.mutations.remove.is_empty()
+            && self.attempt.is_none()
             && !self.head.message.names_hops
             && !(self.head.message.underscores && self.drop_underscores)
     }
@@ -99,6 +102,7 @@ impl UpstreamRequest<'_> {
         let name = field.name.of(self.bytes);
         let message = &self.head.message;
         self.mutations.removes(name)
+            || (self.attempt.is_some() && name.eq_ignore_ascii_case(ATTEMPT_COUNT))
             || (self.drop_underscores && name.contains(&b'_'))
             || (message.names_hops
                 && !matches!(field.known, Known::Connection | Known::Upgrade | Known::Te)
@@ -181,11 +185,10 @@ impl UpstreamRequest<'_> {
         if let Some(timeout) = self.expected_timeout
             && !manager.suppress_envoy_headers
         {
-            self.case.push_new(b"x-envoy-expected-rq-timeout-ms", out);
-            out.extend_from_slice(b": ");
-            let milliseconds = timeout.as_micros().div_ceil(1000);
-            super::push_decimal(u64::try_from(milliseconds).unwrap_or(u64::MAX), out);
-            out.extend_from_slice(b"\r\n");
+            writer.number(EXPECTED_TIMEOUT, timeout_milliseconds(timeout), out);
+        }
+        if let Some(attempt) = self.attempt {
+            writer.number(ATTEMPT_COUNT, u64::from(attempt), out);
         }
     }
 
@@ -218,6 +221,38 @@ impl UpstreamRequest<'_> {
     fn is_last(&self, field: &Field) -> bool {
         let same = |other: &&Field| other.known == field.known;
         self.head.message.fields.iter().rfind(same) == Some(field)
+    }
+}
+
+/// What is announced upstream of a timeout with this much left of it.
+pub(crate) fn timeout_milliseconds(timeout: Duration) -> u64 {
+    u64::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(u64::MAX)
+}
+
+/// The timeout to announce for an attempt; a millisecond at least, because none would mean none.
+pub(crate) fn expected_timeout(
+    per_try: Option<Duration>,
+    left: Option<Duration>,
+) -> Option<Duration> {
+    let left = left.map(|left| left.max(Duration::from_millis(1)));
+    [per_try, left].into_iter().flatten().min()
+}
+
+/// Replaces the value of a field in a head that was written, if it is there.
+pub(crate) fn replace_value(head: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    let mut start = 0;
+    while let Some(length) = head[start..].iter().position(|byte| *byte == b'\n') {
+        let line = &head[start..start + length];
+        let colon = line.iter().position(|byte| *byte == b':');
+        if let Some(colon) = colon
+            && line[..colon].eq_ignore_ascii_case(name)
+        {
+            let from = start + colon + ": ".len();
+            let to = start + length - "\r".len();
+            head.splice(from..to, value.iter().copied());
+            return;
+        }
+        start += length + 1;
     }
 }
 
@@ -259,6 +294,16 @@ const BODILESS: [&[u8]; 6] = [b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"TRACE", 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_replaced_in_place() {
+        let mut head = b"GET /a:b HTTP/1.1\r\nHost: x\r\nA-B: 1\r\n\r\n".to_vec();
+        replace_value(&mut head, b"a-b", b"22");
+        replace_value(&mut head, b"host", b"longer");
+        replace_value(&mut head, b"absent", b"3");
+        let wanted = b"GET /a:b HTTP/1.1\r\nHost: longer\r\nA-B: 22\r\n\r\n";
+        assert_eq!(head, wanted);
+    }
 
     #[test]
     fn request_ids_are_version_4_uuids() {

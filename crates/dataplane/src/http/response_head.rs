@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    Clock, NameCase,
+    ATTEMPT_COUNT, Clock, NameCase,
     field::{Field, Known},
     head::ResponseHead,
     push_decimal, reason,
@@ -43,6 +43,8 @@ pub(crate) struct DownstreamResponse<'a> {
     pub(crate) empty: bool,
     /// The upgrade that happens: its fields are kept, or added when the upstream is of HTTP/2.
     pub(crate) upgrade: Option<&'a [u8]>,
+    /// `x-envoy-attempt-count`, if it is to be told.
+    pub(crate) attempts: Option<u32>,
     /// Values of `set-cookie` fields to add.
     pub(crate) set_cookies: &'a [String],
     /// For the date.
@@ -66,9 +68,15 @@ impl DownstreamResponse<'_> {
             case: self.case,
         };
         let passes = |known, name| writer.has(known) && !(changes && self.mutations.removes(name));
+        let drops = |field: &Field| {
+            let name = field.name.of(self.bytes);
+            changes && self.mutations.removes(name)
+                || self.attempts.is_some() && name.eq_ignore_ascii_case(ATTEMPT_COUNT)
+        };
+        let plain = !changes && self.attempts.is_none();
         let mut seen = Seen::default();
-        writer.fields(!changes, self.special(), out, |field, out| {
-            if !(changes && self.mutations.removes(field.name.of(self.bytes))) {
+        writer.fields(plain, self.special(), out, |field, out| {
+            if !drops(field) {
                 self.field(&writer, field, &mut seen, out);
             }
         });
@@ -81,6 +89,9 @@ impl DownstreamResponse<'_> {
         }
         if changes {
             writer.additions(self.mutations, out);
+        }
+        if let Some(attempts) = self.attempts {
+            writer.number(ATTEMPT_COUNT, u64::from(attempts), out);
         }
         if !passes(Known::Date, b"date") {
             self.case.push_new(b"date", out);

@@ -9,6 +9,7 @@ use std::{future::poll_fn, task::Poll};
 use tokio::time::Instant;
 
 use super::{
+    attempt,
     exchange::Exchange,
     facts, finish, http2,
     session::{After, Session},
@@ -16,7 +17,6 @@ use super::{
 use crate::{
     failure::{Blame, Failure},
     http::LocalReply,
-    pool::Closed,
     route::{Action, Route, push_location},
 };
 
@@ -55,6 +55,7 @@ pub(super) async fn route(
         status,
         body,
         location: (!location.is_empty()).then_some(location.as_slice()),
+        direct: true,
         overloaded: false,
     };
     Ok(send(session, exchange, &reply).await)
@@ -76,19 +77,14 @@ pub(super) async fn failure(
         row.details
     };
     tracing::debug!(
+        retry = record.retry_flag,
         flag = record.flag,
         details = record.details,
         "request failed"
     );
-    if let Some(host) = exchange
-        .record
-        .host
-        .take_if(|_| !exchange.record.responding)
-    {
-        host.failed(failure);
-    }
-    count(session, exchange, failure);
-    release(exchange, failure);
+    let trying = record.host.is_some();
+    attempt::failed(exchange, failure);
+    count(session, exchange, failure, trying);
     if exchange.record.responding {
         return cut(session, exchange).await;
     }
@@ -111,11 +107,17 @@ pub(super) async fn failure(
     } else {
         failure.closes_by_default()
     };
+    let body = if exchange.retry.retries > 0 {
+        row.retried_body()
+    } else {
+        row.body.as_bytes().into()
+    };
     let timed_out = failure.becomes_request_timeout() && exchange.record.sent.is_none();
     let reply = Reply {
         status: if timed_out { 408 } else { row.status },
-        body: row.body.as_bytes(),
+        body: &body,
         location: None,
+        direct: false,
         overloaded: failure == Failure::Overflow,
     };
     send(session, exchange, &reply).await
@@ -125,6 +127,7 @@ struct Reply<'a> {
     status: u16,
     body: &'a [u8],
     location: Option<&'a [u8]>,
+    direct: bool,
     overloaded: bool,
 }
 
@@ -146,6 +149,8 @@ async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>)
         body: reply.body,
         overloaded: reply.overloaded && !session.manager().suppress_envoy_headers,
         location: reply.location,
+        direct: reply.direct,
+        attempts: record.tell_attempts.then_some(exchange.retry.retries + 1),
         close: record.close,
         head_only: record.head_only,
         grpc: record.grpc && reply.location.is_none(),
@@ -214,22 +219,9 @@ async fn cut(session: &mut Session, exchange: &mut Exchange) -> After {
     if flushed { After::Linger } else { After::Close }
 }
 
-/// Gives the upstream connection up.
-fn release(exchange: &mut Exchange, failure: Failure) {
-    exchange.lease = None;
-    let Some(upstream) = exchange.upstream.take() else {
-        return;
-    };
-    let by = match failure {
-        Failure::Terminated | Failure::Protocol => Closed::RemoteBusy,
-        Failure::RefusedStream | Failure::RemoteReset => Closed::Remote,
-        _ => Closed::LocalBusy,
-    };
-    upstream.close(by);
-}
-
-/// Counts a failure on both sides.
-fn count(session: &Session, exchange: &Exchange, failure: Failure) {
+/// Counts a failure on the client's side, and what it comes to for the cluster. `trying` says that
+/// an attempt was on its way.
+fn count(session: &Session, exchange: &Exchange, failure: Failure, trying: bool) {
     let stats = &session.stats;
     match failure {
         Failure::StreamIdle => stats.downstream_rq_idle_timeout.inc(),
@@ -241,46 +233,13 @@ fn count(session: &Session, exchange: &Exchange, failure: Failure) {
         }
         _ => {}
     }
-    let row = failure.row();
     let Some(cluster) = &exchange.record.cluster else {
         return;
     };
-    match failure {
-        Failure::RouteTimeout => cluster.upstream_rq_timeout.inc(),
-        Failure::UpstreamMaxDuration => cluster.upstream_rq_max_duration_reached.inc(),
-        Failure::Protocol => {
-            cluster.upstream_cx_protocol_error.inc();
-            if exchange.record.shared {
-                cluster.http2_rx_messaging_error.inc();
-            }
-        }
-        Failure::RefusedStream => cluster.http2_rx_reset.inc(),
-        Failure::RemoteReset => {
-            cluster.http2_rx_reset.inc();
-            cluster.upstream_rq_rx_reset.inc();
-        }
-        _ => {}
-    }
-    if let Some(upstream) = exchange
-        .upstream
-        .as_ref()
-        .and_then(|upstream| upstream.host())
-    {
-        match failure {
-            Failure::RouteTimeout => upstream.stats.rq_timeout.inc(),
-            Failure::Protocol
-            | Failure::RefusedStream
-            | Failure::RemoteReset
-            | Failure::Terminated => upstream.stats.rq_error.inc(),
-            _ => {}
-        }
-        let theirs = row.blame == Blame::Upstream && failure != Failure::RouteTimeout;
-        if !theirs || failure == Failure::UpstreamMaxDuration {
-            cluster.upstream_rq_tx_reset.inc();
-        }
-    }
+    let row = failure.row();
     let charged = match failure {
-        Failure::Overflow | Failure::RouteTimeout | Failure::NoHealthyUpstream => true,
+        Failure::Overflow | Failure::NoHealthyUpstream => true,
+        Failure::RouteTimeout => trying,
         Failure::UpstreamMaxDuration => false,
         _ => row.blame == Blame::Upstream,
     };

@@ -4,6 +4,8 @@
 //! In: the request and its target. Out: the head as it goes upstream, ready in the upload; it leaves
 //! together with the first bytes of the body.
 
+use tokio::time::Instant;
+
 use super::{
     exchange::Exchange,
     facts, hash,
@@ -14,7 +16,10 @@ use super::{
 use crate::{
     cluster::LocalCluster,
     failure::Failure,
-    http::{Framing, Known, NameCase, Trailers, UpstreamRequest},
+    http::{
+        ATTEMPT_COUNT, EXPECTED_TIMEOUT, Framing, Known, NameCase, Trailers, UpstreamRequest,
+        expected_timeout, push_decimal, replace_value, timeout_milliseconds,
+    },
     plan::Underscores,
     pool::{Lane, Protocol},
     route::without_port,
@@ -54,6 +59,9 @@ pub(super) fn write_head(
     }
     let response_changes = exchange.record.mutations.as_ref();
     let formats = response_changes.is_some_and(|changes| changes.has_formats());
+    if exchange.retry.keeps() {
+        keep(session, exchange, target);
+    }
     let expects_continue = exchange.request.message.expects_continue;
     if formats {
         exchange.record.client = Some(hash::client(session, &exchange.request));
@@ -69,6 +77,51 @@ pub(super) fn write_head(
         }
     }
     Ok(())
+}
+
+/// What is sent from here on is kept for retries.
+fn keep(session: &Session, exchange: &mut Exchange, target: &Target<'_>) {
+    let Exchange { upload, retry, .. } = exchange;
+    retry.head.extend_from_slice(&upload.out);
+    match exchange.record.lane.protocol {
+        Protocol::Http1 => {}
+        Protocol::Http2 => upload.strip_framing(),
+        // The next connection may want the other framing.
+        Protocol::Negotiated if exchange.request.message.chunked => return,
+        Protocol::Negotiated => {}
+    }
+    upload.keep(target.action.buffer.limit(session.listener.buffer_limit));
+}
+
+/// Puts the head back into the upload, in front of the body, with what changes from attempt to
+/// attempt.
+pub(super) fn write_head_again(session: &Session, exchange: &mut Exchange, target: &Target<'_>) {
+    let Exchange { upload, retry, .. } = exchange;
+    let head = &mut retry.head;
+    let mut digits = Vec::new();
+    let mut number = |name, value: u64, head: &mut Vec<u8>| {
+        digits.clear();
+        push_decimal(value, &mut digits);
+        replace_value(head, name, &digits);
+    };
+    if target.action.count_attempts {
+        number(ATTEMPT_COUNT, u64::from(retry.retries) + 1, head);
+    }
+    let now = Instant::now();
+    let left = exchange.deadlines.route.map(|at| at - now);
+    let left = left.or(exchange.record.route_timeout);
+    if let Some(timeout) = expected_timeout(retry.per_try, left)
+        && !session.manager().suppress_envoy_headers
+    {
+        number(EXPECTED_TIMEOUT, timeout_milliseconds(timeout), head);
+    }
+    let endpoint = target.host.endpoint.borrow();
+    if target.action.auto_host && target.backend.host.is_none() && !endpoint.hostname.is_empty() {
+        replace_value(head, b"host", endpoint.hostname.as_bytes());
+    }
+    upload.rewind(head);
+    exchange.record.uploaded = false;
+    exchange.record.upload_broken = false;
 }
 
 /// Writes the head for the target's cluster, or for a mirror's.
@@ -107,7 +160,8 @@ fn push(
         forwarded_host: action.forwarded_host,
         path: &action.path,
         drop_underscores: [manager.underscores, config.underscores].contains(&Underscores::Drop),
-        expected_timeout: action.timeout,
+        expected_timeout: expected_timeout(exchange.retry.per_try, action.timeout),
+        attempt: action.count_attempts.then_some(1),
         upgrade: exchange.record.upgrade.is_some(),
         http2: config.speaks.protocol(session.stream.is_http2()) == Protocol::Http2,
         shadow: mirror.is_some(),

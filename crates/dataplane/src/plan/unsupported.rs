@@ -32,7 +32,7 @@ use sluicegate_xds::{
     },
 };
 
-use super::hash_policy;
+use super::{breakers, hash_policy, retry};
 
 /// Refuses a cluster that cannot be reached safely.
 pub(super) fn refuse_cluster(cluster: &Cluster) -> Result<(), String> {
@@ -82,14 +82,14 @@ pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Ve
     let lb = cluster.common_lb_config.as_ref();
     let http2 = http2_options(options);
     let dns = dns(cluster);
-    let breakers = cluster.circuit_breakers.iter();
-    let tracks = breakers
-        .flat_map(|breakers| &breakers.thresholds)
-        .any(|one| one.track_remaining);
-    listed([
+    let retries = options.retry_policy.iter().flat_map(retry::unsupported);
+    let mut fields = listed([
         (dns.dns_jitter.is_some(), "cluster_type.dns_jitter"),
         (dns.respect_dns_ttl, "cluster_type.respect_dns_ttl"),
-        (tracks, "circuit_breakers.thresholds.track_remaining"),
+        (
+            breakers::has_budget_interval(cluster.circuit_breakers.as_ref()),
+            "circuit_breakers.thresholds.retry_budget.budget_interval",
+        ),
         (
             cluster.health_checks.iter().any(|check| !is_checked(check)),
             "health_checks other than HTTP/1 and TCP",
@@ -121,13 +121,14 @@ pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Ve
             "upstream_bind_config",
         ),
         (cluster.preconnect_policy.is_some(), "preconnect_policy"),
-        (options.retry_policy.is_some(), "retry_policy"),
         (!options.hash_policy.is_empty(), "hash_policy"),
         (
             http2.is_some_and(|http2| !http2.custom_settings_parameters.is_empty()),
             "http2_protocol_options.custom_settings_parameters",
         ),
-    ])
+    ]);
+    fields.extend(retries);
+    fields
 }
 
 /// The DNS extension of a cluster, or its defaults.
@@ -175,24 +176,25 @@ pub(super) fn of_listener(
 
 /// Virtual host fields that are not enforced.
 pub(super) fn of_virtual_host(host: &VirtualHost) -> Vec<&'static str> {
-    listed([
-        (host.retry_policy.is_some(), "retry_policy"),
+    let mut fields = listed([
         (host.require_tls != 0, "require_tls"),
         (
-            host.include_request_attempt_count,
-            "include_request_attempt_count",
+            host.include_is_timeout_retry_header,
+            "include_is_timeout_retry_header",
         ),
+        (host.hedge_policy.is_some(), "hedge_policy"),
         (
             !host.typed_per_filter_config.is_empty(),
             "typed_per_filter_config",
         ),
-    ])
+    ]);
+    fields.extend(host.retry_policy.iter().flat_map(retry::unsupported));
+    fields
 }
 
 /// Route action fields that are not enforced.
 pub(super) fn of_route(action: &RouteAction) -> Vec<&'static str> {
-    listed([
-        (action.retry_policy.is_some(), "retry_policy"),
+    let mut fields = listed([
         (
             hash_policy::is_unsupported(&action.hash_policy),
             "hash_policy.filter_state",
@@ -200,7 +202,9 @@ pub(super) fn of_route(action: &RouteAction) -> Vec<&'static str> {
         (action.metadata_match.is_some(), "metadata_match"),
         (action.path_rewrite_policy.is_some(), "path_rewrite_policy"),
         (action.hedge_policy.is_some(), "hedge_policy"),
-    ])
+    ]);
+    fields.extend(action.retry_policy.iter().flat_map(retry::unsupported));
+    fields
 }
 
 /// Whether the router filter suppresses Envoy's own headers.

@@ -19,6 +19,8 @@ mod http2_upstream;
 mod pools;
 mod proxy;
 mod proxy_protocol;
+mod retries;
+mod retry_bodies;
 mod routing;
 mod support;
 mod tls_downstream;

@@ -193,6 +193,15 @@ pub(crate) fn http2(cluster: &mut Cluster, common: Common, http2: Http2ProtocolO
     );
 }
 
+/// Changes HTTP options that a cluster has.
+pub(crate) fn change_http(cluster: &mut Cluster, change: impl FnOnce(&mut HttpProtocolOptions)) {
+    let mut all = cluster.typed_extension_protocol_options.values_mut();
+    let packed = all.next().unwrap();
+    let mut options: HttpProtocolOptions = any::unpack(packed).unwrap();
+    change(&mut options);
+    *packed = any::pack(&options);
+}
+
 pub(crate) fn limits(change: impl FnOnce(&mut Thresholds)) -> Option<CircuitBreakers> {
     let mut thresholds = Thresholds::default();
     change(&mut thresholds);
