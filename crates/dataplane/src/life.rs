@@ -11,6 +11,7 @@ mod exchange;
 mod facts;
 mod finish;
 mod forward_body;
+mod grpc_timeout;
 mod hash;
 mod http2;
 mod linger;

@@ -16,6 +16,7 @@ mod health_check;
 mod http2;
 mod listener;
 mod matcher;
+mod mutation;
 mod outlier;
 mod protocol;
 mod retry;

@@ -13,8 +13,8 @@ mod rewrite;
 mod table;
 
 pub(crate) use action::{
-    Action, Backend, BufferLimits, Choice, DirectResponse, Mirror, PathRewrite, Redirect, Route,
-    RouteAction,
+    Action, Backend, BufferLimits, Choice, DirectResponse, GrpcTimeout, Mirror, PathRewrite,
+    Redirect, Route, RouteAction,
 };
 pub(crate) use format::{Facts, Format};
 pub(crate) use matcher::{

@@ -105,6 +105,8 @@ pub(crate) struct Record {
     pub(super) set_cookies: Vec<String>,
     /// Route timeout, to be started when the request is complete.
     pub(super) route_timeout: Option<Duration>,
+    /// What the upstream is told in `grpc-timeout`.
+    pub(super) grpc_timeout: Option<Duration>,
     /// `max_stream_duration` of the cluster.
     pub(super) upstream_limit: Option<Duration>,
 }

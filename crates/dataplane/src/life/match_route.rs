@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{exchange::Exchange, facts, session::Session};
+use super::{exchange::Exchange, facts, grpc_timeout, session::Session};
 use crate::{
     failure::Failure,
     route::{Action, RequestView, Route, RouteAction, RouteTable},
@@ -50,6 +50,7 @@ pub(super) fn match_route<'a>(
         deadlines.stream = off(limit).and_then(|limit| started.map(|at| at + limit));
     }
     exchange.record.route_timeout = action.timeout;
+    grpc_timeout::apply(session, exchange, action);
     exchange.record.tell_attempts = action.tell_attempts;
     Ok(Found::Forward(action))
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{
     exchange::Exchange,
-    facts, hash,
+    facts, grpc_timeout, hash,
     mirror::{self, Mirrored},
     pick_host::Target,
     session::Session,
@@ -22,7 +22,7 @@ use crate::{
     },
     plan::Underscores,
     pool::{Lane, Protocol},
-    route::without_port,
+    route::{Format, without_port},
 };
 
 /// Writes the head into the upload. The client's head is gone from the inbox afterwards.
@@ -143,7 +143,13 @@ fn push(
     let auto_host =
         (action.auto_host && !endpoint.hostname.is_empty()).then_some(endpoint.hostname.as_bytes());
     let config = mirror.map_or(&cluster.config, |mirror| &mirror.config);
-    let formatted = facts::of_request(session, exchange, &config.name, &backend.request_headers);
+    let mut formatted =
+        facts::of_request(session, exchange, &config.name, &backend.request_headers);
+    if let Some(limit) = exchange.record.grpc_timeout {
+        let told = Format::plain(grpc_timeout::value(limit).as_bytes());
+        let changes = formatted.get_or_insert_with(|| backend.request_headers.clone());
+        changes.overwrite("grpc-timeout", &told);
+    }
     UpstreamRequest {
         bytes: session.inbox.bytes(),
         head: &exchange.request,
@@ -160,7 +166,7 @@ fn push(
         forwarded_host: action.forwarded_host,
         path: &action.path,
         drop_underscores: [manager.underscores, config.underscores].contains(&Underscores::Drop),
-        expected_timeout: expected_timeout(exchange.retry.per_try, action.timeout),
+        expected_timeout: expected_timeout(exchange.retry.per_try, exchange.record.route_timeout),
         attempt: action.count_attempts.then_some(1),
         upgrade: exchange.record.upgrade.is_some(),
         http2: config.speaks.protocol(session.stream.is_http2()) == Protocol::Http2,

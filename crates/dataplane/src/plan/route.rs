@@ -9,13 +9,10 @@
 use std::{sync::Arc, time::Duration};
 
 use sluicegate_xds::pb::envoy::{
-    config::{
-        core::v3::{HeaderValueOption, header_value_option::HeaderAppendAction},
-        route::v3::{
-            DirectResponseAction, RouteAction as ProtoAction, RouteConfiguration,
-            RouteMatch as ProtoMatch, VirtualHost as ProtoHost, route, route_action,
-            weighted_cluster::ClusterWeight, weighted_cluster::cluster_weight,
-        },
+    config::route::v3::{
+        DirectResponseAction, RouteAction as ProtoAction, RouteConfiguration,
+        RouteMatch as ProtoMatch, VirtualHost as ProtoHost, route, route_action,
+        weighted_cluster::ClusterWeight, weighted_cluster::cluster_weight,
     },
     r#type::v3::{FractionalPercent, fractional_percent::DenominatorType},
 };
@@ -23,11 +20,13 @@ use sluicegate_xds::pb::envoy::{
 use super::{
     Priority,
     compile::Names,
-    hash_policy, matcher, retry, rewrite, unsupported,
+    hash_policy, matcher,
+    mutation::{Level, check_formats, merge},
+    retry, rewrite, unsupported,
     value::{data, duration, flag, number, timeout},
 };
 use crate::route::{
-    Action, Backend, BufferLimits, Choice, DirectResponse, Format, Mirror, Mutations, Route,
+    Action, Backend, BufferLimits, Choice, DirectResponse, GrpcTimeout, Mirror, Mutations, Route,
     RouteAction, RouteTable, VirtualHost,
 };
 
@@ -113,8 +112,6 @@ struct Levels<'a> {
     route: &'a sluicegate_xds::pb::envoy::config::route::v3::Route,
 }
 
-type Level<'a> = (&'a [String], &'a [HeaderValueOption]);
-
 impl Levels<'_> {
     fn route_action(
         &self,
@@ -144,6 +141,7 @@ impl Levels<'_> {
                 Some(_) => None,
                 None => timeout(action.timeout.as_ref(), Some(TIMEOUT)),
             },
+            grpc_timeout: grpc_timeout(action),
             idle_timeout: action.idle_timeout.as_ref().map(duration),
             max_stream_duration: duration_limit
                 .and_then(|limit| limit.max_stream_duration.as_ref())
@@ -322,75 +320,24 @@ impl Levels<'_> {
     }
 }
 
-/// Refuses a configuration whose header values hold something that is not a formatter.
-fn check_formats(config: &RouteConfiguration) -> Result<(), String> {
-    let hosts = config.virtual_hosts.iter();
-    let routes = config.virtual_hosts.iter().flat_map(|host| &host.routes);
-    let weighted = routes.clone().flat_map(weighted_clusters);
-    let lists = [
-        &config.request_headers_to_add,
-        &config.response_headers_to_add,
-    ]
-    .into_iter()
-    .chain(hosts.flat_map(|one| [&one.request_headers_to_add, &one.response_headers_to_add]))
-    .chain(routes.flat_map(|one| [&one.request_headers_to_add, &one.response_headers_to_add]))
-    .chain(weighted.flat_map(|one| [&one.request_headers_to_add, &one.response_headers_to_add]));
-    for header in lists.flatten().filter_map(|option| option.header.as_ref()) {
-        Format::compile(&header.value, "")?;
+fn grpc_timeout(action: &ProtoAction) -> Option<GrpcTimeout> {
+    let or_zero = |field: Option<&_>| field.map(duration).unwrap_or_default();
+    match &action.max_stream_duration {
+        Some(limits) => limits
+            .grpc_timeout_header_max
+            .as_ref()
+            .map(|max| GrpcTimeout::Stream {
+                max: duration(max),
+                offset: or_zero(limits.grpc_timeout_header_offset.as_ref()),
+            }),
+        None => action
+            .max_grpc_timeout
+            .as_ref()
+            .map(|max| GrpcTimeout::Route {
+                max: duration(max),
+                offset: or_zero(action.grpc_timeout_offset.as_ref()),
+            }),
     }
-    Ok(())
-}
-
-fn weighted_clusters(
-    route: &sluicegate_xds::pb::envoy::config::route::v3::Route,
-) -> &[ClusterWeight] {
-    match &route.action {
-        Some(route::Action::Route(ProtoAction {
-            cluster_specifier: Some(route_action::ClusterSpecifier::WeightedClusters(all)),
-            ..
-        })) => &all.clusters,
-        _ => &[],
-    }
-}
-
-fn merge(route: &str, levels: [Level<'_>; 4]) -> Mutations {
-    let mut merged = Mutations::default();
-    for (remove, add) in levels {
-        for name in remove {
-            merged.remove(name);
-        }
-        for option in add {
-            let Some(header) = &option.header else {
-                continue;
-            };
-            let Ok(format) = Format::compile(&header.value, route) else {
-                // The whole configuration was refused.
-                continue;
-            };
-            let value = match header.raw_value.as_slice() {
-                [] => format,
-                raw => Format::plain(raw),
-            };
-            if value.constant() == Some(b"") && !option.keep_empty_value {
-                continue;
-            }
-            let append = option.append.as_ref().map(|append| append.value);
-            match (option.append_action(), append) {
-                (HeaderAppendAction::AppendIfExistsOrAdd, Some(false)) => {
-                    merged.overwrite(&header.key, &value);
-                }
-                (HeaderAppendAction::AppendIfExistsOrAdd, _) => merged.append(&header.key, &value),
-                (HeaderAppendAction::AddIfAbsent, _) => merged.add_if_absent(&header.key, &value),
-                (HeaderAppendAction::OverwriteIfExistsOrAdd, _) => {
-                    merged.overwrite(&header.key, &value);
-                }
-                (HeaderAppendAction::OverwriteIfExists, _) => {
-                    merged.overwrite_if_exists(&header.key, &value);
-                }
-            }
-        }
-    }
-    merged
 }
 
 fn compile_direct(direct: &DirectResponseAction) -> Result<DirectResponse, String> {

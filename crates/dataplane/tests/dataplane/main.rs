@@ -12,6 +12,7 @@ mod breakers;
 mod config;
 mod failures;
 mod formats;
+mod grpc;
 mod headers;
 mod health;
 mod http2_downstream;
