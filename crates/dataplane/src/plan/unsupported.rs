@@ -155,6 +155,19 @@ pub(super) fn of_listener(
             !manager.access_log.is_empty(),
             "http_connection_manager.access_log",
         ),
+        (
+            manager
+                .common_http_protocol_options
+                .is_some_and(|common| common.max_connection_duration.is_some()),
+            "common_http_protocol_options.max_connection_duration",
+        ),
+        (
+            manager
+                .http2_protocol_options
+                .as_ref()
+                .is_some_and(|http2| !http2.custom_settings_parameters.is_empty()),
+            "http2_protocol_options.custom_settings_parameters",
+        ),
         (manager.tracing.is_some(), "tracing"),
         (manager.local_reply_config.is_some(), "local_reply_config"),
         (
