@@ -78,8 +78,7 @@ pub(super) fn write_head(
     record.switched = switching;
     record.reusable =
         record.uploaded && (http2[1] || reusable(&exchange.response, &exchange.download.framing));
-    let closes = exchange.response.message.close || exchange.response.old;
-    if closes {
+    if !persists(&exchange.response) {
         target.cluster.stats.upstream_cx_close_notify.inc();
     }
     let none = Mutations::default();
@@ -97,7 +96,7 @@ pub(super) fn write_head(
         } else {
             manager.response_case
         },
-        service_time: record.sent.map_or_else(Default::default, |sent| now - sent),
+        service_time: record.sent.map(|sent| now - sent),
         close: record.close && !switching && !http2[0],
         chunked: !http2[0]
             && matches!(
@@ -167,10 +166,12 @@ pub(super) fn framing(
 
 /// Whether the connection outlives a response of HTTP/1.
 pub(super) fn reusable(head: &ResponseHead, framing: &Framing) -> bool {
-    !head.message.close
-        && !head.old
-        && head.status != 101
-        && !matches!(framing, Framing::UntilClose)
+    persists(head) && head.status != 101 && !matches!(framing, Framing::UntilClose)
+}
+
+/// RFC 9112 9.3.
+fn persists(head: &ResponseHead) -> bool {
+    !head.message.close && (!head.old || head.message.keep_alive)
 }
 
 /// Sends the response. What is left of the request goes on as long as the upstream takes it.

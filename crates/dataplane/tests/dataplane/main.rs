@@ -6,17 +6,23 @@
     reason = "a panic in a test is its failure report"
 )]
 
+mod bad_messages;
 mod balancing;
 mod bodies;
 mod breakers;
+mod case;
 mod config;
 mod failures;
+mod flow_control;
 mod formats;
+mod forwarding;
 mod grpc;
 mod headers;
 mod health;
+mod http1;
 mod http2_downstream;
 mod http2_upstream;
+mod paths;
 mod pools;
 mod proxy;
 mod proxy_protocol;

@@ -252,31 +252,25 @@ fn the_route_timeout_ends_a_wait() {
     gateway.expect("cluster.c.circuit_breakers.default.rq_retry_open", 0);
 }
 
-/// Row 51.
+/// Row 51; the bounds themselves are tested where waits are drawn.
 #[test]
 fn waits_stay_below_their_bounds() {
     let script = Script::play(&[Step::Status(503)]);
     let gateway = Gateway::start(&retried(
         &script,
         policy("5xx", |policy| {
-            policy.num_retries = xds::number(3);
+            policy.num_retries = xds::number(100);
             policy.retry_back_off = Some(RetryBackOff {
-                base_interval: xds::seconds(0.1),
-                max_interval: xds::seconds(0.2),
+                base_interval: xds::seconds(0.001),
+                max_interval: xds::seconds(0.002),
             });
         }),
     ));
-    let mut client = gateway.client();
-    for _ in 0..4 {
-        script.times.lock().unwrap().clear();
-        client.get("/");
-        let times = script.times.lock().unwrap().clone();
-        assert_eq!(times.len(), 4);
-        for (pair, bound) in times.windows(2).zip([100, 200, 200]) {
-            let waited = pair[1] - pair[0];
-            assert!(waited < Duration::from_millis(bound + 100), "{waited:?}");
-        }
-    }
+    gateway.client().get("/");
+    let times = script.times.lock().unwrap();
+    assert_eq!(times.len(), 101);
+    // Waits by default, at most 250 ms each, would come to 12 s.
+    assert!(times[100] - times[0] < Duration::from_secs(5));
 }
 
 #[test]

@@ -25,6 +25,7 @@ impl RequestHead {
             return Err(HeadError::TooMany);
         }
         self.normalized.clear();
+        self.redirect = false;
         self.message.start();
         let protocol = parts.extensions.get::<Protocol>();
         // An extended CONNECT is what asks for an upgrade here.
