@@ -8,6 +8,7 @@
 mod balancing;
 mod cluster;
 mod compile;
+mod dns;
 mod endpoint;
 mod filter_chain;
 mod hash_policy;
@@ -25,8 +26,9 @@ mod value;
 use std::{collections::HashMap, sync::Arc};
 
 pub(crate) use balancing::Balancing;
-pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Query, Thresholds, Underscores};
+pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Thresholds, Underscores};
 pub(crate) use compile::Compiler;
+pub(crate) use dns::{DnsConfig, DnsTimers, Family, ResolverConfig, Servers};
 pub(crate) use endpoint::{Endpoint, Endpoints, Health};
 pub(crate) use filter_chain::{FilterChain, Transport};
 pub(crate) use health_check::{Check, Probe};

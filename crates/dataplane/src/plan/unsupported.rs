@@ -9,13 +9,12 @@ use sluicegate_xds::{
     any,
     pb::envoy::{
         config::{
-            cluster::v3::{Cluster, cluster::ClusterDiscoveryType},
+            cluster::v3::Cluster,
             core::v3::{HealthCheck, Http2ProtocolOptions, health_check::HealthChecker},
             listener::v3::{FilterChain, FilterChainMatch, Listener},
             route::v3::{RouteAction, VirtualHost},
         },
         extensions::{
-            clusters::dns::v3::DnsCluster,
             filters::{
                 http::router::v3::Router,
                 network::http_connection_manager::v3::{
@@ -105,14 +104,11 @@ pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Ve
     let lb = cluster.common_lb_config.as_ref();
     let protocols = Protocols::of(options);
     let explicit = protocols.explicit;
-    let dns = dns(cluster);
     let breakers = cluster.circuit_breakers.iter();
     let tracks = breakers
         .flat_map(|breakers| &breakers.thresholds)
         .any(|one| one.track_remaining);
     listed([
-        (dns.dns_jitter.is_some(), "cluster_type.dns_jitter"),
-        (dns.respect_dns_ttl, "cluster_type.respect_dns_ttl"),
         (tracks, "circuit_breakers.thresholds.track_remaining"),
         (
             cluster.health_checks.iter().any(|check| !is_checked(check)),
@@ -175,18 +171,6 @@ pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Ve
             "http2_protocol_options.custom_settings_parameters",
         ),
     ])
-}
-
-/// The DNS extension of a cluster, or its defaults.
-fn dns(cluster: &Cluster) -> DnsCluster {
-    match &cluster.cluster_discovery_type {
-        Some(ClusterDiscoveryType::ClusterType(custom)) => custom
-            .typed_config
-            .as_ref()
-            .and_then(any::unpack)
-            .unwrap_or_default(),
-        _ => DnsCluster::default(),
-    }
 }
 
 /// Listener fields that are not enforced.
