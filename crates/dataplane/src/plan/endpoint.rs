@@ -204,7 +204,10 @@ fn one(
         priority: group.priority,
         health: Health::of(endpoint.health_status()),
         locality: group.locality.clone(),
-        locality_weight: number(group.load_balancing_weight.as_ref()).unwrap_or(0),
+        // Without a name it has no weight either.
+        locality_weight: number(group.load_balancing_weight.as_ref())
+            .filter(|_| group.locality.is_some())
+            .unwrap_or(0),
         hash_key: hash_key(endpoint),
         checked: checked(host),
     }

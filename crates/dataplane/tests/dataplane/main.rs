@@ -12,6 +12,7 @@ mod breakers;
 mod config;
 mod dns;
 mod failures;
+mod hashing;
 mod headers;
 mod health;
 mod http2_downstream;
