@@ -91,6 +91,10 @@ impl HashInput for Request<'_> {
     }
 
     fn connection(&self) -> (SocketAddr, SocketAddr) {
-        (self.session.peer, self.session.bound)
+        let local = self.session.local();
+        (
+            self.session.peer,
+            local.unwrap_or(self.session.listener.address),
+        )
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     http::leading_empty_lines,
     http2,
     io::{Inbox, Stream, Timer},
-    listen::{Established, SocketId},
+    listen::{Established, SocketId, canonical},
     plan::{CodecType, ConnectionManager, FilterChain, ListenerPlan, Plan, Routes},
     route::RouteTable,
     stats::{CodecStats, HttpStats, ListenerStats},
@@ -44,8 +44,6 @@ pub(super) struct Session {
     pub(super) mark: Rc<Mark>,
     /// The address that the client connected to, where it is not the socket's.
     local: Option<SocketAddr>,
-    /// The listener's address.
-    pub(super) bound: SocketAddr,
     /// The client's address.
     pub(super) peer: SocketAddr,
     /// That address as it is written into headers; the node's own for a client on the loopback.
@@ -123,7 +121,6 @@ impl Session {
             inbox: Inbox::default(),
             timer: Timer::default(),
             mark,
-            bound: socket.bound,
             peer,
             local,
             peer_text: Arc::default(),
@@ -156,7 +153,6 @@ impl Session {
             mark: self.mark.clone(),
             peer: self.peer,
             local: self.local,
-            bound: self.bound,
             peer_text: self.peer_text.clone(),
             stats: self.stats.clone(),
             requests: 0,
@@ -296,16 +292,19 @@ impl Session {
     pub(super) fn origin(&self) -> Option<Origin> {
         Some(Origin {
             source: self.peer,
-            destination: match self.local {
-                Some(local) => local,
-                None => self.stream.local_addr()?,
-            },
+            destination: self.local()?,
         })
+    }
+
+    /// The address that the client connected to. Costs a system call.
+    pub(super) fn local(&self) -> Option<SocketAddr> {
+        let own = || self.stream.local_addr().map(canonical);
+        self.local.or_else(own)
     }
 
     /// Notes its own address before the stream is given away.
     pub(super) fn note_local(&mut self) {
-        self.local = self.local.or_else(|| self.stream.local_addr());
+        self.local = self.local();
     }
 
     /// Whether responses must carry `connection: close`.
