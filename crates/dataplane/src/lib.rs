@@ -6,6 +6,9 @@
 //! is told in `life.rs`, everything that can go wrong stands in `failure.rs`.
 
 mod balance;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod cluster;
 mod connect;
 mod control;
@@ -21,7 +24,6 @@ mod plan;
 mod pool;
 mod report;
 mod resolve;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired in with retries"))]
 mod retry;
 mod route;
 mod stats;

@@ -6,6 +6,7 @@
 //! Resources whose version did not change are not compiled again.
 
 mod balancing;
+mod breakers;
 mod cluster;
 mod compile;
 mod dns;
@@ -17,6 +18,7 @@ mod http2;
 mod listener;
 mod matcher;
 mod outlier;
+mod retry;
 mod rewrite;
 mod route;
 mod transport;
@@ -26,16 +28,21 @@ mod value;
 use std::{collections::HashMap, sync::Arc};
 
 pub(crate) use balancing::Balancing;
-pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Thresholds, Underscores};
+pub(crate) use breakers::Thresholds;
+pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Underscores};
 pub(crate) use compile::Compiler;
 pub(crate) use dns::{DnsConfig, DnsTimers, Family, ResolverConfig, Servers};
 pub(crate) use endpoint::{Endpoint, Endpoints, Health};
 pub(crate) use filter_chain::{FilterChain, Transport};
 pub(crate) use health_check::{Check, Probe};
 pub(crate) use http2::{Http2Keepalive, Http2Options};
-pub(crate) use listener::{CodecType, ConnectionManager, ListenerPlan, Routes, ServerHeader};
+pub(crate) use listener::{
+    CodecType, ConnectionManager, ListenerPlan, Routes, ServerHeader, StripPort,
+};
 pub(crate) use matcher::string as string_match;
 pub(crate) use value::data;
+#[cfg(feature = "bench")]
+pub(crate) use {compile::Names as ClusterNames, route::compile as compile_routes};
 
 use crate::{
     cluster::{ClusterId, ClusterShared},

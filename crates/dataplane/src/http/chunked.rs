@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::head::{Lines, check};
+use super::head::field_line;
 
 /// Reads one chunked body.
 #[derive(Debug, Default)]
@@ -234,16 +234,16 @@ impl Chunked {
     }
 
     fn check_trailers(&mut self) -> Result<(), Broken> {
-        check(&self.trailers).map_err(|_| Broken)?;
-        let mut lines = Lines::new(&self.trailers);
-        while let Ok(Some(line)) = lines.next() {
-            if line.is_empty() {
-                self.trailers.truncate(self.trailers.len() - 2);
-                return Ok(());
+        let end = self.trailers.len() - 2;
+        let mut at = 0;
+        while at < end {
+            match field_line(&self.trailers, at) {
+                Ok(Some(line)) => at = line.next,
+                _ => return Err(Broken),
             }
-            line.field(&self.trailers).map_err(|_| Broken)?;
         }
-        Err(Broken)
+        self.trailers.truncate(end);
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::{
     field::{Field, Known, Span},
-    head::{HeadError, Limits, Line, Lines, Parsed},
+    head::{HeadError, Limits, Parsed, field_line},
 };
 
 /// What requests and responses share.
@@ -29,6 +29,8 @@ pub(crate) struct Message {
     pub(crate) upgrade: Option<Span>,
     /// Which known names there are, by [`Known::bit`].
     pub(crate) known: u32,
+    /// There is more than one Host field.
+    pub(super) two_hosts: bool,
     /// The content type is gRPC's.
     pub(crate) grpc: bool,
     /// Some name contains an underscore.
@@ -48,39 +50,41 @@ impl Message {
         };
     }
 
-    /// Takes in the field lines of a head, up to the empty one.
+    /// Takes in the field lines from `start` on, up to the empty one.
     pub(super) fn lines(
         &mut self,
         bytes: &[u8],
-        lines: &mut Lines<'_>,
+        start: usize,
         limits: Limits,
     ) -> Result<Parsed, HeadError> {
         self.start();
-        while let Some(line) = lines.next()? {
-            if line.is_empty() {
-                self.length = lines.length();
-                return Ok(Parsed::Complete);
+        let mut at = start;
+        loop {
+            match bytes.get(at..) {
+                None | Some([] | [b'\r']) => return Ok(Parsed::Partial),
+                Some([b'\r', b'\n', ..]) => break,
+                Some(_) => {}
             }
+            let Some(line) = field_line(bytes, at)? else {
+                return Ok(Parsed::Partial);
+            };
             if self.fields.len() == limits.count {
                 return Err(HeadError::TooMany);
             }
-            self.line(bytes, line)?;
+            self.underscores |= line.underscore;
+            self.classify(line.field, line.field.value.of(bytes))?;
+            at = line.next;
         }
-        Ok(Parsed::Partial)
-    }
-
-    /// Takes a field line in.
-    fn line(&mut self, bytes: &[u8], line: Line) -> Result<(), HeadError> {
-        let (field, value, underscore) = line.field(bytes)?;
-        self.underscores |= underscore;
-        self.classify(field, value)
+        self.length = at + 2;
+        Ok(Parsed::Complete)
     }
 
     /// Takes in a field that has been located.
     pub(super) fn classify(&mut self, field: Field, value: &[u8]) -> Result<(), HeadError> {
+        let repeated = self.known & field.known.bit() != 0;
         self.known |= field.known.bit();
         match field.known {
-            Known::Other => {}
+            Known::Host => self.two_hosts |= repeated,
             Known::ContentType => self.grpc = value.starts_with(b"application/grpc"),
             Known::ContentLength => self.length_field(value)?,
             Known::TransferEncoding => self.coding_field(value)?,
@@ -136,6 +140,16 @@ impl Message {
             self.upgrade = None;
         }
         Ok(())
+    }
+
+    /// The values of a known name, line by line.
+    pub(crate) fn values<'a>(
+        &'a self,
+        bytes: &'a [u8],
+        known: Known,
+    ) -> impl DoubleEndedIterator<Item = &'a [u8]> {
+        let fields = self.fields.iter().filter(move |field| field.known == known);
+        fields.map(|field| field.value.of(bytes))
     }
 
     /// Whether a Connection field names `name`.

@@ -216,6 +216,7 @@ fn a_generated_cookie_knows_both_ends_of_the_connection() {
     assert_eq!(client.get("/").field("set-cookie"), Some(&*wanted));
 }
 
+/// Row 58.
 #[test]
 fn least_request_prefers_idle_hosts() {
     let upstreams = letters(3);
@@ -276,6 +277,8 @@ fn turns_repeat_with_the_sum_of_the_weights() {
     assert!(twice.contains("ABCCBC"), "{twice}");
 }
 
+/// Row 60.
+///
 /// Also guards that localities are told apart at all.
 #[test]
 fn locality_weights_share_the_load() {

@@ -24,6 +24,7 @@ impl RequestHead {
             return Err(HeadError::TooMany);
         }
         self.normalized.clear();
+        self.redirect = false;
         self.message.start();
         self.method = append(parts.method.as_str().as_bytes(), out);
         let path = parts.uri.path_and_query();
