@@ -17,7 +17,7 @@ mod writer;
 
 pub(crate) use case::NameCase;
 pub(crate) use date::Clock;
-pub(crate) use field::Span;
+pub(crate) use field::{Known, Span};
 pub(crate) use framing::{Framing, Trailers, push_size};
 pub(crate) use head::{HeadError, Limits, Parsed, RequestHead, ResponseHead, leading_empty_lines};
 pub(crate) use local_reply::LocalReply;

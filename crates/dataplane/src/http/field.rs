@@ -148,6 +148,22 @@ impl Known {
         }
     }
 
+    /// Whether a trailer may have this name: not what frames, routes or hops (RFC 9110 6.5.1), which
+    /// the next one might add to the head.
+    pub(crate) fn may_trail(self) -> bool {
+        !matches!(
+            self,
+            Self::Connection
+                | Self::ContentLength
+                | Self::Host
+                | Self::KeepAlive
+                | Self::ProxyConnection
+                | Self::Te
+                | Self::TransferEncoding
+                | Self::Upgrade
+        )
+    }
+
     /// Its bit in a set of names.
     pub(crate) const fn bit(self) -> u32 {
         1 << self as u32

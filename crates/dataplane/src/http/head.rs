@@ -143,11 +143,18 @@ impl RequestHead {
         let host = fields.find(|field| field.known == Known::Host);
         self.authority = host.ok_or(HeadError::MissingHost)?.value;
         // RFC 9112 3.2 asks for exactly one; which of two counts would be anyone's guess.
-        if self.message.two_hosts || !is_authority(self.authority.of(bytes)) {
+        let named = self.message.names_hops && self.message.hops_name(bytes, b"host");
+        if self.message.two_hosts || !is_authority(self.authority.of(bytes)) || named {
             return Err(HeadError::Malformed);
         }
-        if target.starts_with(b"/") || target == b"*" || self.method.of(bytes) == b"CONNECT" {
+        let method = self.method.of(bytes);
+        if target.starts_with(b"/") || method == b"CONNECT" {
             return Ok(());
+        }
+        if target == b"*" {
+            // RFC 9112 3.2.4.
+            let whole_server = method == b"OPTIONS";
+            return whole_server.then_some(()).ok_or(HeadError::Malformed);
         }
         let after_scheme = [&b"http://"[..], b"https://"]
             .iter()
@@ -277,11 +284,28 @@ pub(crate) fn leading_empty_lines(bytes: &[u8]) -> usize {
     at
 }
 
-/// Bytes that can stand in a host and port; anything else could be read as another part of a URL.
+/// Whether it is a host, or a host and a port, for everyone: no byte that could belong to another
+/// part of a URL, one colon outside brackets, and digits behind it.
 fn is_authority(bytes: &[u8]) -> bool {
-    bytes
+    let host = match bytes
         .iter()
-        .fold(true, |all, byte| all & AUTHORITY[usize::from(*byte)])
+        .position(|byte| matches!(byte, b':' | b'[' | b']'))
+    {
+        None => bytes.len(),
+        Some(0) if bytes[0] == b'[' => {
+            let end = bytes.iter().position(|byte| *byte == b']');
+            end.map_or(0, |end| end + 1)
+        }
+        Some(colon) => colon,
+    };
+    let port = match &bytes[host..] {
+        [] => true,
+        [b':', digits @ ..] => {
+            host > 0 && digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit)
+        }
+        _ => false,
+    };
+    port && bytes[..host].iter().all(|byte| AUTHORITY[*byte as usize])
 }
 
 /// A byte that no target may hold.

@@ -101,6 +101,10 @@ impl UpstreamRequest<'_> {
     }
 
     fn drops(&self, field: &Field) -> bool {
+        // Without it, the body would be read as the next request.
+        if field.known == Known::ContentLength {
+            return false;
+        }
         let name = field.name.of(self.bytes);
         let message = &self.head.message;
         self.mutations.removes(name)

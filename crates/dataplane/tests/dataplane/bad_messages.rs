@@ -268,11 +268,6 @@ fn odd_responses_that_are_well_formed_go_through() {
             1,
         ),
         (
-            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\n",
-            "HTTP/1.1 101 Switching Protocols\r\n|\r\n",
-            2,
-        ),
-        (
             "HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok",
             "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n|\r\nok",
             1,

@@ -39,6 +39,16 @@ impl RequestHead {
             Some(authority) => Some(authority.as_str().as_bytes()),
             None => host(),
         };
+        // Which of two counts would be anyone's guess.
+        if parts
+            .headers
+            .get_all(http::header::HOST)
+            .iter()
+            .nth(1)
+            .is_some()
+        {
+            return Err(HeadError::Malformed);
+        }
         if let Some(authority) = authority {
             self.message.add(b"host", authority, out)?;
         }
