@@ -14,6 +14,7 @@ mod membership;
 mod outcome;
 mod shared;
 mod tables;
+mod warming;
 
 pub(crate) use board::{Flag, HealthBoard, HostHealth, Usable};
 pub(crate) use hosts::Host;
@@ -22,3 +23,4 @@ pub(crate) use local::LocalCluster;
 pub(crate) use membership::Membership;
 pub(crate) use shared::ClusterShared;
 use tables::Tables;
+pub(crate) use warming::Warming;

@@ -17,6 +17,7 @@ use crate::{
     io::Stream,
     plan::ClusterConfig,
     stats::SslStats,
+    tls::UpstreamTls,
 };
 
 pub(crate) use proxy_protocol::{Origin, ProxyProtocol, SIGNATURE, Version};
@@ -28,6 +29,8 @@ pub(crate) struct Peer<'a> {
     pub(crate) address: SocketAddr,
     /// Its cluster.
     pub(crate) config: &'a ClusterConfig,
+    /// TLS, if there is any.
+    pub(crate) tls: Option<&'a UpstreamTls>,
     /// Numbers of TLS, where there is TLS.
     pub(crate) ssl_stats: Option<&'a SslStats>,
 }
@@ -52,6 +55,7 @@ async fn attempt(peer: Peer<'_>, origin: Option<Origin>) -> Result<Connected, Co
     let Peer {
         address,
         config,
+        tls,
         ssl_stats,
     } = peer;
     let connected = async { socket(address, config)?.connect(address).await };
@@ -66,7 +70,7 @@ async fn attempt(peer: Peer<'_>, origin: Option<Origin>) -> Result<Connected, Co
         };
         preface = proxy.header(origin, own);
     }
-    let (Some(tls), Some(stats)) = (&config.tls, ssl_stats) else {
+    let (Some(tls), Some(stats)) = (tls, ssl_stats) else {
         let stream = Stream::Tcp(tcp);
         return Ok(Connected { stream, preface });
     };

@@ -16,7 +16,7 @@ use sluicegate_stats::Registry;
 use tokio::sync::mpsc;
 
 use crate::{
-    cluster::Membership,
+    cluster::{Membership, Warming},
     data_plane::Options,
     health::{News, Watch},
     listen::{SocketId, bind},
@@ -47,6 +47,9 @@ pub(crate) struct Control {
     resolved: Resolved,
     resolver: Resolver,
     answers: mpsc::UnboundedReceiver<Answer>,
+    /// What the last snapshot asks for.
+    target: Plan,
+    warming: Warming,
     membership: Membership,
     watch: Watch,
     news: mpsc::UnboundedReceiver<News>,
@@ -72,6 +75,8 @@ impl Control {
             resolved: Resolved::default(),
             resolver: Resolver::new(sender),
             answers,
+            target: Plan::default(),
+            warming: Warming::default(),
             membership: Membership::new(registry.clone()),
             watch: Watch::new(registry, teller),
             news,
@@ -102,61 +107,87 @@ impl Control {
     }
 
     fn apply(&mut self, snapshot: &Snapshot) {
-        self.set_state(State::Initializing);
-        let (plan, resources) = self.compiler.compile(snapshot, &self.resolved);
-        let plan = Arc::new(plan);
-        self.resolver.follow(&plan);
-        self.enforce(&plan, !resources.is_empty());
-        let binds = self.bind(&plan);
-        self.unbind(&plan);
+        let (target, resources) = self.compiler.compile(snapshot, &self.resolved);
+        self.target = target;
+        self.resolver.follow(&self.target);
+        self.membership.updated(!resources.is_empty());
+        self.enforce();
+        let binds = self.bind();
+        self.unbind();
         self.shown.report.store(Arc::new(Report {
             version: snapshot.version(),
             resources,
             binds,
-            unsupported: unsupported(&plan),
+            unsupported: unsupported(&self.target),
         }));
-        self.settle();
     }
 
     /// Takes in what a cluster's names stand for.
     fn resolve(&mut self, answer: Answer) {
         self.resolver.answered(&answer.0);
         if self.resolved.update(answer) {
-            let plan = Arc::new(self.compiler.plan(&self.resolved));
-            self.enforce(&plan, false);
+            self.target = self.compiler.plan(&self.resolved);
         }
-        self.settle();
-    }
-
-    /// Hands the plan to the workers. This comes before its sockets open, so that the first
-    /// connection finds its listener.
-    fn enforce(&mut self, plan: &Arc<Plan>, refused: bool) {
-        self.watch.follow(plan);
-        self.membership.follow(plan, refused);
-        self.shown.plan.store(plan.clone());
-        self.tell(|| Command::Apply(plan.clone()));
+        self.enforce();
+        self.open_at_last();
     }
 
     /// Takes in what was learnt about a host.
     fn hear(&mut self, news: &News) {
-        self.watch.hear(news);
+        let given_up = self.watch.hear(news);
         self.membership.recount(&news.cluster);
-        self.settle();
+        if given_up || self.promote() {
+            self.enforce();
+            self.open_at_last();
+        }
     }
 
-    fn settle(&self) {
-        if self.resolver.settled() && self.watch.settled() {
+    /// Brings everything in line with the target and with what is warm. The workers learn of it
+    /// before sockets open, so that the first connection finds its listener.
+    fn enforce(&mut self) {
+        self.warming.follow(&self.target);
+        self.watch.follow(self.warming.all());
+        if self.promote() {
+            // What was replaced is not watched any more.
+            self.watch.follow(self.warming.all());
+        }
+        if self.warming.names().next().is_none() {
             self.set_state(State::Live);
+        }
+        let plan = Arc::new(self.warming.plan(&self.target));
+        self.membership.follow(&plan, self.warming.names().count());
+        self.shown.plan.store(plan.clone());
+        self.tell(|| Command::Apply(plan.clone()));
+    }
+
+    /// Whether a cluster became warm, which then serves.
+    fn promote(&mut self) -> bool {
+        let (watch, resolver) = (&self.watch, &self.resolver);
+        self.warming
+            .promote(|cluster| !resolver.awaits(&cluster.config.name) && watch.settled(cluster))
+    }
+
+    /// Opens the sockets that waited for the first clusters.
+    fn open_at_last(&mut self) {
+        if self.is_live() && self.sockets.is_empty() {
+            let binds = self.bind();
+            let report = Report::clone(&self.shown.report.load());
+            self.shown
+                .report
+                .store(Arc::new(Report { binds, ..report }));
         }
     }
 
     /// Opens sockets for new addresses.
-    fn bind(&mut self, plan: &Plan) -> Vec<BindError> {
+    fn bind(&mut self) -> Vec<BindError> {
         let mut errors = Vec::new();
-        for listener in &plan.listeners {
+        if !self.is_live() {
+            return errors;
+        }
+        for listener in self.target.listeners.clone() {
             let outcome = match self.sockets.get(&listener.address) {
                 Some(id) => Ok(id.bound),
-                None => self.open(listener),
+                None => self.open(&listener),
             };
             let mut bound = self
                 .shown
@@ -201,7 +232,8 @@ impl Control {
     }
 
     /// Closes the sockets of addresses that no listener has any more.
-    fn unbind(&mut self, plan: &Plan) {
+    fn unbind(&mut self) {
+        let plan = &self.target;
         let wanted = |address: &SocketAddr| plan.listeners.iter().any(|l| l.address == *address);
         let gone: Vec<SocketAddr> = self
             .sockets
@@ -227,6 +259,11 @@ impl Control {
             // A worker that is gone needs no telling.
             let _ = worker.send(command());
         }
+    }
+
+    fn is_live(&self) -> bool {
+        let state = self.shown.state.lock();
+        *state.unwrap_or_else(PoisonError::into_inner) == State::Live
     }
 
     fn set_state(&self, state: State) {

@@ -14,7 +14,8 @@ mod request_head;
 mod response_head;
 
 pub(crate) use case::NameCase;
-pub(crate) use date::Clock;
+pub(crate) use chunked::Chunked;
+pub(crate) use date::{Clock, rfc3339};
 pub(crate) use field::Span;
 pub(crate) use framing::{Framing, Trailers, push_size};
 pub(crate) use head::{HeadError, Limits, Parsed, RequestHead, ResponseHead, leading_empty_lines};

@@ -12,6 +12,7 @@ mod endpoint;
 mod filter_chain;
 mod hash_policy;
 mod health_check;
+mod host_set;
 mod http2;
 mod listener;
 mod matcher;
@@ -29,7 +30,7 @@ pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Query, Thresholds,
 pub(crate) use compile::Compiler;
 pub(crate) use endpoint::{Endpoint, Endpoints, Health};
 pub(crate) use filter_chain::{FilterChain, Transport};
-pub(crate) use health_check::{Check, Probe};
+pub(crate) use health_check::{Check, Events, Probe};
 pub(crate) use http2::{Http2Keepalive, Http2Options};
 pub(crate) use listener::{CodecType, ConnectionManager, ListenerPlan, Routes, ServerHeader};
 pub(crate) use matcher::string as string_match;

@@ -267,6 +267,7 @@ fn start(host: &Rc<Host>, priority: Priority, origin: Option<Origin>) {
         let peer = Peer {
             address: host.address,
             config: &host.config,
+            tls: host.config.tls.as_ref(),
             ssl_stats: host.ssl_stats.as_deref(),
         };
         let connected = connect(peer, origin).await;

@@ -39,8 +39,19 @@ impl Membership {
         }
     }
 
-    /// Brings the numbers in line with a plan. `refused` resources were not taken.
-    pub(crate) fn follow(&mut self, plan: &Plan, refused: bool) {
+    /// A snapshot came; of it, resources were `refused` or not.
+    pub(crate) fn updated(&self, refused: bool) {
+        let manager = &self.manager;
+        manager.cds_update_attempt.inc();
+        if refused {
+            manager.cds_update_rejected.inc();
+        } else {
+            manager.cds_update_success.inc();
+        }
+    }
+
+    /// Brings the numbers in line with a plan; `warming` clusters are not in it yet.
+    pub(crate) fn follow(&mut self, plan: &Plan, warming: usize) {
         let before = self.clusters.len();
         let mut old = std::mem::take(&mut self.clusters);
         let mut added = 0;
@@ -59,12 +70,7 @@ impl Membership {
         manager.cluster_added.add(added);
         manager.cluster_removed.add(old.len() as u64);
         manager.active_clusters.set(to_gauge(self.clusters.len()));
-        manager.cds_update_attempt.inc();
-        if refused {
-            manager.cds_update_rejected.inc();
-        } else {
-            manager.cds_update_success.inc();
-        }
+        manager.warming_clusters.set(to_gauge(warming));
         manager.listeners_active.set(to_gauge(plan.listeners.len()));
         tracing::debug!(before, after = self.clusters.len(), "clusters");
     }

@@ -85,7 +85,7 @@ impl Budget {
 }
 
 impl ClusterShared {
-    /// Fresh budgets; health as it is known.
+    /// Fresh budgets.
     pub(crate) fn new(thresholds: [Thresholds; 2], health: Arc<HealthBoard>) -> Self {
         Self {
             budgets: thresholds.map(|limits| Budgets {

@@ -33,6 +33,7 @@ use sluicegate_xds::{
 use super::{
     balancing::Balancing,
     health_check::{self, Check},
+    host_set::HostSet,
     http2::Http2Options,
     listener::{Names, names},
     outlier,
@@ -94,6 +95,8 @@ pub(crate) struct ClusterConfig {
     pub(crate) tls: Option<UpstreamTls>,
     /// How load is spread.
     pub(crate) balancing: Balancing,
+    /// What changes of its hosts lead to.
+    pub(crate) host_set: HostSet,
     /// Active health check.
     pub(crate) check: Option<Check>,
     /// Outlier detection.
@@ -223,11 +226,12 @@ impl ClusterConfig {
             request_case: case,
             preserve_response_case: preserve,
             trailers: http1.enable_trailers,
-            http2,
             proxy_protocol,
             tls,
             balancing,
-            check: health_check::compile(&cluster.health_checks)?,
+            host_set: HostSet::compile(cluster),
+            check: health_check::compile(&cluster.health_checks, http2.is_some())?,
+            http2,
             outlier: cluster.outlier_detection.as_ref().map(outlier::compile),
             unsupported,
         })

@@ -69,6 +69,7 @@ fn resources(hosts: &[Host], change: impl FnOnce(&mut Cluster)) -> Resources {
     cluster.ignore_health_on_host_removal = true;
     cluster.common_lb_config = Some(CommonLbConfig {
         healthy_panic_threshold: Some(Percent { value: 0.0 }),
+        update_merge_window: xds::seconds(0.0),
         ..CommonLbConfig::default()
     });
     change(cluster);
@@ -114,8 +115,8 @@ fn a_host_is_not_used_before_its_first_good_check() {
     let hosts = [host()];
     hosts[0].check.store(1, SeqCst);
     let gateway = Gateway::start(&resources(&hosts, |cluster| checked(cluster, 2)));
-    assert_eq!(gateway.plane.state(), State::Initializing);
-    assert_eq!(gateway.client().get("/").status(), 503);
+    assert_eq!(gateway.plane.state(), State::PreInitializing);
+    assert!(gateway.addresses().is_empty());
     hosts[0].check.store(200, SeqCst);
     live(&gateway);
     assert_eq!(gateway.client().get("/").status(), 200);
