@@ -15,6 +15,7 @@ mod outcome;
 mod shared;
 mod tables;
 mod warming;
+mod zone;
 
 pub(crate) use board::{Flag, HealthBoard, HostHealth, Usable};
 pub(crate) use hosts::Host;
@@ -24,3 +25,4 @@ pub(crate) use membership::Membership;
 pub(crate) use shared::ClusterShared;
 use tables::Tables;
 pub(crate) use warming::Warming;
+pub(crate) use zone::Zone;

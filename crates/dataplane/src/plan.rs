@@ -22,6 +22,7 @@ mod route;
 mod transport;
 mod unsupported;
 mod value;
+mod zone_aware;
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -126,6 +126,7 @@ fn host(cluster: &ClusterPlan, endpoint: &Endpoint) -> HostStatus {
             pending_dynamic_removal: has(Flag::PendingDynamicRemoval),
             excluded_via_immediate_hc_fail: has(Flag::ExcludedViaImmediateHcFail),
             active_hc_timeout: has(Flag::ActiveHcTimeout),
+            pending_active_hc: has(Flag::PendingActiveHc),
             ..HostHealthStatus::default()
         }),
         weight: endpoint.weight,

@@ -80,6 +80,8 @@ pub(crate) enum Flag {
     ExcludedViaImmediateHcFail = 16,
     /// `/pending_dynamic_removal`
     PendingDynamicRemoval = 32,
+    /// `/pending_active_hc`
+    PendingActiveHc = 64,
 }
 
 /// What the balancer makes of a host.
@@ -277,7 +279,7 @@ impl HostHealth {
 
     /// Left out of the panic maths.
     pub(crate) fn excluded(&self) -> bool {
-        self.has(Flag::ExcludedViaImmediateHcFail)
+        self.has(Flag::ExcludedViaImmediateHcFail) || self.has(Flag::PendingActiveHc)
     }
 
     /// Slow start begins.

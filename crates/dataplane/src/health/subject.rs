@@ -131,6 +131,7 @@ impl Subject {
         let recovered = host.has(Flag::FailedActiveHc) && !flags.failed_active_hc;
         let changes = [
             (Flag::FailedActiveHc, flags.failed_active_hc),
+            (Flag::PendingActiveHc, false),
             (Flag::DegradedActiveHc, flags.degraded_active_hc),
             (Flag::ActiveHcTimeout, flags.active_hc_timeout),
             (

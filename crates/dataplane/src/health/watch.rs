@@ -210,6 +210,7 @@ impl Watched {
             return;
         };
         host.set(Flag::FailedActiveHc, true);
+        host.set(Flag::PendingActiveHc, self.config.host_set.ignores_new);
         self.pending.insert(address);
         let subject = Arc::new(Subject {
             cluster: self.config.name.clone(),

@@ -19,6 +19,8 @@ pub(crate) struct HostSet {
     /// A removed host stays while active checks find it healthy
     /// (`ignore_health_on_host_removal` is not set).
     pub(crate) keeps_healthy: bool,
+    /// `ignore_new_hosts_until_first_hc`: the panic maths leaves out what was not checked yet.
+    pub(crate) ignores_new: bool,
 }
 
 impl HostSet {
@@ -30,6 +32,7 @@ impl HostSet {
             update_merge_window: window.map_or(MERGE_WINDOW, duration),
             close_connections: common
                 .is_some_and(|common| common.close_connections_on_host_set_change),
+            ignores_new: common.is_some_and(|common| common.ignore_new_hosts_until_first_hc),
             keeps_healthy: !cluster.health_checks.is_empty()
                 && !cluster.ignore_health_on_host_removal,
         }
