@@ -30,6 +30,8 @@ use crate::{
 pub(crate) struct Shown {
     /// The plan in force.
     pub(crate) plan: ArcSwap<Plan>,
+    /// Names of clusters that do not serve yet.
+    pub(crate) warming: ArcSwap<Vec<Arc<str>>>,
     /// Bound addresses by listener.
     pub(crate) bound: Mutex<BTreeMap<Arc<str>, SocketAddr>>,
     /// How applying went.
@@ -155,7 +157,9 @@ impl Control {
             self.set_state(State::Live);
         }
         let plan = Arc::new(self.warming.plan(&self.target));
-        self.membership.follow(&plan, self.warming.names().count());
+        let warming: Vec<Arc<str>> = self.warming.names().cloned().collect();
+        self.membership.follow(&plan, warming.len());
+        self.shown.warming.store(Arc::new(warming));
         self.shown.plan.store(plan.clone());
         self.tell(|| Command::Apply(plan.clone()));
     }

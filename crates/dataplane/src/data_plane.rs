@@ -120,6 +120,7 @@ impl DataPlane {
         }
         let shown = Arc::new(Shown {
             plan: ArcSwap::default(),
+            warming: ArcSwap::default(),
             bound: Mutex::default(),
             report: ArcSwap::default(),
             state: Mutex::new(State::PreInitializing),
@@ -150,6 +151,13 @@ impl DataPlane {
     /// Live state of all hosts, as `/clusters` shows it.
     pub fn clusters(&self) -> Clusters {
         view::clusters(&self.shared.shown.plan.load())
+    }
+
+    /// Names of clusters whose newest settings do not serve yet: their names are being looked up, or
+    /// their hosts are being checked for the first time.
+    pub fn warming(&self) -> Vec<String> {
+        let warming = self.shared.shown.warming.load();
+        warming.iter().map(|name| name.to_string()).collect()
     }
 
     /// Listeners with the addresses they are bound to.

@@ -2,7 +2,8 @@
 //! What a health check sends, and what a good answer is.
 //!
 //! In: settings of the check, and answers. Out: bytes, and results. HTTP, gRPC and raw TCP. Heads
-//! are written as for HTTP/1, whatever carries them.
+//! are written as for HTTP/1, whatever carries them; towards HTTP/2 the host comes last, because what
+//! is last takes its place when it becomes `:authority`.
 
 use super::active::CheckResult;
 
@@ -49,8 +50,15 @@ impl HttpProbe {
         } else {
             &self.method
         };
-        let mut text = format!("{method} {} HTTP/1.1\r\nhost: {}\r\n", self.path, self.host);
-        push_fields(&self.fields, &mut text);
+        let mut text = format!("{method} {} HTTP/1.1\r\n", self.path);
+        let host = format!("host: {}\r\n", self.host);
+        if self.http2 {
+            push_fields(&self.fields, &mut text);
+            text.push_str(&host);
+        } else {
+            text.push_str(&host);
+            push_fields(&self.fields, &mut text);
+        }
         // Envoy's codec says so where a body could be expected.
         if !["GET", "HEAD", "DELETE", "TRACE"].contains(&method) {
             text.push_str("content-length: 0\r\n");
@@ -170,13 +178,13 @@ pub(crate) struct GrpcProbe {
 impl GrpcProbe {
     /// The head of the request. `timeout` is in milliseconds.
     pub(crate) fn request(&self, timeout: u128) -> Vec<u8> {
-        let mut text = format!(
-            "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nhost: {}\r\nte: trailers\r\n\
+        let mut text = String::from(
+            "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nte: trailers\r\n\
              content-type: application/grpc\r\n",
-            self.host
         );
         push_fields(&self.fields, &mut text);
-        text.push_str(&format!("grpc-timeout: {timeout}m\r\n\r\n"));
+        let host = &self.host;
+        text.push_str(&format!("grpc-timeout: {timeout}m\r\nhost: {host}\r\n\r\n"));
         text.into_bytes()
     }
 }
@@ -341,9 +349,9 @@ mod tests {
             fields: probe_fields(&[], []),
             ..GrpcProbe::default()
         };
-        let wanted = "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nhost: c1\r\nte: trailers\r\n\
+        let wanted = "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nte: trailers\r\n\
                       content-type: application/grpc\r\nuser-agent: Envoy/HC\r\n\
-                      grpc-timeout: 400m\r\n\r\n";
+                      grpc-timeout: 400m\r\nhost: c1\r\n\r\n";
         assert_eq!(probe.request(400), wanted.as_bytes());
         assert_eq!(grpc_body(""), [0; 5]);
         assert_eq!(grpc_body("ab"), [0, 0, 0, 0, 4, 0x0a, 2, b'a', b'b']);

@@ -197,6 +197,7 @@ fn a_generated_cookie_makes_a_client_stick() {
     }
 }
 
+/// Row 58.
 #[test]
 fn least_request_prefers_idle_hosts() {
     let upstreams = letters(3);
@@ -222,6 +223,7 @@ fn least_request_prefers_idle_hosts() {
     }
 }
 
+/// Row 57.
 #[test]
 fn weights_count_for_turns_and_not_for_draws() {
     let upstreams = letters(2);
@@ -237,7 +239,7 @@ fn weights_count_for_turns_and_not_for_draws() {
     assert!(counts["A"] > 60 && counts["B"] > 60, "{counts:?}");
 }
 
-/// Also guards that localities are told apart at all.
+/// Row 60. Also guards that localities are told apart at all.
 #[test]
 fn locality_weights_share_the_load() {
     let upstreams = letters(3);
@@ -295,6 +297,7 @@ fn panic_uses_all_hosts_unless_the_threshold_forbids_it() {
     );
 }
 
+/// Row 61.
 #[test]
 fn slow_start_lets_the_share_of_a_new_host_grow() {
     let upstreams = letters(2);

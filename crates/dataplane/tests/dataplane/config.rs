@@ -74,6 +74,7 @@ fn snapshots_change_under_a_steady_client_without_a_failed_request() {
     gateway.expect("cluster.c.upstream_rq_200", total);
 }
 
+/// Row 77.
 #[test]
 fn a_removed_endpoint_finishes_what_runs_and_closes_what_is_idle() {
     let (upstream, other) = (slow(), Upstream::ok());
@@ -124,6 +125,7 @@ fn a_changed_cluster_closes_idle_connections_and_keeps_its_numbers() {
     gateway.expect("cluster_manager.cluster_modified", 1);
 }
 
+/// Row 81.
 #[test]
 fn a_removed_cluster_is_nc_for_new_requests_only() {
     let upstream = slow();
