@@ -20,7 +20,7 @@ use crate::{
     data_plane::Options,
     health::{News, Watch},
     listen::{SocketId, bind},
-    plan::{Compiler, ListenerPlan, Plan},
+    plan::{Compiler, ListenerPlan, NEEDS_ZONE, Plan},
     report::{BindError, Report, State, Unsupported},
     resolve::{Answer, Resolved, Resolver},
     worker::Command,
@@ -57,6 +57,8 @@ pub(crate) struct Control {
     news: mpsc::UnboundedReceiver<News>,
     sockets: BTreeMap<SocketAddr, SocketId>,
     next_socket: u64,
+    /// Every cluster of the first snapshot was warm: sockets may open.
+    warmed_up: bool,
 }
 
 impl Control {
@@ -84,6 +86,7 @@ impl Control {
             news,
             sockets: BTreeMap::new(),
             next_socket: 0,
+            warmed_up: false,
         }
     }
 
@@ -120,8 +123,9 @@ impl Control {
             version: snapshot.version(),
             resources,
             binds,
-            unsupported: unsupported(&self.target),
+            unsupported: unsupported(&self.target, self.options.zone.is_some()),
         }));
+        self.show_live();
     }
 
     /// Takes in what a cluster's names stand for.
@@ -153,9 +157,7 @@ impl Control {
             // What was replaced is not watched any more.
             self.watch.follow(self.warming.all());
         }
-        if self.warming.names().next().is_none() {
-            self.set_state(State::Live);
-        }
+        self.warmed_up |= self.warming.names().next().is_none();
         let plan = Arc::new(self.warming.plan(&self.target));
         let warming: Vec<Arc<str>> = self.warming.names().cloned().collect();
         self.membership.follow(&plan, warming.len());
@@ -173,19 +175,20 @@ impl Control {
 
     /// Opens the sockets that waited for the first clusters.
     fn open_at_last(&mut self) {
-        if self.is_live() && self.sockets.is_empty() {
+        if self.warmed_up && self.sockets.is_empty() {
             let binds = self.bind();
             let report = Report::clone(&self.shown.report.load());
             self.shown
                 .report
                 .store(Arc::new(Report { binds, ..report }));
         }
+        self.show_live();
     }
 
     /// Opens sockets for new addresses.
     fn bind(&mut self) -> Vec<BindError> {
         let mut errors = Vec::new();
-        if !self.is_live() {
+        if !self.warmed_up {
             return errors;
         }
         for listener in self.target.listeners.clone() {
@@ -265,19 +268,11 @@ impl Control {
         }
     }
 
-    fn is_live(&self) -> bool {
-        let state = self.shown.state.lock();
-        *state.unwrap_or_else(PoisonError::into_inner) == State::Live
-    }
-
-    fn set_state(&self, state: State) {
-        let mut current = self
-            .shown
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if *current != State::Live {
-            *current = state;
+    /// Comes after the sockets are open: who is told that we are live may connect at once.
+    fn show_live(&self) {
+        if self.warmed_up {
+            let state = self.shown.state.lock();
+            *state.unwrap_or_else(PoisonError::into_inner) = State::Live;
         }
     }
 }
@@ -288,10 +283,11 @@ fn is_empty(snapshot: &Snapshot) -> bool {
         .all(|kind| snapshot.resources(*kind).is_empty())
 }
 
-fn unsupported(plan: &Plan) -> Vec<Unsupported> {
+fn unsupported(plan: &Plan, has_zone: bool) -> Vec<Unsupported> {
     let clusters = plan.clusters.iter().flatten().flat_map(|cluster| {
         let config = &cluster.config;
         let fields = config.unsupported.iter();
+        let fields = fields.filter(move |field| !(has_zone && **field == NEEDS_ZONE));
         fields.map(|field| (ResourceType::Cluster, config.name.clone(), *field))
     });
     let listeners = plan.listeners.iter().flat_map(|listener| {

@@ -124,6 +124,7 @@ impl Balancing {
             }
             Some(LocalityConfigSpecifier::ZoneAwareLbConfig(zone_aware)) => {
                 self.zone_aware = ZoneAwareConfig::compile(zone_aware);
+                self.unsupported.extend(self.zone_aware.needs_zone());
             }
             None => {}
         }
@@ -255,6 +256,9 @@ fn old(cluster: &Cluster) -> Result<Balancing, String> {
             Some(OldLocality::LocalityWeightedLbConfig(_)) => balancing.locality_weighted = true,
             Some(OldLocality::ZoneAwareLbConfig(zone_aware)) => {
                 balancing.zone_aware = ZoneAwareConfig::old(zone_aware);
+                balancing
+                    .unsupported
+                    .extend(balancing.zone_aware.needs_zone());
             }
             None => {}
         }

@@ -72,6 +72,15 @@ impl ZoneAwareConfig {
         )
     }
 
+    /// What is not enforced in a process that does not know where it runs.
+    pub(super) fn needs_zone(&self) -> Option<&'static str> {
+        let only_panic = Self {
+            fail_traffic_on_panic: true,
+            ..Self::default()
+        };
+        (*self != only_panic).then_some(NEEDS_ZONE)
+    }
+
     fn common(enabled: Option<&Percent>, size: Option<&UInt64Value>, fail: bool) -> Self {
         let default = Self::default();
         Self {
@@ -83,3 +92,6 @@ impl ZoneAwareConfig {
         }
     }
 }
+
+/// Listed as not enforced where `Options::zone` is not set.
+pub(crate) const NEEDS_ZONE: &str = "zone_aware_lb_config";
