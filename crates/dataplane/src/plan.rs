@@ -6,6 +6,7 @@
 //! Resources whose version did not change are not compiled again.
 
 mod balancing;
+mod breakers;
 mod cluster;
 mod compile;
 mod endpoint;
@@ -17,6 +18,7 @@ mod http2;
 mod listener;
 mod matcher;
 mod outlier;
+mod retry;
 mod rewrite;
 mod route;
 mod transport;
@@ -27,13 +29,16 @@ mod zone_aware;
 use std::{collections::HashMap, sync::Arc};
 
 pub(crate) use balancing::Balancing;
-pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Query, Thresholds, Underscores};
+pub(crate) use breakers::Thresholds;
+pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Query, Underscores};
 pub(crate) use compile::Compiler;
 pub(crate) use endpoint::{Endpoint, Endpoints, Health};
 pub(crate) use filter_chain::{FilterChain, Transport};
 pub(crate) use health_check::{Check, Events, Probe};
 pub(crate) use http2::{Http2Keepalive, Http2Options};
-pub(crate) use listener::{CodecType, ConnectionManager, ListenerPlan, Routes, ServerHeader};
+pub(crate) use listener::{
+    CodecType, ConnectionManager, ListenerPlan, Routes, ServerHeader, StripPort,
+};
 pub(crate) use matcher::string as string_match;
 pub(crate) use value::data;
 pub(crate) use zone_aware::NEEDS_ZONE;

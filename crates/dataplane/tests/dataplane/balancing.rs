@@ -239,7 +239,9 @@ fn weights_count_for_turns_and_not_for_draws() {
     assert!(counts["A"] > 60 && counts["B"] > 60, "{counts:?}");
 }
 
-/// Row 60. Also guards that localities are told apart at all.
+/// Row 60.
+///
+/// Also guards that localities are told apart at all.
 #[test]
 fn locality_weights_share_the_load() {
     let upstreams = letters(3);

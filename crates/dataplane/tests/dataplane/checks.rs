@@ -286,6 +286,7 @@ fn checks_go_to_the_port_of_the_endpoint() {
     assert_eq!(gateway.client().get("/").status(), 200);
 }
 
+/// Row 38.
 #[test]
 fn a_tcp_check_only_connects() {
     let hosts = [host()];
