@@ -83,6 +83,8 @@ impl Server {
             workers,
             drain_time: config.drain_time,
             bind: config.bind,
+            // There is no bootstrap that says where this gateway runs.
+            zone: None,
         };
         let data_plane = DataPlane::start(options, subscriber.clone(), registry.clone())
             .context("starting the data plane")?;
