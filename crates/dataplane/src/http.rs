@@ -17,7 +17,7 @@ mod writer;
 
 pub(crate) use case::NameCase;
 pub(crate) use chunked::Chunked;
-pub(crate) use date::{Clock, rfc3339};
+pub(crate) use date::{Clock, MONTHS, WEEKDAYS, civil, rfc3339};
 pub(crate) use field::{Known, Span};
 pub(crate) use framing::{Framing, Trailers, push_size};
 pub(crate) use head::{HeadError, Limits, Parsed, RequestHead, ResponseHead, leading_empty_lines};

@@ -17,7 +17,10 @@ use tokio::{
 };
 
 use super::{Answer, Broken};
-use crate::{http2::request, io::Stream};
+use crate::{
+    http2::{Opened, request},
+    io::Stream,
+};
 
 /// A connection; it closes when this is dropped.
 pub(super) struct Session {
@@ -46,18 +49,18 @@ impl Session {
         !self.task.is_finished()
     }
 
-    /// Asks; keeps `limit` bytes of the answer's body.
+    /// Asks, with this body unless the head ends the request; keeps `limit` bytes of the answer's.
     pub(super) async fn ask(
         &mut self,
-        head: &[u8],
-        body: Option<Vec<u8>>,
+        opened: &Opened<'_>,
+        body: Vec<u8>,
         limit: usize,
     ) -> Result<Answer, Broken> {
-        let request = request(head).ok_or(Broken)?;
+        let request = request(opened).ok_or(Broken)?;
         let mut sender = self.sender.clone().ready().await.map_err(|_| Broken)?;
-        let sent = sender.send_request(request, body.is_none());
+        let sent = sender.send_request(request, opened.ends);
         let (response, mut stream) = sent.map_err(|_| Broken)?;
-        if let Some(body) = body {
+        if !opened.ends {
             let sent = stream.send_data(body.into(), true);
             sent.map_err(|_| Broken)?;
         }
