@@ -18,6 +18,8 @@ use super::{
 use crate::{
     connect::{Connected, Peer, connect},
     failure::Failure,
+    http::Limits,
+    http2::Opened,
     io::Stream,
     plan::{Check, ClusterConfig, Endpoint, Probe},
     pool::Lane,
@@ -115,7 +117,7 @@ impl Checker {
                 Ok(Err(_)) => return failed(CheckResult::Network),
             },
         };
-        match timeout(check.timeout, self.ask(&mut kept, check)).await {
+        match timeout(check.timeout, self.ask(&mut kept, check, config)).await {
             Ok(Ok((outcome, reusable))) => {
                 if reusable && check.reuse_connection {
                     self.kept = Some(kept);
@@ -127,23 +129,34 @@ impl Checker {
         }
     }
 
-    async fn ask(&self, kept: &mut Kept, check: &Check) -> Result<(Outcome, bool), Broken> {
+    async fn ask(
+        &self,
+        kept: &mut Kept,
+        check: &Check,
+        config: &ClusterConfig,
+    ) -> Result<(Outcome, bool), Broken> {
         let (answer, result) = match (&self.probe, kept) {
             (Probe::Http(probe), Kept::Plain(stream)) => {
-                let answer = http1::ask(stream, probe).await?;
+                let limits = Limits {
+                    count: config.max_headers_count,
+                    bytes: config.max_response_headers,
+                };
+                let answer = http1::ask(stream, probe, limits).await?;
                 let result = http_result(probe, &answer);
                 (answer, result)
             }
             (Probe::Http(probe), Kept::Http2(session)) => {
                 let head = probe.request();
-                let answer = session.ask(&head, None, body_limit(probe)).await?;
+                let opened = self.opened(&head, true);
+                let answer = session.ask(&opened, Vec::new(), body_limit(probe)).await?;
                 let result = http_result(probe, &answer);
                 (answer, result)
             }
             (Probe::Grpc(probe), Kept::Http2(session)) => {
                 let head = probe.request(check.timeout.as_millis());
                 let body = grpc_body(&probe.service);
-                let answer = session.ask(&head, Some(body), usize::MAX).await?;
+                let opened = self.opened(&head, false);
+                let answer = session.ask(&opened, body, usize::MAX).await?;
                 let result = grpc_result(answer.status, answer.grpc_status, &answer.body);
                 (answer, result)
             }
@@ -159,6 +172,14 @@ impl Checker {
             immediate: answer.immediate,
         };
         Ok((outcome, answer.reusable))
+    }
+
+    fn opened<'a>(&self, head: &'a [u8], ends: bool) -> Opened<'a> {
+        Opened {
+            head,
+            https: self.tls.is_some(),
+            ends,
+        }
     }
 
     /// A connection of its own, with the header of the PROXY protocol sent.
