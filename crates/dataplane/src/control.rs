@@ -4,6 +4,8 @@
 //! In: snapshots. Out: a compiled plan on every worker, sockets bound and closed, and a report.
 //! Runs on a thread of its own, so that a large snapshot does not hold up traffic.
 
+mod inheritance;
+
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -19,12 +21,13 @@ use crate::{
     cluster::Membership,
     data_plane::Options,
     health::{News, Watch},
-    listen::{SocketId, bind},
+    listen::{ListeningSocket, SocketId, bind},
     plan::{Compiler, ListenerPlan, Plan},
     report::{BindError, Report, State, Unsupported},
     resolve::{Answer, Resolved, Resolver},
     worker::Command,
 };
+use inheritance::{Inheritance, Waiting};
 
 /// What the control side shows to the handle.
 pub(crate) struct Shown {
@@ -51,6 +54,7 @@ pub(crate) struct Control {
     watch: Watch,
     news: mpsc::UnboundedReceiver<News>,
     sockets: BTreeMap<SocketAddr, SocketId>,
+    inheritance: Inheritance,
     next_socket: u64,
 }
 
@@ -61,6 +65,7 @@ impl Control {
         workers: Vec<mpsc::UnboundedSender<Command>>,
         shown: Arc<Shown>,
         registry: Registry,
+        inherited: Vec<ListeningSocket>,
     ) -> Self {
         let (sender, answers) = mpsc::unbounded_channel();
         let (teller, news) = mpsc::unbounded_channel();
@@ -76,6 +81,7 @@ impl Control {
             watch: Watch::new(registry, teller),
             news,
             sockets: BTreeMap::new(),
+            inheritance: Inheritance::new(inherited),
             next_socket: 0,
         }
     }
@@ -96,6 +102,7 @@ impl Control {
                 },
                 Some(answer) = self.answers.recv() => self.resolve(answer),
                 Some(news) = self.news.recv() => self.hear(&news),
+                () = self.inheritance.patience() => self.open_waiting(),
                 _ = stop.recv() => return,
             }
         }
@@ -107,15 +114,29 @@ impl Control {
         let plan = Arc::new(plan);
         self.resolver.follow(&plan);
         self.enforce(&plan, !resources.is_empty());
-        let binds = self.bind(&plan);
-        self.unbind(&plan);
-        self.shown.report.store(Arc::new(Report {
+        let report = Report {
             version: snapshot.version(),
             resources,
-            binds,
+            binds: Vec::new(),
             unsupported: unsupported(&plan),
-        }));
+        };
+        self.inheritance.wait(Waiting { plan, report });
+        if !self.inheritance.holds_back() {
+            self.open_waiting();
+        }
         self.settle();
+    }
+
+    /// Opens and closes sockets as the newest plan wants it.
+    fn open_waiting(&mut self) {
+        let Some(Waiting { plan, report }) = self.inheritance.end_wait() else {
+            return;
+        };
+        let binds = self.bind(&plan);
+        self.unbind(&plan);
+        self.inheritance.renounce();
+        let report = Report { binds, ..report };
+        self.shown.report.store(Arc::new(report));
     }
 
     /// Takes in what a cluster's names stand for.
@@ -144,8 +165,9 @@ impl Control {
         self.settle();
     }
 
-    fn settle(&self) {
+    fn settle(&mut self) {
         if self.resolver.settled() && self.watch.settled() {
+            self.open_waiting();
             self.set_state(State::Live);
         }
     }
@@ -181,7 +203,10 @@ impl Control {
         if let Some(ip) = self.options.bind {
             address.set_ip(ip);
         }
-        let opened = bind(address, listener.ipv4_compat, self.workers.len());
+        let inherited = self
+            .inheritance
+            .claim(listener.address, address, listener.ipv4_compat);
+        let opened = bind(address, listener.ipv4_compat, self.workers.len(), inherited);
         let (bound, sockets) = opened.map_err(|error| BindError {
             listener: listener.name.clone(),
             address,
@@ -193,7 +218,7 @@ impl Control {
             bound,
         };
         self.next_socket += 1;
-        for (worker, socket) in self.workers.iter().zip(sockets) {
+        for (worker, socket) in self.workers.iter().cycle().zip(sockets) {
             let _ = worker.send(Command::Listen { id, socket });
         }
         self.sockets.insert(listener.address, id);

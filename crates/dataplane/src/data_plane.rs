@@ -22,9 +22,10 @@ use tokio::{runtime::Builder, sync::mpsc, time::timeout};
 
 use crate::{
     control::{Control, Shown},
+    listen::ListeningSocket,
     report::{Report, State},
     view,
-    worker::{self, Command},
+    worker::{self, Command, DrainStrategy, Leaving},
 };
 
 /// How to run.
@@ -35,6 +36,8 @@ pub struct Options {
     /// How long connections of a removed or changed listener may live on, and how long
     /// [`DataPlane::drain`] waits. Default: 600 s, as Envoy.
     pub drain_time: Duration,
+    /// How connections are spread over the drain time.
+    pub drain_strategy: DrainStrategy,
     /// Binds listeners to this address instead of their own.
     pub bind: Option<IpAddr>,
 }
@@ -73,6 +76,7 @@ impl Default for Options {
         Self {
             workers: available_parallelism().map_or(1, usize::from),
             drain_time: Duration::from_secs(600),
+            drain_strategy: DrainStrategy::default(),
             bind: None,
         }
     }
@@ -85,6 +89,17 @@ impl DataPlane {
         snapshots: Subscriber,
         registry: Registry,
     ) -> Result<Self, StartError> {
+        Self::take_over(options, snapshots, registry, Vec::new())
+    }
+
+    /// As [`start`](Self::start), with the sockets of a process that is to be replaced. Nothing is
+    /// accepted before requests can be answered: endpoints are looked up and checked.
+    pub fn take_over(
+        options: Options,
+        snapshots: Subscriber,
+        registry: Registry,
+        sockets: Vec<ListeningSocket>,
+    ) -> Result<Self, StartError> {
         let system = |what| move |error| StartError::System { what, error };
         let local_address: Arc<str> = view::local_address().into();
         let mut workers = Vec::new();
@@ -95,6 +110,7 @@ impl DataPlane {
                 registry: registry.clone(),
                 local_address: local_address.clone(),
                 drain_time: options.drain_time,
+                drain_strategy: options.drain_strategy,
                 commands,
             })
             .map_err(system("a worker"))?;
@@ -108,7 +124,7 @@ impl DataPlane {
         });
         let (stop, stopped) = mpsc::channel(1);
         let drain_time = options.drain_time;
-        let control = Control::new(options, workers.clone(), shown.clone(), registry);
+        let control = Control::new(options, workers.clone(), shown.clone(), registry, sockets);
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
@@ -158,12 +174,37 @@ impl DataPlane {
         self.shared.shown.report.load_full()
     }
 
-    /// Stops accepting, lets running requests finish with `connection: close`, closes idle
-    /// connections. Returns when the last connection is gone, or after the drain time.
+    /// Stops accepting, lets running requests finish with `connection: close`, closes connections
+    /// that stay idle. Returns when the last connection is gone, or after the drain time.
     pub async fn drain(&self) {
+        self.leave(Leaving::Closing).await;
+    }
+
+    /// As [`drain`](Self::drain), when another process accepts on the same sockets: idle
+    /// connections may stay for the drain time.
+    pub async fn hand_over(&self) {
+        self.leave(Leaving::HandedOver).await;
+    }
+
+    /// Copies of all listening sockets, for the process that is to take over.
+    pub async fn listening_sockets(&self) -> Vec<ListeningSocket> {
+        let (to, mut from) = mpsc::unbounded_channel();
+        self.tell(|| Command::Share(to.clone()));
+        drop(to);
+        let mut sockets = Vec::new();
+        while let Some(socket) = from.recv().await {
+            sockets.push(socket);
+        }
+        sockets
+    }
+
+    async fn leave(&self, leaving: Leaving) {
         self.shared.draining.store(true, Relaxed);
         let (done, mut gone) = mpsc::channel(1);
-        self.tell(|| Command::Drain { done: done.clone() });
+        self.tell(|| Command::Drain {
+            leaving,
+            done: done.clone(),
+        });
         drop(done);
         // Nothing is ever sent: the channel closes when the last connection drops its end.
         let _ = timeout(self.shared.drain_time, gone.recv()).await;

@@ -3,45 +3,13 @@
 //!
 //! In: addresses on the control side, sockets on the workers. Out: one connection task per client.
 
+mod accept;
 mod establish;
 mod proxy_protocol;
 mod socket;
 
-use std::{io, net::TcpListener as StdListener, rc::Rc, time::Duration};
-
-use tokio::net::TcpListener;
-
+pub(crate) use accept::{Listening, adopt, start};
 pub(crate) use establish::{Established, establish};
 pub(crate) use proxy_protocol::ProxyProtocol;
-pub(crate) use socket::{SocketId, bind};
-
-use crate::{life, worker::Worker};
-
-/// Puts a socket on the worker's event loop.
-pub(crate) fn adopt(socket: StdListener) -> io::Result<TcpListener> {
-    TcpListener::from_std(socket)
-}
-
-/// Accepts until aborted. Each connection is served under the listener that owns the address then.
-pub(crate) async fn accept(worker: Rc<Worker>, socket: TcpListener, id: SocketId) {
-    loop {
-        match socket.accept().await {
-            Ok((tcp, peer)) => {
-                let plan = worker.plan();
-                let owner = plan
-                    .listeners
-                    .iter()
-                    .find(|listener| listener.address == id.configured);
-                if let Some(listener) = owner {
-                    let connection = life::serve(worker.clone(), listener.clone(), tcp, peer, id);
-                    tokio::task::spawn_local(connection);
-                }
-            }
-            Err(error) => {
-                // Out of descriptors, most likely: other connections must end first.
-                tracing::warn!(%error, address = %id.bound, "accepting failed");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
-}
+pub use socket::ListeningSocket;
+pub(crate) use socket::{SocketId, bind, refuse_new};

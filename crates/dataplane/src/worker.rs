@@ -6,6 +6,7 @@
 
 mod command;
 mod connections;
+mod drain;
 mod sweep;
 
 use std::{
@@ -22,18 +23,19 @@ use sluicegate_stats::Registry;
 use tokio::{
     runtime::{Builder, LocalOptions},
     sync::{Notify, mpsc},
-    task::AbortHandle,
 };
 
-pub(crate) use command::Command;
+pub(crate) use command::{Command, Leaving};
 pub(crate) use connections::{Connections, Mark};
+pub(crate) use drain::Drain;
+pub use drain::DrainStrategy;
 
 use crate::{
     cluster::{ClusterId, LocalCluster},
     http::Clock,
     io::Buffers,
     life::Exchange,
-    listen,
+    listen::{self, Listening},
     plan::Plan,
     stats::{ClusterStats, CodecStats, Http2Stats, HttpStats, ListenerStats, SslStats},
 };
@@ -69,9 +71,10 @@ pub(crate) struct Worker {
         reason = "requests hold the box; moving it costs a pointer"
     )]
     exchanges: RefCell<Vec<Box<Exchange>>>,
-    listening: RefCell<HashMap<u64, AbortHandle>>,
+    listening: RefCell<Vec<Listening>>,
     sweeper: Notify,
     sweeper_sleeps: Cell<bool>,
+    drain_strategy: DrainStrategy,
     drain_time: Duration,
     registry: Registry,
 }
@@ -86,6 +89,8 @@ pub(crate) struct Start {
     pub(crate) local_address: Arc<str>,
     /// How long connections of a replaced listener live on.
     pub(crate) drain_time: Duration,
+    /// How they are spread over that time.
+    pub(crate) drain_strategy: DrainStrategy,
     /// What to do.
     pub(crate) commands: mpsc::UnboundedReceiver<Command>,
 }
@@ -111,6 +116,7 @@ async fn run(start: Start) {
         registry,
         local_address,
         drain_time,
+        drain_strategy,
         mut commands,
     } = start;
     let codec_stats = Arc::<CodecStats>::default();
@@ -140,6 +146,7 @@ async fn run(start: Start) {
         listening: RefCell::default(),
         sweeper: Notify::new(),
         sweeper_sleeps: Cell::new(false),
+        drain_strategy,
         drain_time,
         registry,
     });
@@ -154,24 +161,32 @@ impl Worker {
         match command {
             Command::Apply(plan) => self.apply(plan),
             Command::Listen { id, socket } => match listen::adopt(socket) {
-                Ok(listener) => {
-                    let task = listen::accept(self.clone(), listener, id);
-                    let handle = tokio::task::spawn_local(task).abort_handle();
-                    self.listening.borrow_mut().insert(id.socket, handle);
+                Ok(socket) => {
+                    let listening = listen::start(&self, socket, id);
+                    self.listening.borrow_mut().push(listening);
                 }
                 Err(error) => tracing::error!(%error, "a worker cannot use its listening socket"),
             },
-            Command::StopListening { socket } => {
-                if let Some(task) = self.listening.borrow_mut().remove(&socket) {
-                    task.abort();
-                }
+            Command::Share(to) => {
+                let listening = self.listening.borrow();
+                let copies = listening.iter().filter_map(Listening::share);
+                // Nobody waits any more: nothing is lost.
+                copies.for_each(|copy| drop(to.send(copy)));
             }
-            Command::Drain { done } => {
-                self.draining.set(true);
-                for (_, task) in self.listening.borrow_mut().drain() {
-                    task.abort();
+            Command::StopListening { socket } => {
+                let mut listening = self.listening.borrow_mut();
+                let gone = listening.extract_if(.., |one| one.id.socket == socket);
+                gone.for_each(|one| one.stop(Leaving::Closing, None));
+            }
+            Command::Drain { leaving, done } => {
+                let drain = match leaving {
+                    Leaving::Closing => self.drain().with_grace(IDLE_GRACE),
+                    Leaving::HandedOver => self.drain(),
+                };
+                self.connections.drain(drain, &done);
+                for listening in self.listening.borrow_mut().drain(..) {
+                    listening.stop(leaving, Some(done.clone()));
                 }
-                self.connections.drain(done);
             }
             Command::HealthcheckFail(fail) => self.draining.set(fail),
         }
@@ -204,12 +219,17 @@ impl Worker {
             .iter()
             .map(|listener| (listener.name.clone(), listener.version))
             .collect();
-        self.connections.mark(
+        self.connections.replace(
             |listener| current.get(&listener.name) != Some(&listener.version),
-            tokio::time::Instant::now() + self.drain_time,
+            self.drain(),
         );
         *self.plan.borrow_mut() = plan;
         self.generation.set(self.generation.get() + 1);
+    }
+
+    /// How connections of a replaced listener run out from now on.
+    pub(crate) fn drain(&self) -> Drain {
+        Drain::begin(self.drain_strategy, self.drain_time)
     }
 
     /// Number of the plan in force.
@@ -298,3 +318,6 @@ fn registered<G: sluicegate_stats::Group + Default + 'static>(
 }
 
 const KEPT_EXCHANGES: usize = 64;
+/// How long a client's idle connection is kept at the end, in case that a request comes which can be
+/// told to be the last one. Ours: clients that send more seldom must cope with idle timeouts anyway.
+const IDLE_GRACE: Duration = Duration::from_secs(2);

@@ -102,9 +102,10 @@ async fn handshake(session: &mut Session, io: &Gather) -> Option<Codec> {
             }
             Poll::Pending => {}
         }
-        if matches!(io.poll_send(cx), Poll::Ready(Err(_))) || session.mark.close_idle.get() {
+        if matches!(io.poll_send(cx), Poll::Ready(Err(_))) {
             return Poll::Ready(None);
         }
+        let deadline = [deadline, session.close_at()].into_iter().flatten().min();
         session.timer.poll(cx, deadline).map(|()| None)
     })
     .await
@@ -136,7 +137,11 @@ impl Connection {
             if self.draining.is_some() {
                 return Poll::Ready(());
             }
-            session.stats.downstream_cx_idle_timeout.inc();
+            if session.close_at().is_some_and(|at| at <= Instant::now()) {
+                session.stats.downstream_cx_drain_close.inc();
+            } else {
+                session.stats.downstream_cx_idle_timeout.inc();
+            }
             self.drain();
         }
     }
@@ -144,13 +149,17 @@ impl Connection {
     /// Takes streams in. Ready when the connection is over.
     fn poll_accept(&mut self, cx: &mut Context<'_>, session: &mut Session) -> Poll<()> {
         loop {
-            if self.draining.is_none() && session.draining() {
+            if self.draining.is_none() && session.must_end() {
                 session.stats.downstream_cx_drain_close.inc();
                 self.drain();
             }
             match self.codec.poll_accept(cx) {
                 Poll::Ready(Some(Ok((request, respond)))) => {
                     self.count(session);
+                    if self.draining.is_none() && session.draining() {
+                        session.stats.downstream_cx_drain_close.inc();
+                        self.drain();
+                    }
                     let message = Message::server(request, respond);
                     self.spawn(session.of_stream(Stream::Http2(Box::new(message))));
                 }
@@ -207,10 +216,7 @@ impl Connection {
         }
         let idle = session.manager().idle_timeout;
         let idle = idle.map(|limit| idle_since + limit);
-        [idle, session.mark.close_at.get()]
-            .into_iter()
-            .flatten()
-            .min()
+        [idle, session.close_at()].into_iter().flatten().min()
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
     plan::{CodecType, ConnectionManager, FilterChain, ListenerPlan, Plan, Routes},
     route::RouteTable,
     stats::{CodecStats, HttpStats, ListenerStats},
-    worker::{Mark, Worker},
+    worker::{Drain, Mark, Worker},
 };
 
 /// The connection.
@@ -92,7 +92,7 @@ impl Session {
     /// A fresh connection.
     pub(super) fn new(
         worker: Rc<Worker>,
-        listener: Arc<ListenerPlan>,
+        mark: Rc<Mark>,
         established: Established,
         socket: SocketId,
     ) -> Self {
@@ -108,7 +108,6 @@ impl Session {
         stats.downstream_cx_active.add(1);
         listener_stats.downstream_cx_total.inc();
         listener_stats.downstream_cx_active.add(1);
-        let mark = worker.connections.open(&listener);
         let now = Instant::now();
         let scheme: &[u8] = match &stream {
             Stream::Tls(_) => b"https",
@@ -116,7 +115,7 @@ impl Session {
         };
         Self {
             worker,
-            listener,
+            listener: mark.listener.clone(),
             chain,
             scheme,
             stream,
@@ -215,9 +214,6 @@ impl Session {
             if !self.inbox.is_empty() && self.inbox.bytes() != b"\r" {
                 return Poll::Ready(Ok(()));
             }
-            if self.mark.close_idle.get() {
-                return Poll::Ready(Err(Ended));
-            }
             let worker = &self.worker;
             let limit = self.listener.buffer_limit;
             match self
@@ -237,10 +233,7 @@ impl Session {
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
         let limit = self.manager().idle_timeout;
         let idle_until = limit.map(|limit| self.idle_since + limit);
-        let deadline = [idle_until, self.mark.close_at.get()]
-            .into_iter()
-            .flatten()
-            .min();
+        let deadline = [idle_until, self.close_at()].into_iter().flatten().min();
         if self.timer.poll(cx, deadline).is_pending() {
             return Poll::Pending;
         }
@@ -308,9 +301,19 @@ impl Session {
         self.local = self.local.or_else(|| self.stream.local_addr());
     }
 
-    /// Whether responses must carry `connection: close`.
+    /// Whether a response that is sent now must be the last one.
     pub(super) fn draining(&self) -> bool {
-        self.mark.draining.get() || self.worker.draining.get()
+        self.worker.draining.get() || self.mark.drain.get().is_some_and(Drain::closes)
+    }
+
+    /// Whether no further request may come at all.
+    pub(super) fn must_end(&self) -> bool {
+        self.worker.draining.get() || self.mark.drain.get().is_some_and(Drain::is_certain)
+    }
+
+    /// When it is closed if no request runs.
+    pub(super) fn close_at(&self) -> Option<Instant> {
+        Some(self.mark.drain.get()?.close_at)
     }
 
     /// Numbers of the codec.

@@ -12,8 +12,9 @@ use std::{
     task::{Context, Waker},
 };
 
-use tokio::{sync::mpsc, time::Instant};
+use tokio::sync::mpsc;
 
+use super::Drain;
 use crate::plan::ListenerPlan;
 
 /// All of them.
@@ -21,6 +22,7 @@ use crate::plan::ListenerPlan;
 pub(crate) struct Connections {
     open: RefCell<HashMap<u64, Rc<Mark>>>,
     next: Cell<u64>,
+    ending: RefCell<Option<Ending>>,
 }
 
 /// What a connection is told from outside.
@@ -28,30 +30,33 @@ pub(crate) struct Connections {
 pub(crate) struct Mark {
     /// The listener that accepted it.
     pub(crate) listener: Arc<ListenerPlan>,
-    /// The next response is the last.
-    pub(crate) draining: Cell<bool>,
-    /// Close as soon as no request runs.
-    pub(crate) close_idle: Cell<bool>,
-    /// Close at this time if no request runs.
-    pub(crate) close_at: Cell<Option<Instant>>,
+    /// How it runs out, once it does.
+    pub(crate) drain: Cell<Option<Drain>>,
     id: u64,
     waker: RefCell<Option<Waker>>,
     done: RefCell<Option<mpsc::Sender<()>>>,
 }
 
+/// The worker takes no more connections; those that were waiting to be accepted still come.
+#[derive(Debug)]
+struct Ending {
+    drain: Drain,
+    /// Held by connections, and by whoever still accepts.
+    done: mpsc::WeakSender<()>,
+}
+
 impl Connections {
-    /// Adds a connection.
+    /// Adds a connection, as soon as it is accepted.
     pub(crate) fn open(&self, listener: &Arc<ListenerPlan>) -> Rc<Mark> {
         let id = self.next.get();
         self.next.set(id + 1);
+        let ending = self.ending.borrow();
         let mark = Rc::new(Mark {
             listener: listener.clone(),
-            draining: Cell::new(false),
-            close_idle: Cell::new(false),
-            close_at: Cell::new(None),
+            drain: Cell::new(ending.as_ref().map(|ending| ending.drain)),
             id,
             waker: RefCell::default(),
-            done: RefCell::default(),
+            done: RefCell::new(ending.as_ref().and_then(|ending| ending.done.upgrade())),
         });
         self.open.borrow_mut().insert(id, mark.clone());
         mark
@@ -63,29 +68,33 @@ impl Connections {
         mark.done.borrow_mut().take();
     }
 
-    /// Lets connections of replaced listeners run out, at the latest at `close_at`.
-    pub(super) fn mark(&self, replaced: impl Fn(&ListenerPlan) -> bool, close_at: Instant) {
+    /// Lets connections of replaced listeners run out.
+    pub(super) fn replace(&self, replaced: impl Fn(&ListenerPlan) -> bool, drain: Drain) {
         for mark in self.open.borrow().values() {
-            if !mark.draining.get() && replaced(&mark.listener) {
-                mark.draining.set(true);
-                mark.close_at.set(Some(close_at));
-                mark.wake();
+            if mark.drain.get().is_none() && replaced(&mark.listener) {
+                mark.drain(drain);
             }
         }
     }
 
-    /// Lets all connections run out; idle ones close now. `done` is dropped with the last one.
-    pub(super) fn drain(&self, done: mpsc::Sender<()>) {
+    /// Lets all connections run out. `done` is dropped with the last one.
+    pub(super) fn drain(&self, drain: Drain, done: &mpsc::Sender<()>) {
         for mark in self.open.borrow().values() {
-            mark.draining.set(true);
-            mark.close_idle.set(true);
             *mark.done.borrow_mut() = Some(done.clone());
-            mark.wake();
+            mark.drain(drain);
         }
+        let done = done.downgrade();
+        *self.ending.borrow_mut() = Some(Ending { drain, done });
     }
 }
 
 impl Mark {
+    /// Lets the connection run out.
+    pub(crate) fn drain(&self, drain: Drain) {
+        self.drain.set(Some(drain));
+        self.wake();
+    }
+
     /// Remembers which task to wake; the task of a connection never changes.
     pub(crate) fn watch(&self, cx: &Context<'_>) {
         let mut waker = self.waker.borrow_mut();

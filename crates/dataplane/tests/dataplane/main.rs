@@ -10,6 +10,7 @@ mod balancing;
 mod bodies;
 mod breakers;
 mod config;
+mod drain;
 mod failures;
 mod headers;
 mod health;
