@@ -160,6 +160,8 @@ impl Worker {
     fn obey(self: Rc<Self>, command: Command) {
         match command {
             Command::Apply(plan) => self.apply(plan),
+            // Whoever has begun to leave takes in nobody new.
+            Command::Listen { .. } if self.connections.are_ending() => {}
             Command::Listen { id, socket } => match listen::adopt(socket) {
                 Ok(socket) => {
                     let listening = listen::start(&self, socket, id);

@@ -62,6 +62,11 @@ impl Connections {
         mark
     }
 
+    /// Whether all of them run out.
+    pub(super) fn are_ending(&self) -> bool {
+        self.ending.borrow().is_some()
+    }
+
     /// Removes it.
     pub(crate) fn closed(&self, mark: &Mark) {
         self.open.borrow_mut().remove(&mark.id);
