@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! HTTP/1.1 as bytes: parsing, framing, header rules and writing of heads. No sockets here.
 
+mod ascii;
 mod case;
 mod chunked;
 mod date;
@@ -12,6 +13,7 @@ mod message;
 mod path;
 mod request_head;
 mod response_head;
+mod writer;
 
 pub(crate) use case::NameCase;
 pub(crate) use date::Clock;

@@ -6,6 +6,9 @@
 //! is told in `life.rs`, everything that can go wrong stands in `failure.rs`.
 
 mod balance;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod cluster;
 mod connect;
 mod control;

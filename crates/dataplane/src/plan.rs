@@ -34,6 +34,8 @@ pub(crate) use http2::{Http2Keepalive, Http2Options};
 pub(crate) use listener::{CodecType, ConnectionManager, ListenerPlan, Routes, ServerHeader};
 pub(crate) use matcher::string as string_match;
 pub(crate) use value::data;
+#[cfg(feature = "bench")]
+pub(crate) use {compile::Names as ClusterNames, route::compile as compile_routes};
 
 use crate::{
     cluster::{ClusterId, ClusterShared},

@@ -3,7 +3,7 @@
 //!
 //! In: a name and the rule of the message. Out: the name as it is written.
 
-use super::{field::Field, message::Message};
+use super::{ascii::make_lower, field::Field, message::Message};
 
 /// How names are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,31 +37,11 @@ impl NameCase {
     }
 }
 
-/// Lower case, eight bytes at a time.
 fn push_lower(name: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(name);
-    let copy = &mut out[start..];
-    for word in copy.as_chunks_mut::<8>().0 {
-        *word = lower(u64::from_le_bytes(*word)).to_le_bytes();
-    }
-    match copy.last_chunk_mut::<8>() {
-        // Overlaps the words before it, which does no harm.
-        Some(last) => *last = lower(u64::from_le_bytes(*last)).to_le_bytes(),
-        None => copy.make_ascii_lowercase(),
-    }
+    make_lower(&mut out[start..]);
 }
-
-/// Sets bit 5 in each byte that is between `A` and `Z`.
-fn lower(word: u64) -> u64 {
-    let seven = word & (0x7f * EACH);
-    let from_a = seven + (0x80 - u64::from(b'A')) * EACH;
-    let beyond_z = seven + (0x7f - u64::from(b'Z')) * EACH;
-    let upper = from_a & !beyond_z & !word & (0x80 * EACH);
-    word | (upper >> 2)
-}
-
-const EACH: u64 = 0x0101_0101_0101_0101;
 
 fn push_proper(name: &[u8], out: &mut Vec<u8>) {
     let mut start = true;
@@ -88,16 +68,6 @@ fn first_spelling<'a>(name: &'a [u8], message: &Message, bytes: &'a [u8]) -> &'a
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lower_case_touches_letters_only() {
-        let all: Vec<u8> = (0..=255).collect();
-        for start in 0..all.len() {
-            let mut out = Vec::new();
-            push_lower(&all[start..], &mut out);
-            assert_eq!(out, all[start..].to_ascii_lowercase());
-        }
-    }
 
     #[test]
     fn words_start_after_anything_not_alphanumeric() {

@@ -7,6 +7,8 @@
 
 use std::ops::Range;
 
+use super::head::{Lines, check};
+
 /// Reads one chunked body.
 #[derive(Debug, Default)]
 pub(crate) struct Chunked {
@@ -232,14 +234,16 @@ impl Chunked {
     }
 
     fn check_trailers(&mut self) -> Result<(), Broken> {
-        let mut slots = [httparse::EMPTY_HEADER; 64];
-        match httparse::parse_headers(&self.trailers, &mut slots) {
-            Ok(httparse::Status::Complete(_)) => {
+        check(&self.trailers).map_err(|_| Broken)?;
+        let mut lines = Lines::new(&self.trailers);
+        while let Ok(Some(line)) = lines.next() {
+            if line.is_empty() {
                 self.trailers.truncate(self.trailers.len() - 2);
-                Ok(())
+                return Ok(());
             }
-            _ => Err(Broken),
+            line.field(&self.trailers).map_err(|_| Broken)?;
         }
+        Err(Broken)
     }
 }
 

@@ -3,6 +3,8 @@
 //!
 //! In: a name. Out: whether it is one of those that a proxy treats specially.
 
+use super::ascii::spells;
+
 /// A range of a head's bytes; heads are bounded far below 4 GiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Span {
@@ -11,15 +13,6 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// Where `part` lies inside `whole`; `part` must be a slice of it.
-    pub(crate) fn locate(whole: &[u8], part: &[u8]) -> Self {
-        let start = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
-        if part.is_empty() || start > whole.len() {
-            return Self::default();
-        }
-        Self::new(start, start + part.len())
-    }
-
     /// The range `start..end`.
     pub(crate) fn new(start: usize, end: usize) -> Self {
         let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
@@ -45,6 +38,11 @@ impl Span {
     pub(crate) fn start(&self) -> usize {
         self.start as usize
     }
+
+    /// The byte after the last.
+    pub(crate) fn end(&self) -> usize {
+        self.end as usize
+    }
 }
 
 /// A field line.
@@ -56,6 +54,10 @@ pub(crate) struct Field {
     pub(crate) value: Span,
     /// What the name means here.
     pub(crate) known: Known,
+    /// The name has upper-case letters.
+    pub(crate) upper: bool,
+    /// The line is the name, a colon, one blank and the value, so that it can be copied as it is.
+    pub(crate) exact: bool,
 }
 
 /// Names that framing, hop-by-hop rules or Envoy's own headers treat specially.
@@ -128,12 +130,12 @@ impl Known {
             (17, b'x') if matches!(name[2], b'f' | b'F') => {
                 ("x-forwarded-proto", Self::ForwardedProto)
             }
-            (16.., b'x') if name[..8].eq_ignore_ascii_case(b"x-envoy-") => {
+            (16.., b'x') if spells(&name[..8], b"x-envoy-") => {
                 return Self::of_envoy(&name[8..]);
             }
             _ => return Self::Other,
         };
-        if name.eq_ignore_ascii_case(text.as_bytes()) {
+        if spells(name, text.as_bytes()) {
             known
         } else {
             Self::Other
@@ -141,12 +143,12 @@ impl Known {
     }
 
     /// Its bit in a set of names.
-    pub(crate) fn bit(self) -> u32 {
+    pub(crate) const fn bit(self) -> u32 {
         1 << self as u32
     }
 
     fn of_envoy(rest: &[u8]) -> Self {
-        let is = |text: &str| rest.eq_ignore_ascii_case(text.as_bytes());
+        let is = |text: &str| spells(rest, text.as_bytes());
         if is("upstream-service-time") {
             Self::UpstreamServiceTime
         } else if is("expected-rq-timeout-ms") {

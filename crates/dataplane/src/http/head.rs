@@ -2,12 +2,13 @@
 //! Parsing of request and response heads, strictly by RFC 9112.
 //!
 //! In: bytes read so far. Out: a head made of slices of them, or "not all there yet", or why it is
-//! refused. `httparse` finds the lines; everything that could be understood in two ways (bare LF,
-//! folded lines, two lengths, a length with chunks) is refused here.
+//! refused: everything that could be understood in two ways (bare LF, folded lines, two lengths, a
+//! length with chunks).
 
+mod lines;
 mod rendered;
 
-use std::mem::MaybeUninit;
+pub(super) use lines::{Line, Lines, check};
 
 use super::{
     field::{Known, Span},
@@ -85,39 +86,47 @@ pub(crate) enum HeadError {
 impl RequestHead {
     /// Parses `bytes` into `self`, whose vectors are reused.
     pub(crate) fn parse(&mut self, bytes: &[u8], limits: Limits) -> Result<Parsed, HeadError> {
-        let mut slots = [const { MaybeUninit::uninit() }; SLOTS];
-        let mut more = Vec::new();
-        let slots = choose(&mut slots, &mut more, limits);
-        let mut request = httparse::Request::new(&mut []);
-        let config = httparse::ParserConfig::default();
-        let length = match config.parse_request_with_uninit_headers(&mut request, bytes, slots) {
-            Ok(httparse::Status::Complete(length)) if length <= limits.bytes => length,
-            Ok(httparse::Status::Complete(_)) => return Err(HeadError::TooLarge),
-            Ok(httparse::Status::Partial) => return partial(bytes, limits),
-            Err(error) => return Err(why(error, bytes)),
+        let mut lines = Lines::new(bytes);
+        let parsed = self.take(bytes, &mut lines, limits);
+        judge(parsed, bytes, &lines, limits)
+    }
+
+    fn take(
+        &mut self,
+        bytes: &[u8],
+        lines: &mut Lines<'_>,
+        limits: Limits,
+    ) -> Result<Parsed, HeadError> {
+        let Some(first) = lines.next()? else {
+            return Ok(Parsed::Partial);
         };
-        if request.headers.len() > limits.count {
-            return Err(HeadError::TooMany);
-        }
-        let method = request.method.unwrap_or_default().as_bytes();
-        let target = request.path.unwrap_or_default().as_bytes();
-        if !METHODS.iter().any(|known| known.as_bytes() == method) {
+        let line = first.of(bytes);
+        let method = line.iter().position(|byte| *byte == b' ');
+        let method = method.ok_or(HeadError::Malformed)?;
+        if !METHODS
+            .iter()
+            .any(|known| known.as_bytes() == &line[..method])
+        {
             return Err(HeadError::Malformed);
         }
-        if !starts_clean(bytes, method, target) {
-            return Err(HeadError::Malformed);
-        }
-        self.method = Span::locate(bytes, method);
+        let version = line.last_chunk::<9>().ok_or(HeadError::Malformed)?;
+        let target = line.get(method + 1..line.len() - version.len());
+        let target = target.ok_or(HeadError::Malformed)?;
+        let old = match version {
+            b" HTTP/1.1" => false,
+            b" HTTP/1.0" => true,
+            _ => return Err(HeadError::Malformed),
+        };
+        self.method = Span::new(0, method);
+        self.path = Span::new(method + 1, method + 1 + target.len());
         self.normalized.clear();
-        let message = &mut self.message;
-        message.start(length);
-        for header in request.headers.iter() {
-            message.field(bytes, header)?;
+        if self.message.lines(bytes, lines, limits)? == Parsed::Partial {
+            return Ok(Parsed::Partial);
         }
-        if request.version == Some(0) {
+        if old {
             return Err(HeadError::OldVersion);
         }
-        message.finish(bytes)?;
+        self.message.finish(bytes)?;
         self.target(bytes, target)?;
         Ok(Parsed::Complete)
     }
@@ -137,7 +146,6 @@ impl RequestHead {
         if hosts.next().is_some() || !is_authority(self.authority.of(bytes)) {
             return Err(HeadError::Malformed);
         }
-        self.path = Span::locate(bytes, target);
         if target.starts_with(b"/") || target == b"*" || self.method.of(bytes) == b"CONNECT" {
             return Ok(());
         }
@@ -156,8 +164,9 @@ impl RequestHead {
         if authority.is_empty() || !is_authority(authority) || path.starts_with(b"?") {
             return Err(HeadError::Malformed);
         }
-        self.authority = Span::locate(bytes, authority);
-        self.path = Span::locate(bytes, path);
+        let end = self.path.end();
+        self.path = Span::new(end - path.len(), end);
+        self.authority = Span::new(end - path.len() - authority.len(), end - path.len());
         Ok(())
     }
 
@@ -193,32 +202,43 @@ impl RequestHead {
 impl ResponseHead {
     /// Parses `bytes` into `self`, whose vectors are reused.
     pub(crate) fn parse(&mut self, bytes: &[u8], limits: Limits) -> Result<Parsed, HeadError> {
-        let mut slots = [const { MaybeUninit::uninit() }; SLOTS];
-        let mut more = Vec::new();
-        let slots = choose(&mut slots, &mut more, limits);
-        let mut response = httparse::Response::new(&mut []);
-        let config = httparse::ParserConfig::default();
-        let length = match config.parse_response_with_uninit_headers(&mut response, bytes, slots) {
-            Ok(httparse::Status::Complete(length)) if length <= limits.bytes => length,
-            Ok(httparse::Status::Complete(_)) => return Err(HeadError::TooLarge),
-            Ok(httparse::Status::Partial) => return partial(bytes, limits),
-            Err(error) => return Err(why(error, bytes)),
+        let mut lines = Lines::new(bytes);
+        let parsed = self.take(bytes, &mut lines, limits);
+        judge(parsed, bytes, &lines, limits)
+    }
+
+    fn take(
+        &mut self,
+        bytes: &[u8],
+        lines: &mut Lines<'_>,
+        limits: Limits,
+    ) -> Result<Parsed, HeadError> {
+        let Some(first) = lines.next()? else {
+            return Ok(Parsed::Partial);
         };
-        if response.headers.len() > limits.count {
-            return Err(HeadError::TooMany);
-        }
-        self.status = response.code.unwrap_or_default();
-        self.old = response.version == Some(0);
-        if !(100..600).contains(&self.status) || !bytes.starts_with(b"HTTP/") {
+        let (version, rest) = first
+            .of(bytes)
+            .split_first_chunk()
+            .ok_or(HeadError::Malformed)?;
+        self.old = match version {
+            b"HTTP/1.1 " => false,
+            b"HTTP/1.0 " => true,
+            _ => return Err(HeadError::Malformed),
+        };
+        let (digits, reason) = rest.split_first_chunk::<3>().ok_or(HeadError::Malformed)?;
+        if !digits.iter().all(u8::is_ascii_digit) || !matches!(reason, [] | [b' ', ..]) {
             return Err(HeadError::Malformed);
         }
-        let message = &mut self.message;
-        message.start(length);
-        for header in response.headers.iter() {
-            message.field(bytes, header)?;
+        let number = digits.iter().map(|digit| u16::from(digit - b'0'));
+        self.status = number.fold(0, |sum, digit| sum * 10 + digit);
+        if !(100..600).contains(&self.status) {
+            return Err(HeadError::Malformed);
         }
-        message.finish(bytes)?;
-        if self.old && message.chunked {
+        if self.message.lines(bytes, lines, limits)? == Parsed::Partial {
+            return Ok(Parsed::Partial);
+        }
+        self.message.finish(bytes)?;
+        if self.old && self.message.chunked {
             return Err(HeadError::TransferEncoding);
         }
         Ok(Parsed::Complete)
@@ -234,37 +254,32 @@ pub(crate) fn leading_empty_lines(bytes: &[u8]) -> usize {
     at
 }
 
-fn choose<'s, 'b>(
-    slots: &'s mut [MaybeUninit<httparse::Header<'b>>],
-    more: &'s mut Vec<MaybeUninit<httparse::Header<'b>>>,
+/// What parsing came to, with limits and forbidden bytes looked at.
+fn judge(
+    parsed: Result<Parsed, HeadError>,
+    bytes: &[u8],
+    lines: &Lines<'_>,
     limits: Limits,
-) -> &'s mut [MaybeUninit<httparse::Header<'b>>] {
-    if limits.count < slots.len() {
-        return slots;
+) -> Result<Parsed, HeadError> {
+    match parsed {
+        Ok(Parsed::Complete) => {
+            lines::check(&bytes[..lines.length()])?;
+            if lines.length() > limits.bytes {
+                return Err(HeadError::TooLarge);
+            }
+        }
+        Ok(Parsed::Partial) => {
+            lines::check(bytes)?;
+            if bytes.len() >= limits.bytes {
+                return Err(HeadError::TooLarge);
+            }
+        }
+        Err(error) => {
+            lines::check(&bytes[..lines.length()])?;
+            return Err(error);
+        }
     }
-    more.resize_with(limits.count + 1, MaybeUninit::uninit);
-    more
-}
-
-fn partial(bytes: &[u8], limits: Limits) -> Result<Parsed, HeadError> {
-    if bytes.len() >= limits.bytes {
-        return Err(HeadError::TooLarge);
-    }
-    Ok(Parsed::Partial)
-}
-
-fn why(error: httparse::Error, bytes: &[u8]) -> HeadError {
-    match error {
-        httparse::Error::TooManyHeaders => HeadError::TooMany,
-        httparse::Error::HeaderValue if bytes.contains(&0) => HeadError::Characters,
-        _ => HeadError::Malformed,
-    }
-}
-
-/// The request line must start the bytes and use single blanks.
-fn starts_clean(bytes: &[u8], method: &[u8], target: &[u8]) -> bool {
-    let at = Span::locate(bytes, target).start();
-    bytes.starts_with(method) && at == method.len() + 1
+    parsed
 }
 
 /// Bytes that can stand in a host and port; anything else could be read as another part of a URL.
@@ -284,9 +299,6 @@ const AUTHORITY: [bool; 256] = {
     }
     table
 };
-
-/// Header slots on the stack: Envoy's default limit of 100, and one to notice an excess.
-const SLOTS: usize = 101;
 
 /// The methods that Envoy's HTTP/1 codec knows.
 const METHODS: [&str; 36] = [

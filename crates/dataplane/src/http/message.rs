@@ -5,7 +5,7 @@
 
 use super::{
     field::{Field, Known, Span},
-    head::HeadError,
+    head::{HeadError, Limits, Line, Lines, Parsed},
 };
 
 /// What requests and responses share.
@@ -38,35 +38,42 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// Starts over with a head of this many bytes.
-    pub(super) fn start(&mut self, length: usize) {
+    /// Starts over.
+    pub(super) fn start(&mut self) {
         let mut fields = std::mem::take(&mut self.fields);
         fields.clear();
         *self = Self {
             fields,
-            length,
             ..Self::default()
         };
     }
 
-    /// Takes a field line in.
-    pub(super) fn field(
+    /// Takes in the field lines of a head, up to the empty one.
+    pub(super) fn lines(
         &mut self,
         bytes: &[u8],
-        header: &httparse::Header<'_>,
-    ) -> Result<(), HeadError> {
-        let name = header.name.as_bytes();
-        let field = Field {
-            name: Span::locate(bytes, name),
-            value: Span::locate(bytes, header.value),
-            known: Known::of(name),
-        };
-        // The line before must have ended in CR LF: httparse takes a bare LF.
-        let start = field.name.start();
-        if start < 2 || &bytes[start - 2..start] != b"\r\n" {
-            return Err(HeadError::Malformed);
+        lines: &mut Lines<'_>,
+        limits: Limits,
+    ) -> Result<Parsed, HeadError> {
+        self.start();
+        while let Some(line) = lines.next()? {
+            if line.is_empty() {
+                self.length = lines.length();
+                return Ok(Parsed::Complete);
+            }
+            if self.fields.len() == limits.count {
+                return Err(HeadError::TooMany);
+            }
+            self.line(bytes, line)?;
         }
-        self.classify(field, header.value)
+        Ok(Parsed::Partial)
+    }
+
+    /// Takes a field line in.
+    fn line(&mut self, bytes: &[u8], line: Line) -> Result<(), HeadError> {
+        let (field, value, underscore) = line.field(bytes)?;
+        self.underscores |= underscore;
+        self.classify(field, value)
     }
 
     /// Takes in a field that has been located.
@@ -122,15 +129,6 @@ impl Message {
 
     /// Checks what only the whole head can tell.
     pub(super) fn finish(&mut self, bytes: &[u8]) -> Result<(), HeadError> {
-        // One wide pass over all bytes is cheaper than one over each name.
-        let head = &bytes[..self.length];
-        if holds(head, b'_') {
-            let names = self.fields.iter().map(|field| field.name.of(bytes));
-            self.underscores = names.into_iter().any(|name| name.contains(&b'_'));
-        }
-        if !bytes[..self.length].ends_with(b"\r\n\r\n") {
-            return Err(HeadError::Malformed);
-        }
         if self.chunked && self.content_length.is_some() {
             return Err(HeadError::LengthAndChunked);
         }

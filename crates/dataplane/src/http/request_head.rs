@@ -11,10 +11,11 @@ use super::{
     field::{Field, Known},
     head::RequestHead,
     message::tokens,
+    writer::{Writer, set},
 };
 use crate::{
     plan::ConnectionManager,
-    route::{Condition, Mutations, PathRewrite, push_path, without_port},
+    route::{Mutations, PathRewrite, push_path, without_port},
 };
 
 /// Everything that shapes the head.
@@ -65,17 +66,26 @@ impl UpstreamRequest<'_> {
         out.extend_from_slice(b" HTTP/1.1\r\n");
         self.host(out);
         let plain = self.is_plain();
-        for field in &self.head.message.fields {
+        let writer = self.writer();
+        writer.fields(plain, SPECIAL, out, |field, out| {
             if plain || !self.drops(field) {
-                self.field(field, out);
+                self.field(&writer, field, out);
             }
-        }
-        self.envoy_additions(out);
-        self.route_additions(target, out);
+        });
+        self.envoy_additions(&writer, out);
+        self.route_additions(&writer, target, out);
         if !self.http2 {
-            self.framing(out);
+            self.framing(&writer, out);
         }
         out.extend_from_slice(b"\r\n");
+    }
+
+    fn writer(&self) -> Writer<'_> {
+        Writer {
+            bytes: self.bytes,
+            message: &self.head.message,
+            case: self.case,
+        }
     }
 
     /// Whether no rule can take an ordinary field out.
@@ -115,7 +125,7 @@ impl UpstreamRequest<'_> {
         out.extend_from_slice(b"\r\n");
     }
 
-    fn field(&self, field: &Field, out: &mut Vec<u8>) {
+    fn field(&self, writer: &Writer<'_>, field: &Field, out: &mut Vec<u8>) {
         let value = field.value.of(self.bytes);
         let edge = self.manager.use_remote_address;
         match field.known {
@@ -126,15 +136,15 @@ impl UpstreamRequest<'_> {
             | Known::ExpectedTimeout
             | Known::EnvoyInternal => {}
             Known::Connection | Known::Upgrade if !self.upgrade => {}
-            Known::Connection => self.line(field, b"Upgrade", out),
+            Known::Connection => writer.line(field, b"Upgrade", out),
             Known::Expect if value.eq_ignore_ascii_case(b"100-continue") => {}
             Known::Te => {
                 if tokens(value).any(|token| token.eq_ignore_ascii_case(b"trailers")) {
-                    self.line(field, b"trailers", out);
+                    writer.line(field, b"trailers", out);
                 }
             }
             Known::ForwardedFor if edge && !self.manager.skip_xff_append => {
-                self.line(field, value, out);
+                writer.line(field, value, out);
                 if self.is_last(field) {
                     out.truncate(out.len() - 2);
                     out.push(b',');
@@ -143,44 +153,30 @@ impl UpstreamRequest<'_> {
                 }
             }
             Known::ForwardedProto if edge && self.manager.trusted_hops == 0 => {
-                self.line(field, self.scheme, out);
+                writer.line(field, self.scheme, out);
             }
             Known::ExternalAddress if edge => {}
             Known::RequestId if edge && !self.manager.preserve_request_id => {
-                self.line(field, &request_id(), out);
+                writer.line(field, &request_id(), out);
             }
-            _ => self.line(field, value, out),
+            _ => writer.line(field, value, out),
         }
     }
 
-    fn line(&self, field: &Field, value: &[u8], out: &mut Vec<u8>) {
-        self.case.push(field, &self.head.message, self.bytes, out);
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value);
-        out.extend_from_slice(b"\r\n");
-    }
-
-    fn new_line(&self, name: &[u8], value: &[u8], out: &mut Vec<u8>) {
-        self.case.push_new(name, out);
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value);
-        out.extend_from_slice(b"\r\n");
-    }
-
-    fn envoy_additions(&self, out: &mut Vec<u8>) {
+    fn envoy_additions(&self, writer: &Writer<'_>, out: &mut Vec<u8>) {
         let manager = self.manager;
         let edge = manager.use_remote_address;
-        if edge && !manager.skip_xff_append && !self.has(Known::ForwardedFor) {
-            self.new_line(b"x-forwarded-for", self.peer.as_bytes(), out);
+        if edge && !manager.skip_xff_append && !writer.has(Known::ForwardedFor) {
+            writer.new_line(b"x-forwarded-for", self.peer.as_bytes(), out);
         }
-        if !self.has(Known::ForwardedProto) {
-            self.new_line(b"x-forwarded-proto", self.scheme, out);
+        if !writer.has(Known::ForwardedProto) {
+            writer.new_line(b"x-forwarded-proto", self.scheme, out);
         }
         if edge {
-            self.new_line(b"x-envoy-external-address", self.peer.as_bytes(), out);
+            writer.new_line(b"x-envoy-external-address", self.peer.as_bytes(), out);
         }
-        if manager.generate_request_id && !self.has(Known::RequestId) {
-            self.new_line(b"x-request-id", &request_id(), out);
+        if manager.generate_request_id && !writer.has(Known::RequestId) {
+            writer.new_line(b"x-request-id", &request_id(), out);
         }
         if let Some(timeout) = self.expected_timeout
             && !manager.suppress_envoy_headers
@@ -193,47 +189,30 @@ impl UpstreamRequest<'_> {
         }
     }
 
-    fn route_additions(&self, target: &[u8], out: &mut Vec<u8>) {
-        for added in &self.mutations.add {
-            let present = || {
-                let mut fields = self.head.message.fields.iter();
-                fields.any(|field| field.name.of(self.bytes).eq_ignore_ascii_case(&added.name))
-            };
-            let wanted = match added.condition {
-                Condition::Always => true,
-                Condition::Absent => !present(),
-                Condition::Present => present(),
-            };
-            if wanted {
-                self.new_line(&added.name, &added.value, out);
-            }
-        }
+    fn route_additions(&self, writer: &Writer<'_>, target: &[u8], out: &mut Vec<u8>) {
+        writer.additions(self.mutations, out);
         let received = self.head.authority.of(self.bytes);
         if self.host.is_some() && !self.manager.suppress_envoy_headers {
-            self.new_line(b"x-envoy-original-host", received, out);
+            writer.new_line(b"x-envoy-original-host", received, out);
         }
         if self.forwarded_host {
-            self.new_line(b"x-forwarded-host", received, out);
+            writer.new_line(b"x-forwarded-host", received, out);
         }
         if !matches!(self.path, PathRewrite::None) && !self.manager.suppress_envoy_headers {
-            self.new_line(b"x-envoy-original-path", target, out);
+            writer.new_line(b"x-envoy-original-path", target, out);
         }
     }
 
-    fn framing(&self, out: &mut Vec<u8>) {
+    fn framing(&self, writer: &Writer<'_>, out: &mut Vec<u8>) {
         let message = &self.head.message;
         if message.chunked {
-            self.new_line(b"transfer-encoding", b"chunked", out);
+            writer.new_line(b"transfer-encoding", b"chunked", out);
         } else if message.content_length.is_none() && !self.upgrade {
             let method = self.head.method.of(self.bytes);
             if !BODILESS.contains(&method) {
-                self.new_line(b"content-length", b"0", out);
+                writer.new_line(b"content-length", b"0", out);
             }
         }
-    }
-
-    fn has(&self, known: Known) -> bool {
-        self.head.message.known & known.bit() != 0
     }
 
     fn is_last(&self, field: &Field) -> bool {
@@ -255,6 +234,24 @@ fn request_id() -> [u8; 36] {
     }
     text
 }
+
+/// Fields that are not always passed on as they are.
+const SPECIAL: u32 = set(&[
+    Known::Connection,
+    Known::EnvoyInternal,
+    Known::Expect,
+    Known::ExpectedTimeout,
+    Known::ExternalAddress,
+    Known::ForwardedFor,
+    Known::ForwardedProto,
+    Known::Host,
+    Known::KeepAlive,
+    Known::ProxyConnection,
+    Known::RequestId,
+    Known::Te,
+    Known::TransferEncoding,
+    Known::Upgrade,
+]);
 
 /// Methods that need no length when they have no body.
 const BODILESS: [&[u8]; 6] = [b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT"];

@@ -14,10 +14,11 @@ use super::{
     field::{Field, Known},
     head::ResponseHead,
     push_decimal, reason,
+    writer::{Writer, set},
 };
 use crate::{
     plan::{ConnectionManager, ServerHeader},
-    route::{Condition, Mutations},
+    route::Mutations,
 };
 
 /// Everything that shapes the head.
@@ -58,75 +59,85 @@ impl DownstreamResponse<'_> {
         out.push(b' ');
         out.extend_from_slice(reason(self.head.status).as_bytes());
         out.extend_from_slice(b"\r\n");
-        let mut seen = Seen::default();
         let changes = !self.mutations.is_empty();
-        for field in &self.head.message.fields {
-            if changes && self.mutations.removes(field.name.of(self.bytes)) {
-                continue;
+        let writer = Writer {
+            bytes: self.bytes,
+            message: &self.head.message,
+            case: self.case,
+        };
+        let passes = |known, name| writer.has(known) && !(changes && self.mutations.removes(name));
+        let mut seen = Seen::default();
+        writer.fields(!changes, self.special(), out, |field, out| {
+            if !(changes && self.mutations.removes(field.name.of(self.bytes))) {
+                self.field(&writer, field, &mut seen, out);
             }
-            self.field(field, &mut seen, out);
-        }
+        });
         if !seen.service_time && !self.manager.suppress_envoy_headers {
             self.case.push_new(b"x-envoy-upstream-service-time", out);
             self.service_time(out);
         }
         for cookie in self.set_cookies {
-            self.new_line(b"set-cookie", cookie.as_bytes(), out);
+            writer.new_line(b"set-cookie", cookie.as_bytes(), out);
         }
         if changes {
-            self.route_additions(out);
+            writer.additions(self.mutations, out);
         }
-        if !seen.date {
+        if !passes(Known::Date, b"date") {
             self.case.push_new(b"date", out);
             out.extend_from_slice(b": ");
             self.clock.push(self.now, out);
             out.extend_from_slice(b"\r\n");
         }
-        if !seen.server && self.manager.server_header != ServerHeader::PassThrough {
-            self.new_line(b"server", &self.manager.server_name, out);
+        if !passes(Known::Server, b"server")
+            && self.manager.server_header != ServerHeader::PassThrough
+        {
+            writer.new_line(b"server", &self.manager.server_name, out);
         }
         if self.close {
-            self.new_line(b"connection", b"close", out);
+            writer.new_line(b"connection", b"close", out);
         }
         if self.empty {
-            self.new_line(b"content-length", b"0", out);
+            writer.new_line(b"content-length", b"0", out);
         }
         if self.chunked {
-            self.new_line(b"transfer-encoding", b"chunked", out);
+            writer.new_line(b"transfer-encoding", b"chunked", out);
         }
         out.extend_from_slice(b"\r\n");
     }
 
-    fn field(&self, field: &Field, seen: &mut Seen, out: &mut Vec<u8>) {
+    fn special(&self) -> u32 {
+        let mut special = SPECIAL;
+        if self.head.status == 204 {
+            special |= Known::ContentLength.bit();
+        }
+        if self.manager.server_header == ServerHeader::Overwrite {
+            special |= Known::Server.bit();
+        }
+        special
+    }
+
+    fn field(&self, writer: &Writer<'_>, field: &Field, seen: &mut Seen, out: &mut Vec<u8>) {
         let value = field.value.of(self.bytes);
         match field.known {
             Known::KeepAlive | Known::ProxyConnection | Known::TransferEncoding => {}
             Known::Connection | Known::Upgrade if !self.upgrade => {}
-            Known::Connection => self.line(field, b"Upgrade", out),
+            Known::Connection => writer.line(field, b"Upgrade", out),
             // RFC 9110 8.6: a 204 carries no length.
             Known::ContentLength if self.head.status == 204 => {}
             Known::UpstreamServiceTime if !self.manager.suppress_envoy_headers => {
                 if !seen.service_time {
                     seen.service_time = true;
-                    self.case.push(field, &self.head.message, self.bytes, out);
+                    writer.name(field, out);
                     self.service_time(out);
                 }
-            }
-            Known::Date => {
-                seen.date = true;
-                self.line(field, value, out);
             }
             Known::Server if self.manager.server_header == ServerHeader::Overwrite => {
                 if !seen.server {
                     seen.server = true;
-                    self.line(field, &self.manager.server_name, out);
+                    writer.line(field, &self.manager.server_name, out);
                 }
             }
-            Known::Server => {
-                seen.server = true;
-                self.line(field, value, out);
-            }
-            _ => self.line(field, value, out),
+            _ => writer.line(field, value, out),
         }
     }
 
@@ -136,42 +147,20 @@ impl DownstreamResponse<'_> {
         push_decimal(milliseconds, out);
         out.extend_from_slice(b"\r\n");
     }
-
-    fn line(&self, field: &Field, value: &[u8], out: &mut Vec<u8>) {
-        self.case.push(field, &self.head.message, self.bytes, out);
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value);
-        out.extend_from_slice(b"\r\n");
-    }
-
-    fn new_line(&self, name: &[u8], value: &[u8], out: &mut Vec<u8>) {
-        self.case.push_new(name, out);
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value);
-        out.extend_from_slice(b"\r\n");
-    }
-
-    fn route_additions(&self, out: &mut Vec<u8>) {
-        for added in &self.mutations.add {
-            let present = || {
-                let mut fields = self.head.message.fields.iter();
-                fields.any(|field| field.name.of(self.bytes).eq_ignore_ascii_case(&added.name))
-            };
-            let wanted = match added.condition {
-                Condition::Always => true,
-                Condition::Absent => !present(),
-                Condition::Present => present(),
-            };
-            if wanted {
-                self.new_line(&added.name, &added.value, out);
-            }
-        }
-    }
 }
 
 #[derive(Default)]
 struct Seen {
     service_time: bool,
-    date: bool,
     server: bool,
 }
+
+/// Fields that are not always passed on as they are.
+const SPECIAL: u32 = set(&[
+    Known::Connection,
+    Known::KeepAlive,
+    Known::ProxyConnection,
+    Known::TransferEncoding,
+    Known::Upgrade,
+    Known::UpstreamServiceTime,
+]);

@@ -210,7 +210,7 @@ impl ListenerPlan {
 
 impl ConnectionManager {
     /// Compiles a connection manager.
-    pub(super) fn compile(
+    pub(crate) fn compile(
         manager: &HttpConnectionManager,
         cluster_names: &mut ClusterNames,
     ) -> Result<Self, String> {

@@ -32,7 +32,7 @@ use crate::route::{
 };
 
 /// Compiles a route configuration.
-pub(super) fn compile(
+pub(crate) fn compile(
     config: &RouteConfiguration,
     names: &mut Names,
 ) -> Result<RouteTable, String> {

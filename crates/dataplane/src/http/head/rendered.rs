@@ -24,7 +24,7 @@ impl RequestHead {
             return Err(HeadError::TooMany);
         }
         self.normalized.clear();
-        self.message.start(0);
+        self.message.start();
         self.method = append(parts.method.as_str().as_bytes(), out);
         let path = parts.uri.path_and_query();
         self.path = append(path.map_or("/", |path| path.as_str()).as_bytes(), out);
@@ -77,7 +77,7 @@ impl ResponseHead {
         }
         self.status = parts.status.as_u16();
         self.old = false;
-        self.message.start(0);
+        self.message.start();
         for (name, value) in &parts.headers {
             let name = name.as_str().as_bytes();
             self.message.add(name, value.as_bytes(), out)?;
@@ -94,6 +94,8 @@ impl Message {
             name: append(name, out),
             value: append(value, out),
             known: Known::of(name),
+            upper: false,
+            exact: false,
         };
         self.underscores |= name.contains(&b'_');
         self.classify(field, value)
