@@ -21,7 +21,7 @@ use crate::{
     cluster::Membership,
     data_plane::Options,
     health::{News, Watch},
-    listen::{ListeningSocket, SocketId, bind},
+    listen::{ListeningSocket, SocketId, bind, explain},
     plan::{Compiler, ListenerPlan, Plan},
     report::{BindError, Report, State, Unsupported},
     resolve::{Answer, Resolved, Resolver},
@@ -135,6 +135,11 @@ impl Control {
         let binds = self.bind(&plan);
         self.unbind(&plan);
         self.inheritance.renounce();
+        let known = self.shown.report.load();
+        for error in binds.iter().filter(|error| !known.binds.contains(error)) {
+            let (listener, address) = (&error.listener, error.address);
+            tracing::error!(%listener, %address, "not listening: {}", error.message);
+        }
         let report = Report { binds, ..report };
         self.shown.report.store(Arc::new(report));
     }
@@ -210,7 +215,7 @@ impl Control {
         let (bound, sockets) = opened.map_err(|error| BindError {
             listener: listener.name.clone(),
             address,
-            message: error.to_string(),
+            message: explain(&error, address),
         })?;
         let id = SocketId {
             socket: self.next_socket,

@@ -22,7 +22,7 @@ use tokio::{runtime::Builder, sync::mpsc, time::timeout};
 
 use crate::{
     control::{Control, Shown},
-    listen::ListeningSocket,
+    listen::{ListeningSocket, Places},
     report::{Report, State},
     view,
     worker::{self, Command, DrainStrategy, Leaving},
@@ -38,6 +38,9 @@ pub struct Options {
     pub drain_time: Duration,
     /// How connections are spread over the drain time.
     pub drain_strategy: DrainStrategy,
+    /// Client connections at a time, over all listeners that do not set `ignore_global_conn_limit`;
+    /// `None` is no limit. More are closed as soon as they are accepted.
+    pub max_connections: Option<u64>,
     /// Binds listeners to this address instead of their own.
     pub bind: Option<IpAddr>,
 }
@@ -77,6 +80,7 @@ impl Default for Options {
             workers: available_parallelism().map_or(1, usize::from),
             drain_time: Duration::from_secs(600),
             drain_strategy: DrainStrategy::default(),
+            max_connections: None,
             bind: None,
         }
     }
@@ -102,6 +106,7 @@ impl DataPlane {
     ) -> Result<Self, StartError> {
         let system = |what| move |error| StartError::System { what, error };
         let local_address: Arc<str> = view::local_address().into();
+        let places = options.max_connections.map(Places::new);
         let mut workers = Vec::new();
         for index in 0..options.workers.max(1) {
             let (sender, commands) = mpsc::unbounded_channel();
@@ -111,6 +116,7 @@ impl DataPlane {
                 local_address: local_address.clone(),
                 drain_time: options.drain_time,
                 drain_strategy: options.drain_strategy,
+                places: places.clone(),
                 commands,
             })
             .map_err(system("a worker"))?;

@@ -5,11 +5,13 @@
 
 mod accept;
 mod establish;
+mod limit;
 mod proxy_protocol;
 mod socket;
 
 pub(crate) use accept::{Listening, adopt, start};
 pub(crate) use establish::{Established, establish};
+pub(crate) use limit::{ConnectionLimit, Pass, Places};
 pub(crate) use proxy_protocol::ProxyProtocol;
 pub use socket::ListeningSocket;
-pub(crate) use socket::{SocketId, bind, refuse_new};
+pub(crate) use socket::{SocketId, bind, explain, refuse_new};

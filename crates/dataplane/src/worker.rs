@@ -35,9 +35,12 @@ use crate::{
     http::Clock,
     io::Buffers,
     life::Exchange,
-    listen::{self, Listening},
+    listen::{self, Listening, Places},
     plan::Plan,
-    stats::{ClusterStats, CodecStats, Http2Stats, HttpStats, ListenerStats, SslStats},
+    stats::{
+        ClusterStats, CodecStats, ConnectionLimitStats, Http2Stats, HttpStats, ListenerStats,
+        SslStats,
+    },
 };
 
 /// A worker's state.
@@ -58,6 +61,8 @@ pub(crate) struct Worker {
     pub(crate) http2_stats: Arc<Http2Stats>,
     /// Responses carry `connection: close`.
     pub(crate) draining: Cell<bool>,
+    /// Places for client connections, of all workers together.
+    pub(crate) places: Option<Arc<Places>>,
     plan: RefCell<Arc<Plan>>,
     generation: Cell<u64>,
     clusters: RefCell<Vec<Option<Rc<LocalCluster>>>>,
@@ -66,6 +71,7 @@ pub(crate) struct Worker {
     http_stats: RefCell<HashMap<String, Arc<HttpStats>>>,
     listener_stats: RefCell<HashMap<String, Arc<ListenerStats>>>,
     listener_ssl_stats: RefCell<HashMap<String, Arc<SslStats>>>,
+    limit_stats: RefCell<HashMap<String, Arc<ConnectionLimitStats>>>,
     #[expect(
         clippy::vec_box,
         reason = "requests hold the box; moving it costs a pointer"
@@ -89,6 +95,8 @@ pub(crate) struct Start {
     pub(crate) local_address: Arc<str>,
     /// How long connections of a replaced listener live on.
     pub(crate) drain_time: Duration,
+    /// See [`Worker::places`].
+    pub(crate) places: Option<Arc<Places>>,
     /// How they are spread over that time.
     pub(crate) drain_strategy: DrainStrategy,
     /// What to do.
@@ -117,6 +125,7 @@ async fn run(start: Start) {
         local_address,
         drain_time,
         drain_strategy,
+        places,
         mut commands,
     } = start;
     let codec_stats = Arc::<CodecStats>::default();
@@ -134,6 +143,7 @@ async fn run(start: Start) {
         http2_codec_stats,
         http2_stats,
         draining: Cell::new(false),
+        places,
         plan: RefCell::default(),
         generation: Cell::new(0),
         clusters: RefCell::default(),
@@ -142,6 +152,7 @@ async fn run(start: Start) {
         http_stats: RefCell::default(),
         listener_stats: RefCell::default(),
         listener_ssl_stats: RefCell::default(),
+        limit_stats: RefCell::default(),
         exchanges: RefCell::default(),
         listening: RefCell::default(),
         sweeper: Notify::new(),
@@ -274,6 +285,16 @@ impl Worker {
     /// The numbers of a listener.
     pub(crate) fn listener_stats(&self, address: &str) -> Arc<ListenerStats> {
         registered(&self.listener_stats, &self.registry, "listener.", address)
+    }
+
+    /// The numbers of a connection limit.
+    pub(crate) fn limit_stats(&self, prefix: &str) -> Arc<ConnectionLimitStats> {
+        registered(
+            &self.limit_stats,
+            &self.registry,
+            "connection_limit.",
+            prefix,
+        )
     }
 
     /// The TLS numbers of a listener.

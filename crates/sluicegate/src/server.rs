@@ -8,6 +8,7 @@ mod admin;
 mod control;
 mod hand_over;
 mod log;
+mod open_files;
 mod pages;
 mod signals;
 mod stats;
@@ -31,6 +32,7 @@ use crate::{failure::Failure, pipeline};
 use control::{Control, NewControl};
 use hand_over::{Predecessor, Succession, Successor};
 pub use log::Logs;
+pub use open_files::{default_max_connections, raise_open_files};
 pub use signals::Signals;
 use view::Shared;
 
@@ -51,6 +53,8 @@ pub struct Config {
     pub drain_time: Duration,
     /// How connections are spread over that time.
     pub drain_strategy: DrainStrategy,
+    /// Client connections at a time; `None` is no limit.
+    pub max_connections: Option<u64>,
     /// Takes over from the process that runs with the same admin address.
     pub replace: bool,
     /// Node id that `/server_info` shows.
@@ -117,6 +121,7 @@ impl Server {
             workers,
             drain_time: config.drain_time,
             drain_strategy: config.drain_strategy,
+            max_connections: config.max_connections,
             bind: config.bind,
         };
         let data_plane =
@@ -312,6 +317,7 @@ impl Config {
             workers: None,
             drain_time: Duration::from_secs(30),
             drain_strategy: DrainStrategy::default(),
+            max_connections: None,
             replace: false,
             node_id: "sluicegate".to_owned(),
         }

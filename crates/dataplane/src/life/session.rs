@@ -19,7 +19,7 @@ use crate::{
     http::leading_empty_lines,
     http2,
     io::{Inbox, Stream, Timer},
-    listen::{Established, SocketId},
+    listen::{Established, Pass, SocketId},
     plan::{CodecType, ConnectionManager, FilterChain, ListenerPlan, Plan, Routes},
     route::RouteTable,
     stats::{CodecStats, HttpStats, ListenerStats},
@@ -58,6 +58,7 @@ pub(super) struct Session {
     pub(super) version: Option<Version>,
     /// The scheme of its requests.
     pub(super) scheme: &'static [u8],
+    _pass: Option<Pass>,
     listener_stats: Arc<ListenerStats>,
     routes: Arc<RouteTable>,
     generation: Option<u64>,
@@ -101,6 +102,7 @@ impl Session {
             chain,
             peer,
             local,
+            pass,
         } = established;
         let stats = worker.http_stats(&chain.manager.stat_prefix);
         let listener_stats = worker.listener_stats(&socket.stat_name());
@@ -129,6 +131,7 @@ impl Session {
             stats,
             requests: 0,
             version: None,
+            _pass: pass,
             listener_stats,
             routes: Arc::default(),
             generation: None,
@@ -160,6 +163,7 @@ impl Session {
             stats: self.stats.clone(),
             requests: 0,
             version: self.version,
+            _pass: None,
             listener_stats: self.listener_stats.clone(),
             routes: self.routes.clone(),
             generation: self.generation,

@@ -5,6 +5,7 @@
 //! client whose connection is complete is served, even if it was still waiting to be accepted.
 
 use std::{
+    fs::File,
     io,
     net::{SocketAddr, TcpListener as StdListener},
     rc::Rc,
@@ -17,13 +18,14 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{mpsc, oneshot},
     task::spawn_local,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{ListeningSocket, SocketId, refuse_new};
 use crate::{
     life,
     plan::ListenerPlan,
+    stats::ListenerStats,
     worker::{Leaving, Worker},
 };
 
@@ -48,6 +50,10 @@ struct Door {
     id: SocketId,
     /// The last listener that owned the address.
     owner: Option<Arc<ListenerPlan>>,
+    stats: Arc<ListenerStats>,
+    /// A descriptor to give up when there are no more, so that clients can be turned away.
+    reserve: Option<File>,
+    warned: Option<Instant>,
 }
 
 /// Puts a socket on the worker's event loop.
@@ -64,6 +70,9 @@ pub(crate) fn start(worker: &Rc<Worker>, socket: TcpListener, id: SocketId) -> L
         socket: socket.clone(),
         id,
         owner: None,
+        stats: worker.listener_stats(&id.stat_name()),
+        reserve: reserve(),
+        warned: None,
     };
     door.is_owned();
     spawn_local(accept(door, stopped));
@@ -110,13 +119,46 @@ impl Door {
         loop {
             match self.socket.accept().await {
                 Ok((tcp, peer)) => self.enter(tcp, peer),
-                Err(error) => {
-                    // Out of descriptors, most likely: other connections must end first.
-                    tracing::warn!(%error, address = %self.id.bound, "accepting failed");
-                    sleep(Duration::from_millis(50)).await;
-                }
+                Err(error) => self.endure(error).await,
             }
         }
+    }
+
+    /// Lives on when accepting fails.
+    async fn endure(&mut self, error: io::Error) {
+        let Some(code @ (EMFILE | ENFILE | ENOBUFS | ENOMEM)) = error.raw_os_error() else {
+            // What became of one client says nothing about the next.
+            return;
+        };
+        if self.warned.is_none_or(|at| at.elapsed() > WARNINGS) {
+            self.warned = Some(Instant::now());
+            tracing::warn!(
+                %error,
+                address = %self.id.bound,
+                "clients are turned away; raise the limit, or lower --max-connections"
+            );
+        }
+        let turned_away = code == EMFILE && self.turn_away();
+        if self.reserve.is_none() {
+            self.reserve = reserve();
+        }
+        if !turned_away {
+            sleep(BREATH).await;
+        }
+    }
+
+    /// Closes a connection by means of the reserve: a client that is told can go elsewhere. Says
+    /// whether there was one.
+    fn turn_away(&mut self) -> bool {
+        if self.reserve.take().is_none() {
+            return false;
+        }
+        let accepted = SockRef::from(&*self.socket).accept().is_ok();
+        self.reserve = reserve();
+        if accepted {
+            self.stats.downstream_cx_overload_reject.inc();
+        }
+        accepted
     }
 
     /// Serves a connection under the listener that owns the address now, or owned it last.
@@ -125,11 +167,25 @@ impl Door {
         let Some(listener) = &self.owner else {
             return;
         };
+        let mut place = None;
+        if let Some(places) = self.worker.places.as_ref()
+            && !listener.ignore_global_limit
+        {
+            place = places.take();
+            if place.is_none() {
+                self.stats.downstream_global_cx_overflow.inc();
+                return;
+            }
+        }
         let mark = self.worker.connections.open(listener);
         if !owned && mark.drain.get().is_none() {
             mark.drain(self.worker.drain());
         }
-        spawn_local(life::serve(self.worker.clone(), mark, tcp, peer, self.id));
+        let served = life::serve(self.worker.clone(), mark, tcp, peer, self.id);
+        spawn_local(async move {
+            let _place = place;
+            served.await;
+        });
     }
 
     fn is_owned(&mut self) -> bool {
@@ -156,5 +212,18 @@ impl Door {
     }
 }
 
+fn reserve() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
 /// How long connections that are being made when a socket closes may take: one round trip.
 const LAST_CALL: Duration = Duration::from_millis(100);
+/// Between two attempts when the system has nothing to give.
+const BREATH: Duration = Duration::from_millis(50);
+/// Between two warnings.
+const WARNINGS: Duration = Duration::from_secs(1);
+// Linux, on every architecture that this is built for.
+const ENOMEM: i32 = 12;
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+const ENOBUFS: i32 = 105;

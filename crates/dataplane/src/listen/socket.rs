@@ -63,6 +63,23 @@ pub(crate) fn refuse_new<'s>(socket: impl Into<SockRef<'s>>) -> io::Result<()> {
     socket.into().attach_filter(&WITHOUT_SYN)
 }
 
+/// What to say when an address cannot be bound.
+pub(crate) fn explain(error: &io::Error, address: SocketAddr) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => format!(
+            "{error}: port {} needs a right that this process lacks; give the program the capability \
+             CAP_NET_BIND_SERVICE, lower the sysctl net.ipv4.ip_unprivileged_port_start, or choose a \
+             port from 1024 on",
+            address.port()
+        ),
+        io::ErrorKind::AddrInUse => format!(
+            "{error}: another process has port {}; stop it, or take over from it with --replace",
+            address.port()
+        ),
+        _ => error.to_string(),
+    }
+}
+
 fn one(address: SocketAddr, ipv4_compat: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
@@ -95,3 +112,20 @@ const WITHOUT_SYN: [SockFilter; 5] = [
     // Keep all bytes.
     SockFilter::new(0x06, 0, 0, u32::MAX),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_bound_is_explained() {
+        let at = |port| SocketAddr::from(([0, 0, 0, 0], port));
+        let said = explain(&io::ErrorKind::PermissionDenied.into(), at(80));
+        assert!(
+            said.contains("port 80") && said.contains("CAP_NET_BIND_SERVICE"),
+            "{said}"
+        );
+        let said = explain(&io::ErrorKind::AddrInUse.into(), at(8080));
+        assert!(said.contains("another process has port 8080"), "{said}");
+    }
+}

@@ -16,7 +16,7 @@ use sluicegate_xds::{
                 http1_protocol_options::header_key_format::HeaderFormat,
                 proxy_protocol_config::Version as ProxyVersion,
             },
-            listener::v3::{Filter, Listener, filter::ConfigType, listener_filter},
+            listener::v3::{Listener, listener_filter},
         },
         extensions::{
             filters::listener::proxy_protocol::v3::ProxyProtocol as ProxyProtocolFilter,
@@ -56,6 +56,8 @@ pub(crate) struct ListenerPlan {
     pub(crate) ipv4_compat: bool,
     /// Bytes held per connection.
     pub(crate) buffer_limit: usize,
+    /// `ignore_global_conn_limit`.
+    pub(crate) ignore_global_limit: bool,
     /// Header in front of everything on a connection.
     pub(crate) proxy_protocol: Option<ProxyProtocol>,
     /// Its filter chains.
@@ -201,6 +203,7 @@ impl ListenerPlan {
             ipv4_compat: ipv4_compat(listener.address.as_ref()),
             buffer_limit: number(listener.per_connection_buffer_limit_bytes.as_ref())
                 .map_or(BUFFER_LIMIT, |limit| limit as usize),
+            ignore_global_limit: listener.ignore_global_conn_limit,
             proxy_protocol,
             unsupported: chains.unsupported.clone(),
             chains,
@@ -310,14 +313,6 @@ fn listener_filters(listener: &Listener) -> Result<Option<ProxyProtocol>, String
         }
     }
     Ok(found)
-}
-
-/// The connection manager, if the filter is one.
-pub(super) fn connection_manager(filter: &Filter) -> Option<HttpConnectionManager> {
-    match filter.config_type.as_ref()? {
-        ConfigType::TypedConfig(packed) => any::unpack(packed),
-        ConfigType::ConfigDiscovery(_) => None,
-    }
 }
 
 fn routes(manager: &HttpConnectionManager, names: &mut ClusterNames) -> Result<Routes, String> {

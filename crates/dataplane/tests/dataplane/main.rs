@@ -16,6 +16,7 @@ mod headers;
 mod health;
 mod http2_downstream;
 mod http2_upstream;
+mod limits;
 mod pools;
 mod proxy;
 mod proxy_protocol;

@@ -16,7 +16,7 @@ use sluicegate_dataplane::DrainStrategy;
 use crate::{
     failure::{Failure, Outcome},
     input::{Settings, inputs},
-    server::{Config, Logs, Server, Signals},
+    server::{Config, Logs, Server, Signals, default_max_connections, raise_open_files},
 };
 
 /// Arguments of `sluicegate run`.
@@ -53,6 +53,10 @@ pub struct Serving {
     /// Worker threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub workers: Option<u16>,
+    /// Client connections at a time, over all listeners; more are closed at once [default: half of
+    /// the limit on open files, which is raised as far as it may be]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_connections: Option<u64>,
     /// How long running requests may take at the end, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub drain_time: u64,
@@ -95,13 +99,13 @@ pub enum Level {
 /// # Errors
 /// When an input cannot be read at all, or an address of the process itself is taken.
 pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
+    let logs = Logs::init(arguments.serving.log_level.into());
     let config = arguments.serving.config(Config {
         inputs: inputs(&arguments.paths),
         pipeline: arguments.settings.options(),
         replace: arguments.replace,
         ..Config::new(Vec::new())
     });
-    let logs = Logs::init(arguments.serving.log_level.into());
     block_on(async {
         let mut signals = Signals::catch()?;
         let mut server = Server::start(config, logs).await?;
@@ -130,9 +134,13 @@ pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> R
 }
 
 impl Serving {
-    /// Lays these settings over `config`.
+    /// Lays these settings over `config`, and raises the limit on open files.
     pub(super) fn config(&self, config: Config) -> Config {
+        let open_files = raise_open_files();
         Config {
+            max_connections: self
+                .max_connections
+                .or_else(|| default_max_connections(open_files)),
             admin_address: self.admin_address,
             bind: self.bind.or(config.bind),
             workers: self.workers.map(usize::from),
