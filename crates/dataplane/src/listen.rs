@@ -11,7 +11,7 @@ mod socket;
 
 pub(crate) use accept::{Listening, adopt, start};
 pub(crate) use establish::{Established, establish};
-pub(crate) use limit::{ConnectionLimit, Pass, Places};
+pub(crate) use limit::{ConnectionLimit, Pass, Place, Places};
 pub(crate) use proxy_protocol::ProxyProtocol;
 pub use socket::ListeningSocket;
 pub(crate) use socket::{SocketId, bind, explain, refuse_new};

@@ -177,15 +177,11 @@ impl Door {
                 return;
             }
         }
-        let mark = self.worker.connections.open(listener);
+        let mark = self.worker.connections.open(listener, place);
         if !owned && mark.drain.get().is_none() {
             mark.drain(self.worker.drain());
         }
-        let served = life::serve(self.worker.clone(), mark, tcp, peer, self.id);
-        spawn_local(async move {
-            let _place = place;
-            served.await;
-        });
+        spawn_local(life::serve(self.worker.clone(), mark, tcp, peer, self.id));
     }
 
     fn is_owned(&mut self) -> bool {

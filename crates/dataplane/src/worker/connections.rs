@@ -15,7 +15,7 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::Drain;
-use crate::plan::ListenerPlan;
+use crate::{listen::Place, plan::ListenerPlan};
 
 /// All of them.
 #[derive(Debug, Default)]
@@ -33,6 +33,7 @@ pub(crate) struct Mark {
     /// How it runs out, once it does.
     pub(crate) drain: Cell<Option<Drain>>,
     id: u64,
+    _place: Option<Place>,
     waker: RefCell<Option<Waker>>,
     done: RefCell<Option<mpsc::Sender<()>>>,
 }
@@ -46,8 +47,8 @@ struct Ending {
 }
 
 impl Connections {
-    /// Adds a connection, as soon as it is accepted.
-    pub(crate) fn open(&self, listener: &Arc<ListenerPlan>) -> Rc<Mark> {
+    /// Adds a connection, as soon as it is accepted. It gives its place back when it is gone.
+    pub(crate) fn open(&self, listener: &Arc<ListenerPlan>, place: Option<Place>) -> Rc<Mark> {
         let id = self.next.get();
         self.next.set(id + 1);
         let ending = self.ending.borrow();
@@ -55,6 +56,7 @@ impl Connections {
             listener: listener.clone(),
             drain: Cell::new(ending.as_ref().map(|ending| ending.drain)),
             id,
+            _place: place,
             waker: RefCell::default(),
             done: RefCell::new(ending.as_ref().and_then(|ending| ending.done.upgrade())),
         });
