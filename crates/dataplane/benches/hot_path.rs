@@ -8,12 +8,17 @@ use std::hint::black_box;
 
 use criterion::Criterion;
 use sluicegate_dataplane::bench::{Heads, Matching, Picking};
-use sluicegate_xds::pb::envoy::{
-    config::route::v3::{
-        Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost, route,
-        route_action::ClusterSpecifier, route_match::PathSpecifier,
+use sluicegate_xds::pb::{
+    envoy::{
+        config::route::v3::{
+            Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost, route,
+            route_action::ClusterSpecifier, route_match::PathSpecifier,
+        },
+        extensions::filters::network::http_connection_manager::v3::{
+            HttpConnectionManager, http_connection_manager::RouteSpecifier,
+        },
     },
-    extensions::filters::network::http_connection_manager::v3::HttpConnectionManager,
+    google::protobuf::BoolValue,
 };
 
 /// A step that can be repeated.
@@ -46,7 +51,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn steps() -> Result<Vec<(String, Step)>, String> {
     let mut steps: Vec<(String, Step)> = Vec::new();
-    let heads = || Heads::new(&HttpConnectionManager::default());
+    let manager = HttpConnectionManager {
+        route_specifier: Some(RouteSpecifier::RouteConfig(RouteConfiguration::default())),
+        use_remote_address: Some(BoolValue { value: true }),
+        ..HttpConnectionManager::default()
+    };
+    let heads = || Heads::new(&manager);
 
     let mut parse = heads()?;
     steps.push((

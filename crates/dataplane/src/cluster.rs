@@ -6,6 +6,7 @@
 //! `/clusters` shows.
 
 mod board;
+mod budgets;
 mod groups;
 mod hosts;
 mod id;
@@ -16,6 +17,7 @@ mod shared;
 mod tables;
 
 pub(crate) use board::{Flag, HealthBoard, HostHealth, Usable};
+pub(crate) use budgets::Resource;
 pub(crate) use hosts::Host;
 pub(crate) use id::ClusterId;
 pub(crate) use local::LocalCluster;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Every way in which a request can fail: the one closed table.
 //!
-//! In: a [`Failure`]. Out: its [`Row`]: status, body, response flag, details, whose fault it is and
-//! whether another attempt may help. Values are Envoy 1.40's. Nothing else formats failures.
+//! In: a [`Failure`]. Out: its [`Row`]: status, body, response flag, details and whose fault it is.
+//! Values are Envoy 1.40's. Nothing else formats failures.
+
+use std::borrow::Cow;
 
 use crate::{http::HeadError, tls::TlsError};
 
@@ -37,6 +39,10 @@ pub(crate) enum Failure {
     NoRoute,
     /// A circuit breaker is open.
     Overflow,
+    /// `per_try_idle_timeout` passed.
+    PerTryIdle,
+    /// `per_try_timeout` passed.
+    PerTryTimeout,
     /// The upstream sent something that is not HTTP.
     Protocol,
     /// The upstream did not begin with the request: RST_STREAM(REFUSED_STREAM).
@@ -45,6 +51,8 @@ pub(crate) enum Failure {
     RemoteReset,
     /// `request_timeout` of the listener.
     RequestTimeout,
+    /// More body came between two attempts than is kept for retries.
+    RetryBuffer,
     /// The route timeout passed.
     RouteTimeout,
     /// Neither side sent anything for too long.
@@ -98,8 +106,18 @@ pub(crate) struct Row {
     pub(crate) late_details: &'static str,
     /// Whose fault it is.
     pub(crate) blame: Blame,
-    /// Whether another attempt may help.
-    pub(crate) retryable: bool,
+}
+
+impl Row {
+    /// The body, when there were retries.
+    pub(crate) fn retried_body(&self) -> Cow<'static, [u8]> {
+        match self.body.strip_prefix(RESET) {
+            Some(reason) => format!("{RESET}retried and the latest {reason}")
+                .into_bytes()
+                .into(),
+            None => self.body.as_bytes().into(),
+        }
+    }
 }
 
 impl Failure {
@@ -142,6 +160,14 @@ impl Failure {
                 "UO",
                 "upstream_reset_before_response_started{overflow}",
             ),
+            Self::PerTryIdle => Row {
+                blame: Blame::Upstream,
+                ..local(504, TIMEOUT, "UT", "upstream_per_try_idle_timeout")
+            },
+            Self::PerTryTimeout => Row {
+                blame: Blame::Upstream,
+                ..local(504, TIMEOUT, "UT", "upstream_per_try_timeout")
+            },
             Self::Protocol => Row {
                 status: 502,
                 late_details: "upstream_reset_after_response_started{protocol_error}",
@@ -168,9 +194,15 @@ impl Failure {
                 )
             },
             Self::RequestTimeout => client(408, "request timeout", "-", "request_overall_timeout"),
+            Self::RetryBuffer => local(
+                507,
+                "exceeded request buffer limit while retrying upstream",
+                "-",
+                "request_payload_exceeded_retry_buffer_limit",
+            ),
             Self::RouteTimeout => Row {
                 blame: Blame::Upstream,
-                ..local(504, "upstream request timeout", "UT", "response_timeout")
+                ..local(504, TIMEOUT, "UT", "response_timeout")
             },
             Self::StreamIdle => local(504, "stream timeout", "SI", "stream_idle_timeout"),
             Self::Terminated => Row {
@@ -186,7 +218,6 @@ impl Failure {
             Self::UpgradeRefused => local(403, "", "-", "upgrade_failed"),
             Self::UpstreamMaxDuration => Row {
                 blame: Blame::Upstream,
-                retryable: true,
                 ..local(
                     504,
                     "upstream max stream duration reached",
@@ -205,22 +236,17 @@ impl Failure {
         )
     }
 
-    /// Whether the codec failed, so that the connection cannot go on.
+    /// Whether the connection cannot go on, whatever the listener's settings.
     pub(crate) fn breaks_connection(self) -> bool {
-        match self {
-            Self::BadRequest(HeadError::MissingHost | HeadError::Path) => false,
-            Self::HeadersTimeout | Self::Underscore => true,
-            _ => false,
-        }
+        matches!(
+            self,
+            Self::HeadersTimeout | Self::Underscore | Self::UpgradeRefused
+        )
     }
 
     /// Whether the listener's `stream_error` setting keeps the connection open after it.
     pub(crate) fn closes_by_default(self) -> bool {
-        self.breaks_connection()
-            || matches!(
-                self,
-                Self::BadRequest(_) | Self::UpgradeRefused | Self::RequestTimeout
-            )
+        self.breaks_connection() || matches!(self, Self::BadRequest(_) | Self::RequestTimeout)
     }
 }
 
@@ -280,19 +306,20 @@ fn local(status: u16, body: &'static str, flag: &'static str, details: &'static 
         details,
         late_details: details,
         blame: Blame::Local,
-        retryable: false,
     }
 }
 
 fn reset(body: &'static str, flag: &'static str, details: &'static str) -> Row {
     Row {
         blame: Blame::Upstream,
-        retryable: true,
         ..local(503, body, flag, details)
     }
 }
 
 const BAD: &str = "Bad Request";
 const TOO_LARGE: &str = "Request Header Fields Too Large";
+/// What the bodies of all resets begin with.
+const RESET: &str = "upstream connect error or disconnect/reset before headers. ";
+const TIMEOUT: &str = "upstream request timeout";
 const UNREACHABLE: &str = "upstream connect error or disconnect/reset before headers. \
                            reset reason: remote connection failure";

@@ -17,12 +17,21 @@ mod writer;
 
 pub(crate) use case::NameCase;
 pub(crate) use date::Clock;
-pub(crate) use field::Span;
+pub(crate) use field::{Known, Span};
 pub(crate) use framing::{Framing, Trailers, push_size};
 pub(crate) use head::{HeadError, Limits, Parsed, RequestHead, ResponseHead, leading_empty_lines};
 pub(crate) use local_reply::LocalReply;
-pub(crate) use request_head::UpstreamRequest;
+pub(crate) use message::Message;
+pub(crate) use path::{EscapedSlashes, PathRules};
+pub(crate) use request_head::{
+    UpstreamRequest, expected_timeout, forwarded_for, replace_value, timeout_milliseconds,
+};
 pub(crate) use response_head::DownstreamResponse;
+
+/// How many attempts there were, for either side.
+pub(crate) const ATTEMPT_COUNT: &[u8] = b"x-envoy-attempt-count";
+/// What is left of the route timeout, for the upstream.
+pub(crate) const EXPECTED_TIMEOUT: &[u8] = b"x-envoy-expected-rq-timeout-ms";
 
 /// Writes a number.
 pub(crate) fn push_decimal(mut number: u64, out: &mut Vec<u8>) {

@@ -14,6 +14,9 @@ mod connect;
 mod control;
 mod data_plane;
 mod failure;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod health;
 mod http;
 mod http2;
@@ -24,7 +27,6 @@ mod plan;
 mod pool;
 mod report;
 mod resolve;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired in with retries"))]
 mod retry;
 mod route;
 mod stats;

@@ -5,6 +5,7 @@
 //! story of one of them; each phase is a function of that name in the module of that name.
 
 mod answer;
+mod attempt;
 mod checkout;
 mod exchange;
 mod finish;
@@ -19,6 +20,7 @@ mod pump;
 mod receive_head;
 mod receive_response_head;
 mod respond;
+mod retry;
 mod send_head;
 mod session;
 mod tunnel;
@@ -80,16 +82,24 @@ pub(crate) async fn serve(
 /// The life of a request.
 async fn request(session: &mut Session, exchange: &mut Exchange) -> Result<After, Failure> {
     receive_head::receive_head(session, exchange).await?;
+    if exchange.request.redirect {
+        return answer::to_normal_path(session, exchange).await;
+    }
     let routes = session.routes();
     let route = match match_route::match_route(session, exchange, &routes)? {
         Found::Forward(route) => route,
         Found::Answer(route) => return answer::route(session, exchange, route).await,
     };
-    let target = pick_host::pick_host(session, exchange, route)?;
+    let mut target = pick_host::pick_host(session, exchange, route)?;
+    retry::begin(session, exchange, &target);
     send_head::write_head(session, exchange, &target)?;
-    checkout::checkout(session, exchange, &target).await?;
-    forward_body::forward_body(session, exchange).await?;
-    receive_response_head::receive_response_head(session, exchange, &target).await?;
+    let mut outcome = attempt::attempt(session, exchange, &target).await;
+    while exchange.retry.keeps() && retry::again(session, exchange, &target, &outcome) {
+        // In a box: a request without retries does not carry the space along.
+        outcome = Box::pin(retry::attempt(session, exchange, &mut target)).await;
+    }
+    outcome?;
+    respond::write_head(session, exchange, &target)?;
     respond::respond(session, exchange).await?;
     if exchange.record.switched {
         Box::pin(tunnel::tunnel(session, exchange)).await?;

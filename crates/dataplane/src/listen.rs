@@ -13,5 +13,7 @@ pub(crate) use accept::{Listening, adopt, start};
 pub(crate) use establish::{Established, establish};
 pub(crate) use limit::{ConnectionLimit, Pass, Place, Places};
 pub(crate) use proxy_protocol::ProxyProtocol;
+#[cfg(feature = "fuzzing")]
+pub(crate) use proxy_protocol::{of_block, of_line};
 pub use socket::ListeningSocket;
 pub(crate) use socket::{SocketId, bind, explain, refuse_new};

@@ -6,6 +6,7 @@
 //! Resources whose version did not change are not compiled again.
 
 mod balancing;
+mod breakers;
 mod cluster;
 mod compile;
 mod endpoint;
@@ -16,6 +17,7 @@ mod http2;
 mod listener;
 mod matcher;
 mod outlier;
+mod retry;
 mod rewrite;
 mod route;
 mod transport;
@@ -25,13 +27,16 @@ mod value;
 use std::{collections::HashMap, sync::Arc};
 
 pub(crate) use balancing::Balancing;
-pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Query, Thresholds, Underscores};
+pub(crate) use breakers::Thresholds;
+pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Query, Underscores};
 pub(crate) use compile::Compiler;
 pub(crate) use endpoint::{Endpoint, Endpoints, Health};
 pub(crate) use filter_chain::{FilterChain, Transport};
 pub(crate) use health_check::{Check, Probe};
 pub(crate) use http2::{Http2Keepalive, Http2Options};
-pub(crate) use listener::{CodecType, ConnectionManager, ListenerPlan, Routes, ServerHeader};
+pub(crate) use listener::{
+    CodecType, ConnectionManager, ListenerPlan, Routes, ServerHeader, StripPort,
+};
 pub(crate) use matcher::string as string_match;
 pub(crate) use value::data;
 #[cfg(feature = "bench")]

@@ -17,12 +17,12 @@ use std::{
 
 use tokio::time::Instant;
 
-pub(crate) use lease::{Closed, Lease, RequestLease};
+pub(crate) use lease::{Closed, Lease, RequestLease, RetryLease};
 pub(crate) use upstream::Upstream;
 pub(crate) use wait::Ticket;
 
 use crate::{
-    cluster::Host,
+    cluster::{Host, Resource},
     connect::{Connected, Origin, Peer, connect},
     failure::Failure,
     plan::Priority,
@@ -50,6 +50,8 @@ struct Tally {
     connecting: u32,
     /// All there are, with those being made.
     count: u32,
+    /// Whose budget of pools this one counts against.
+    priority: Priority,
 }
 
 /// What asking for a connection came to.
@@ -77,13 +79,16 @@ impl Pool {
         tallies.get(&origin).copied().unwrap_or_default()
     }
 
-    fn change_tally(&self, origin: Option<Origin>, change: impl FnOnce(&mut Tally)) {
+    /// Returns the tally after the change; without a connection it is forgotten.
+    fn change_tally(&self, origin: Option<Origin>, change: impl FnOnce(&mut Tally)) -> Tally {
         let mut tallies = self.tallies.borrow_mut();
         let tally = tallies.entry(origin).or_default();
         change(tally);
-        if tally.count == 0 {
+        let changed = *tally;
+        if changed.count == 0 {
             tallies.remove(&origin);
         }
+        changed
     }
 
     /// Somebody for whom no connection is being made, apart from `refused`. A connection serves
@@ -172,6 +177,11 @@ pub(crate) fn checkout(
         return Ok(Checkout::Ready(Box::new(Upstream::shared(place))));
     }
     let stats = &host.cluster_stats;
+    let fresh = host.pool.tally(origin).count == 0;
+    if fresh && !host.shared.budgets(priority).fits(Resource::Pools) {
+        stats.upstream_cx_pool_overflow.inc();
+        return Err(Failure::NoHealthyUpstream);
+    }
     let Some(ticket) = Ticket::new(host, priority, origin) else {
         stats.upstream_rq_pending_overflow.inc();
         return Err(Failure::Overflow);
@@ -243,13 +253,15 @@ fn grow(host: &Rc<Host>, priority: Priority) {
     let mut refused = Vec::new();
     while let Some(origin) = pool.starving(each, &refused) {
         let budgets = host.shared.budgets(priority);
-        if budgets.connections.try_take() {
-            budgets.stats.cx_open.set(budgets.connections.open());
+        let room = budgets
+            .connections_per_host()
+            .is_none_or(|limit| host.shared.connections_of(host.address) < i64::from(limit));
+        if room && budgets.try_take(Resource::Connections) {
+            // It fits.
         } else if pool.tally(origin).count == 0 {
-            budgets.connections.take();
+            budgets.take(Resource::Connections);
         } else {
             host.cluster_stats.upstream_cx_overflow.inc();
-            budgets.stats.cx_open.set(budgets.connections.open());
             refused.push(origin);
             continue;
         }

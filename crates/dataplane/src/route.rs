@@ -12,7 +12,8 @@ mod rewrite;
 mod table;
 
 pub(crate) use action::{
-    Action, Backend, Choice, DirectResponse, Mirror, PathRewrite, Redirect, Route, RouteAction,
+    Action, Backend, BufferLimits, Choice, DirectResponse, Mirror, PathRewrite, Redirect, Route,
+    RouteAction,
 };
 pub(crate) use matcher::{
     HeaderMatch, Path, PathMatch, QueryMatch, RequestView, RouteMatch, ValueMatch,

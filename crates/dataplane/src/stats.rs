@@ -28,6 +28,7 @@ stat_group! {
         upstream_cx_close_notify: Counter,
         upstream_cx_protocol_error: Counter,
         upstream_cx_overflow: Counter,
+        upstream_cx_pool_overflow: Counter,
         upstream_cx_none_healthy: Counter,
         upstream_cx_rx_bytes_total: Counter,
         upstream_cx_tx_bytes_total: Counter,
@@ -42,7 +43,16 @@ stat_group! {
         external_upstream_rq: ResponseCodes = "external.upstream_rq",
         internal_upstream_rq: ResponseCodes = "internal.upstream_rq",
         upstream_rq_time: Histogram,
+        retry_upstream_rq: ResponseCodes = "retry.upstream_rq",
         upstream_rq_timeout: Counter,
+        upstream_rq_per_try_timeout: Counter,
+        upstream_rq_per_try_idle_timeout: Counter,
+        upstream_rq_retry: Counter,
+        upstream_rq_retry_success: Counter,
+        upstream_rq_retry_limit_exceeded: Counter,
+        upstream_rq_retry_overflow: Counter,
+        upstream_rq_retry_backoff_exponential: Counter,
+        upstream_rq_retry_backoff_ratelimited: Counter,
         upstream_rq_max_duration_reached: Counter,
         upstream_rq_cancelled: Counter,
         upstream_rq_rx_reset: Counter,
@@ -113,6 +123,7 @@ stat_group! {
         downstream_rq_header_timeout: Counter,
         downstream_rq_max_duration_reached: Counter,
         downstream_rq_failed_path_normalization: Counter,
+        downstream_rq_redirected_with_normalized_path: Counter,
         downstream_rq_response_before_rq_complete: Counter,
         downstream_rq_rx_reset: Counter,
         downstream_rq_tx_reset: Counter,
@@ -175,9 +186,21 @@ stat_group! {
     /// Under `cluster.<name>.circuit_breakers.<priority>.`.
     pub(crate) struct BreakerStats {
         cx_open: Gauge,
+        cx_pool_open: Gauge,
         rq_open: Gauge,
         rq_pending_open: Gauge,
         rq_retry_open: Gauge,
+    }
+}
+
+stat_group! {
+    /// What is left of those limits, with `track_remaining`. Under the same prefix.
+    pub(crate) struct RemainingStats {
+        remaining_cx: Gauge,
+        remaining_cx_pools: Gauge,
+        remaining_pending: Gauge,
+        remaining_retries: Gauge,
+        remaining_rq: Gauge,
     }
 }
 

@@ -22,7 +22,7 @@ pub use gateway_class::GatewayClass;
 pub use http_route::{
     BackendRef, Filter, Fraction, HeaderMatch, HeaderModifier, HeaderValue, HttpRoute, Matcher,
     ParentRef, PathMatch, PathModifier, QueryParamMatch, RequestMirror, RequestRedirect,
-    RouteMatch, RouteRule, RouteTimeouts, UrlRewrite,
+    RouteMatch, RouteRetry, RouteRule, RouteTimeouts, UrlRewrite,
 };
 pub use reference_grant::{GrantFrom, GrantTo, ReferenceGrant};
 

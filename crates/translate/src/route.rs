@@ -7,6 +7,7 @@
 mod action;
 mod filters;
 mod matches;
+mod retry;
 
 use std::{cmp::Reverse, collections::BTreeMap};
 

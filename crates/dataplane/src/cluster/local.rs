@@ -22,6 +22,7 @@ use super::{
 use crate::{
     balance::Pick,
     plan::{ClusterConfig, ClusterPlan, Endpoints},
+    retry::select_host,
     stats::{ClusterStats, SslStats},
 };
 
@@ -127,6 +128,24 @@ impl LocalCluster {
 
     /// A host for a request with this hash: by priority, then by the balancer.
     pub(crate) fn pick(&self, hash: Option<u64>) -> Option<Rc<Host>> {
+        self.select(hash, 0)
+    }
+
+    /// A host for a retry: at most `max_attempts` further selections try to avoid those that were
+    /// `tried`.
+    pub(crate) fn pick_again(
+        &self,
+        hash: Option<u64>,
+        max_attempts: u32,
+        tried: impl Fn(&Rc<Host>) -> bool,
+    ) -> Option<Rc<Host>> {
+        // All selections go by one hash.
+        let hashes = self.config.balancing.hashes();
+        let hash = hashes.then(|| hash.unwrap_or_else(|| self.members.borrow_mut().rng.u64(..)));
+        select_host(max_attempts, |attempt| self.select(hash, attempt), tried)
+    }
+
+    fn select(&self, hash: Option<u64>, attempt: u32) -> Option<Rc<Host>> {
         self.refresh();
         self.shared.health.note_traffic();
         let mut members = self.members.borrow_mut();
@@ -159,7 +178,7 @@ impl LocalCluster {
         };
         let pick = Pick {
             hash,
-            attempt: 0,
+            attempt,
             now,
             rng,
         };

@@ -121,8 +121,11 @@ impl Membership {
         }
         for (priority, name) in [(Priority::Default, "default"), (Priority::High, "high")] {
             let prefix = format!("{prefix}circuit_breakers.{name}.");
-            self.registry
-                .register(&prefix, &shared.budgets(priority).stats);
+            let budgets = shared.budgets(priority);
+            self.registry.register(&prefix, &budgets.stats);
+            if let Some(remaining) = &budgets.remaining {
+                self.registry.register(&prefix, remaining);
+            }
         }
     }
 }

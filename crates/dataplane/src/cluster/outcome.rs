@@ -33,7 +33,9 @@ impl Host {
             | Failure::ConnectTimeout
             | Failure::Protocol
             | Failure::Terminated => self.local(LocalOutcome::Failed),
-            Failure::RouteTimeout => self.local(LocalOutcome::Timeout),
+            Failure::PerTryIdle | Failure::PerTryTimeout | Failure::RouteTimeout => {
+                self.local(LocalOutcome::Timeout);
+            }
             _ => {}
         }
     }

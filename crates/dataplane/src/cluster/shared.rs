@@ -7,16 +7,13 @@
 use std::{
     collections::HashMap,
     net::SocketAddr,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{HealthBoard, Tables};
+use super::{HealthBoard, Tables, budgets::Budgets};
 use crate::{
     plan::{Priority, Thresholds},
-    stats::{BreakerStats, HostStats},
+    stats::HostStats,
 };
 
 /// Shared state of one cluster configuration.
@@ -30,70 +27,11 @@ pub(crate) struct ClusterShared {
     pub(crate) tables: Tables,
 }
 
-/// The budgets of one priority.
-#[derive(Debug)]
-pub(crate) struct Budgets {
-    /// Connections.
-    pub(crate) connections: Budget,
-    /// Requests that wait for a connection.
-    pub(crate) pending: Budget,
-    /// Requests on a connection.
-    pub(crate) requests: Budget,
-    /// Gauges.
-    pub(crate) stats: Arc<BreakerStats>,
-}
-
-/// A counted limit.
-#[derive(Debug)]
-pub(crate) struct Budget {
-    used: AtomicU32,
-    limit: u32,
-}
-
-impl Budget {
-    fn new(limit: u32) -> Self {
-        Self {
-            used: AtomicU32::new(0),
-            limit,
-        }
-    }
-
-    /// Takes one, unless the limit is reached.
-    pub(crate) fn try_take(&self) -> bool {
-        let before = self.used.fetch_add(1, Relaxed);
-        let fits = before < self.limit;
-        if !fits {
-            self.used.fetch_sub(1, Relaxed);
-        }
-        fits
-    }
-
-    /// Takes one even beyond the limit.
-    pub(crate) fn take(&self) {
-        self.used.fetch_add(1, Relaxed);
-    }
-
-    /// Gives one back.
-    pub(crate) fn give(&self) {
-        self.used.fetch_sub(1, Relaxed);
-    }
-
-    /// 1 when the limit is reached.
-    pub(crate) fn open(&self) -> i64 {
-        i64::from(self.used.load(Relaxed) >= self.limit)
-    }
-}
-
 impl ClusterShared {
     /// Fresh budgets; health as it is known.
     pub(crate) fn new(thresholds: [Thresholds; 2], health: Arc<HealthBoard>) -> Self {
         Self {
-            budgets: thresholds.map(|limits| Budgets {
-                connections: Budget::new(limits.connections),
-                pending: Budget::new(limits.pending),
-                requests: Budget::new(limits.requests),
-                stats: Arc::default(),
-            }),
+            budgets: thresholds.map(Budgets::new),
             hosts: Mutex::default(),
             health,
             tables: Tables::default(),
@@ -117,6 +55,13 @@ impl ClusterShared {
     pub(crate) fn stats_of(&self, address: SocketAddr) -> Vec<Arc<HostStats>> {
         let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         hosts.get(&address).cloned().unwrap_or_default()
+    }
+
+    /// Connections of a host on all workers, with those being made.
+    pub(crate) fn connections_of(&self, address: SocketAddr) -> i64 {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let workers = hosts.get(&address).into_iter().flatten();
+        workers.map(|stats| stats.cx_active.get()).sum()
     }
 
     /// Forgets a host's cells on one worker.

@@ -34,11 +34,25 @@ pub(super) fn spells(bytes: &[u8], text: &[u8]) -> bool {
 
 /// Sets bit 5 in each byte that is between `A` and `Z`.
 fn lower(word: u64) -> u64 {
+    word | (uppers(word) >> 2)
+}
+
+/// Marks each byte that is between `A` and `Z`, by its highest bit.
+fn uppers(word: u64) -> u64 {
+    between(word, b'A', b'Z')
+}
+
+/// Marks control bytes, by their highest bit.
+pub(super) fn controls(word: u64) -> u64 {
+    between(word, 0, 0x1f) | between(word, 0x7f, 0x7f)
+}
+
+/// Marks each byte from `first` to `last`, both below 128, by its highest bit.
+fn between(word: u64, first: u8, last: u8) -> u64 {
     let seven = word & (0x7f * EACH);
-    let from_a = seven + (0x80 - u64::from(b'A')) * EACH;
-    let beyond_z = seven + (0x7f - u64::from(b'Z')) * EACH;
-    let upper = from_a & !beyond_z & !word & (0x80 * EACH);
-    word | (upper >> 2)
+    let from_first = seven + u64::from(0x80 - first) * EACH;
+    let beyond_last = seven + u64::from(0x7f - last) * EACH;
+    from_first & !beyond_last & !word & (0x80 * EACH)
 }
 
 const EACH: u64 = 0x0101_0101_0101_0101;
@@ -54,6 +68,28 @@ mod tests {
             let mut out = all[start..].to_vec();
             make_lower(&mut out);
             assert_eq!(out, all[start..].to_ascii_lowercase());
+        }
+    }
+
+    #[test]
+    fn bytes_are_marked_each_on_its_own() {
+        let mark = |found: bool| if found { 0x80 } else { 0 };
+        for byte in 0..=u8::MAX {
+            for at in 0..8 {
+                for others in [0, 0x20, b'-', b'A', b'z', 0x7f, 0x80, 0xff] {
+                    let mut bytes = [others; 8];
+                    bytes[at] = byte;
+                    let word = u64::from_le_bytes(bytes);
+                    assert_eq!(
+                        controls(word).to_le_bytes(),
+                        bytes.map(|byte| mark(byte.is_ascii_control()))
+                    );
+                    assert_eq!(
+                        uppers(word).to_le_bytes(),
+                        bytes.map(|byte| mark(byte.is_ascii_uppercase()))
+                    );
+                }
+            }
         }
     }
 

@@ -8,13 +8,14 @@
 mod lines;
 mod rendered;
 
-pub(super) use lines::{Line, Lines, check};
+pub(super) use lines::{field_line, line_end};
 
 use super::{
     field::{Known, Span},
     message::{Message, holds},
-    path::{Normalized, normalize},
+    path::{Normalized, PathRules, normalize},
 };
+use crate::route::without_port;
 
 /// A request head.
 #[derive(Debug, Default)]
@@ -25,6 +26,8 @@ pub(crate) struct RequestHead {
     path: Span,
     /// The normal form of path and query, when it differs from what was received.
     normalized: Vec<u8>,
+    /// The client is to be sent to the normal form.
+    pub(crate) redirect: bool,
     /// The authority: of the absolute-form target, else the first Host field.
     pub(crate) authority: Span,
     /// Fields and their summary.
@@ -86,21 +89,15 @@ pub(crate) enum HeadError {
 impl RequestHead {
     /// Parses `bytes` into `self`, whose vectors are reused.
     pub(crate) fn parse(&mut self, bytes: &[u8], limits: Limits) -> Result<Parsed, HeadError> {
-        let mut lines = Lines::new(bytes);
-        let parsed = self.take(bytes, &mut lines, limits);
-        judge(parsed, bytes, &lines, limits)
+        let parsed = self.take(bytes, limits)?;
+        self.message.judge(parsed, bytes, limits)
     }
 
-    fn take(
-        &mut self,
-        bytes: &[u8],
-        lines: &mut Lines<'_>,
-        limits: Limits,
-    ) -> Result<Parsed, HeadError> {
-        let Some(first) = lines.next()? else {
+    fn take(&mut self, bytes: &[u8], limits: Limits) -> Result<Parsed, HeadError> {
+        let Some(end) = line_end(bytes, 0)? else {
             return Ok(Parsed::Partial);
         };
-        let line = first.of(bytes);
+        let line = &bytes[..end];
         let method = line.iter().position(|byte| *byte == b' ');
         let method = method.ok_or(HeadError::Malformed)?;
         if !METHODS
@@ -120,7 +117,8 @@ impl RequestHead {
         self.method = Span::new(0, method);
         self.path = Span::new(method + 1, method + 1 + target.len());
         self.normalized.clear();
-        if self.message.lines(bytes, lines, limits)? == Parsed::Partial {
+        self.redirect = false;
+        if self.message.lines(bytes, end + 2, limits)? == Parsed::Partial {
             return Ok(Parsed::Partial);
         }
         if old {
@@ -132,22 +130,31 @@ impl RequestHead {
     }
 
     fn target(&mut self, bytes: &[u8], target: &[u8]) -> Result<(), HeadError> {
-        let bad = |found, byte: &u8| found | u8::from(!matches!(byte, 0x21..=0x7e));
-        if target.iter().fold(0, bad) != 0 {
+        let seen = target
+            .iter()
+            .fold(0, |seen, byte| seen | TARGET[usize::from(*byte)]);
+        if seen & REFUSED != 0 {
             return Err(HeadError::Malformed);
         }
-        if holds(target, b'#') {
+        if seen & FRAGMENT != 0 {
             return Err(HeadError::Path);
         }
-        let fields = self.message.fields.iter();
-        let mut hosts = fields.filter(|field| field.known == Known::Host);
-        self.authority = hosts.next().ok_or(HeadError::MissingHost)?.value;
+        let mut fields = self.message.fields.iter();
+        let host = fields.find(|field| field.known == Known::Host);
+        self.authority = host.ok_or(HeadError::MissingHost)?.value;
         // RFC 9112 3.2 asks for exactly one; which of two counts would be anyone's guess.
-        if hosts.next().is_some() || !is_authority(self.authority.of(bytes)) {
+        let named = self.message.names_hops && self.message.hops_name(bytes, b"host");
+        if self.message.two_hosts || !is_authority(self.authority.of(bytes)) || named {
             return Err(HeadError::Malformed);
         }
-        if target.starts_with(b"/") || target == b"*" || self.method.of(bytes) == b"CONNECT" {
+        let method = self.method.of(bytes);
+        if target.starts_with(b"/") || method == b"CONNECT" {
             return Ok(());
+        }
+        if target == b"*" {
+            // RFC 9112 3.2.4.
+            let whole_server = method == b"OPTIONS";
+            return whole_server.then_some(()).ok_or(HeadError::Malformed);
         }
         let after_scheme = [&b"http://"[..], b"https://"]
             .iter()
@@ -170,17 +177,33 @@ impl RequestHead {
         Ok(())
     }
 
+    /// Leaves the port out of the authority: any port, or this one.
+    pub(crate) fn strip_port(&mut self, bytes: &[u8], port: Option<u16>) {
+        let authority = self.authority.of(bytes);
+        let name = without_port(authority);
+        let text = authority.get(name.len() + 1..).unwrap_or_default();
+        let matches = port.is_none_or(|port| text == port.to_string().as_bytes());
+        if !name.is_empty() && matches {
+            let start = self.authority.start();
+            self.authority = Span::new(start, start + name.len());
+        }
+    }
+
     /// Brings the path into its normal form.
-    pub(crate) fn normalize(&mut self, bytes: &[u8], merge_slashes: bool) -> Result<(), HeadError> {
+    pub(crate) fn normalize(&mut self, bytes: &[u8], rules: PathRules) -> Result<(), HeadError> {
         let target = self.path.of(bytes);
         if !target.starts_with(b"/") {
             return Ok(());
         }
         let end = target.iter().position(|byte| *byte == b'?');
         let (path, query) = target.split_at(end.unwrap_or(target.len()));
-        match normalize(path, merge_slashes, &mut self.normalized) {
+        match normalize(path, rules, &mut self.normalized) {
             Normalized::Unchanged => self.normalized.clear(),
             Normalized::Changed => self.normalized.extend_from_slice(query),
+            Normalized::Redirect => {
+                self.redirect = true;
+                self.normalized.extend_from_slice(query);
+            }
             Normalized::Refused => return Err(HeadError::Path),
         }
         Ok(())
@@ -202,22 +225,15 @@ impl RequestHead {
 impl ResponseHead {
     /// Parses `bytes` into `self`, whose vectors are reused.
     pub(crate) fn parse(&mut self, bytes: &[u8], limits: Limits) -> Result<Parsed, HeadError> {
-        let mut lines = Lines::new(bytes);
-        let parsed = self.take(bytes, &mut lines, limits);
-        judge(parsed, bytes, &lines, limits)
+        let parsed = self.take(bytes, limits)?;
+        self.message.judge(parsed, bytes, limits)
     }
 
-    fn take(
-        &mut self,
-        bytes: &[u8],
-        lines: &mut Lines<'_>,
-        limits: Limits,
-    ) -> Result<Parsed, HeadError> {
-        let Some(first) = lines.next()? else {
+    fn take(&mut self, bytes: &[u8], limits: Limits) -> Result<Parsed, HeadError> {
+        let Some(end) = line_end(bytes, 0)? else {
             return Ok(Parsed::Partial);
         };
-        let (version, rest) = first
-            .of(bytes)
+        let (version, rest) = bytes[..end]
             .split_first_chunk()
             .ok_or(HeadError::Malformed)?;
         self.old = match version {
@@ -234,7 +250,7 @@ impl ResponseHead {
         if !(100..600).contains(&self.status) {
             return Err(HeadError::Malformed);
         }
-        if self.message.lines(bytes, lines, limits)? == Parsed::Partial {
+        if self.message.lines(bytes, end + 2, limits)? == Parsed::Partial {
             return Ok(Parsed::Partial);
         }
         self.message.finish(bytes)?;
@@ -242,6 +258,20 @@ impl ResponseHead {
             return Err(HeadError::TransferEncoding);
         }
         Ok(Parsed::Complete)
+    }
+}
+
+impl Message {
+    /// Looks at the limit on bytes.
+    fn judge(&self, parsed: Parsed, bytes: &[u8], limits: Limits) -> Result<Parsed, HeadError> {
+        let too_large = match parsed {
+            Parsed::Complete => self.length > limits.bytes,
+            Parsed::Partial => bytes.len() >= limits.bytes,
+        };
+        if too_large {
+            return Err(HeadError::TooLarge);
+        }
+        Ok(parsed)
     }
 }
 
@@ -254,38 +284,44 @@ pub(crate) fn leading_empty_lines(bytes: &[u8]) -> usize {
     at
 }
 
-/// What parsing came to, with limits and forbidden bytes looked at.
-fn judge(
-    parsed: Result<Parsed, HeadError>,
-    bytes: &[u8],
-    lines: &Lines<'_>,
-    limits: Limits,
-) -> Result<Parsed, HeadError> {
-    match parsed {
-        Ok(Parsed::Complete) => {
-            lines::check(&bytes[..lines.length()])?;
-            if lines.length() > limits.bytes {
-                return Err(HeadError::TooLarge);
-            }
+/// Whether it is a host, or a host and a port, for everyone: no byte that could belong to another
+/// part of a URL, one colon outside brackets, and digits behind it.
+fn is_authority(bytes: &[u8]) -> bool {
+    let host = match bytes
+        .iter()
+        .position(|byte| matches!(byte, b':' | b'[' | b']'))
+    {
+        None => bytes.len(),
+        Some(0) if bytes[0] == b'[' => {
+            let end = bytes.iter().position(|byte| *byte == b']');
+            end.map_or(0, |end| end + 1)
         }
-        Ok(Parsed::Partial) => {
-            lines::check(bytes)?;
-            if bytes.len() >= limits.bytes {
-                return Err(HeadError::TooLarge);
-            }
+        Some(colon) => colon,
+    };
+    let port = match &bytes[host..] {
+        [] => true,
+        [b':', digits @ ..] => {
+            host > 0 && digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit)
         }
-        Err(error) => {
-            lines::check(&bytes[..lines.length()])?;
-            return Err(error);
-        }
-    }
-    parsed
+        _ => false,
+    };
+    port && bytes[..host].iter().all(|byte| AUTHORITY[*byte as usize])
 }
 
-/// Bytes that can stand in a host and port; anything else could be read as another part of a URL.
-fn is_authority(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| AUTHORITY[*byte as usize])
-}
+/// A byte that no target may hold.
+const REFUSED: u8 = 1;
+/// `#`.
+const FRAGMENT: u8 = 2;
+
+const TARGET: [u8; 256] = {
+    let mut table = [REFUSED; 256];
+    let mut byte = 0x21;
+    while byte < 0x7f {
+        table[byte] = if byte as u8 == b'#' { FRAGMENT } else { 0 };
+        byte += 1;
+    }
+    table
+};
 
 const AUTHORITY: [bool; 256] = {
     let mut table = [false; 256];

@@ -5,7 +5,7 @@
 
 use tokio::time::Instant;
 
-use super::{Clock, push_decimal, reason};
+use super::{ATTEMPT_COUNT, Clock, push_decimal, reason};
 use crate::{plan::ConnectionManager, route::Mutations};
 
 /// An answer.
@@ -18,6 +18,10 @@ pub(crate) struct LocalReply<'a> {
     pub(crate) overloaded: bool,
     /// Where a redirect leads.
     pub(crate) location: Option<&'a [u8]>,
+    /// The route asked for it: additions of the route come last.
+    pub(crate) direct: bool,
+    /// `x-envoy-attempt-count`, if it is to be told.
+    pub(crate) attempts: Option<u32>,
     /// The connection will be closed.
     pub(crate) close: bool,
     /// The request was a HEAD: the same head, no body.
@@ -48,6 +52,9 @@ impl LocalReply<'_> {
         if self.overloaded {
             self.line(b"x-envoy-overloaded", b"true", out);
         }
+        if !self.direct {
+            self.additions(out);
+        }
         let has_body = !self.body.is_empty() && !self.grpc;
         if self.grpc {
             self.grpc_lines(out);
@@ -58,8 +65,8 @@ impl LocalReply<'_> {
         if let Some(location) = self.location {
             self.line(b"location", location, out);
         }
-        for added in self.mutations.iter().flat_map(|mutations| &mutations.add) {
-            self.line(&added.name, &added.value, out);
+        if self.direct {
+            self.additions(out);
         }
         self.manager.response_case.push_new(b"date", out);
         out.extend_from_slice(b": ");
@@ -75,6 +82,17 @@ impl LocalReply<'_> {
         out.extend_from_slice(b"\r\n");
         if has_body && !self.head_only {
             out.extend_from_slice(self.body);
+        }
+    }
+
+    fn additions(&self, out: &mut Vec<u8>) {
+        for added in self.mutations.iter().flat_map(|mutations| &mutations.add) {
+            self.line(&added.name, &added.value, out);
+        }
+        if let Some(attempts) = self.attempts {
+            let mut text = Vec::new();
+            push_decimal(u64::from(attempts), &mut text);
+            self.line(ATTEMPT_COUNT, &text, out);
         }
     }
 

@@ -5,7 +5,7 @@
 
 use super::{
     field::{Field, Known, Span},
-    head::{HeadError, Limits, Line, Lines, Parsed},
+    head::{HeadError, Limits, Parsed, field_line},
 };
 
 /// What requests and responses share.
@@ -29,6 +29,8 @@ pub(crate) struct Message {
     pub(crate) upgrade: Option<Span>,
     /// Which known names there are, by [`Known::bit`].
     pub(crate) known: u32,
+    /// There is more than one Host field.
+    pub(super) two_hosts: bool,
     /// The content type is gRPC's.
     pub(crate) grpc: bool,
     /// Some name contains an underscore.
@@ -48,41 +50,48 @@ impl Message {
         };
     }
 
-    /// Takes in the field lines of a head, up to the empty one.
+    /// Takes in the field lines from `start` on, up to the empty one.
     pub(super) fn lines(
         &mut self,
         bytes: &[u8],
-        lines: &mut Lines<'_>,
+        start: usize,
         limits: Limits,
     ) -> Result<Parsed, HeadError> {
         self.start();
-        while let Some(line) = lines.next()? {
-            if line.is_empty() {
-                self.length = lines.length();
-                return Ok(Parsed::Complete);
+        let mut at = start;
+        loop {
+            match bytes.get(at..) {
+                None | Some([] | [b'\r']) => return Ok(Parsed::Partial),
+                Some([b'\r', b'\n', ..]) => break,
+                Some(_) => {}
             }
+            let Some(line) = field_line(bytes, at)? else {
+                return Ok(Parsed::Partial);
+            };
             if self.fields.len() == limits.count {
                 return Err(HeadError::TooMany);
             }
-            self.line(bytes, line)?;
+            self.underscores |= line.underscore;
+            self.classify(line.field, line.field.value.of(bytes))?;
+            at = line.next;
         }
-        Ok(Parsed::Partial)
-    }
-
-    /// Takes a field line in.
-    fn line(&mut self, bytes: &[u8], line: Line) -> Result<(), HeadError> {
-        let (field, value, underscore) = line.field(bytes)?;
-        self.underscores |= underscore;
-        self.classify(field, value)
+        self.length = at + 2;
+        Ok(Parsed::Complete)
     }
 
     /// Takes in a field that has been located.
-    pub(super) fn classify(&mut self, field: Field, value: &[u8]) -> Result<(), HeadError> {
+    pub(super) fn classify(&mut self, mut field: Field, value: &[u8]) -> Result<(), HeadError> {
+        let repeated = self.known & field.known.bit() != 0;
         self.known |= field.known.bit();
         match field.known {
-            Known::Other => {}
+            Known::Host => self.two_hosts |= repeated,
             Known::ContentType => self.grpc = value.starts_with(b"application/grpc"),
-            Known::ContentLength => self.length_field(value)?,
+            Known::ContentLength => {
+                self.length_field(value)?;
+                let plain = plain_number(field.value, value);
+                field.exact &= plain == field.value;
+                field.value = plain;
+            }
             Known::TransferEncoding => self.coding_field(value)?,
             Known::Connection => self.connection_field(value),
             Known::Upgrade => self.upgrade = Some(field.value),
@@ -100,10 +109,13 @@ impl Message {
         if !digits || self.content_length.is_some() {
             return Err(HeadError::Malformed);
         }
-        let number = value.iter().try_fold(0_u64, |sum, digit| {
-            sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-        });
-        self.content_length = Some(number.ok_or(HeadError::Malformed)?);
+        let add = |sum, digit: &u8| sum * 10 + u64::from(digit - b'0');
+        let number = value.iter().fold(0, add);
+        // What does not fit a signed number is another number to those who use one.
+        if number > i64::MAX.unsigned_abs() {
+            return Err(HeadError::Malformed);
+        }
+        self.content_length = Some(number);
         Ok(())
     }
 
@@ -138,6 +150,16 @@ impl Message {
         Ok(())
     }
 
+    /// The values of a known name, line by line.
+    pub(crate) fn values<'a>(
+        &'a self,
+        bytes: &'a [u8],
+        known: Known,
+    ) -> impl DoubleEndedIterator<Item = &'a [u8]> {
+        let fields = self.fields.iter().filter(move |field| field.known == known);
+        fields.map(|field| field.value.of(bytes))
+    }
+
     /// Whether a Connection field names `name`.
     pub(crate) fn hops_name(&self, bytes: &[u8], name: &[u8]) -> bool {
         self.fields
@@ -145,6 +167,15 @@ impl Message {
             .filter(|field| field.known == Known::Connection)
             .flat_map(|field| tokens(field.value.of(bytes)))
             .any(|token| token.eq_ignore_ascii_case(name))
+    }
+}
+
+/// A number without leading zeros, which mark an octal number for some.
+fn plain_number(span: Span, value: &[u8]) -> Span {
+    let zeros = value.iter().take_while(|digit| **digit == b'0').count();
+    match zeros.min(value.len().saturating_sub(1)) {
+        0 => span,
+        zeros => Span::new(span.start() + zeros, span.start() + value.len()),
     }
 }
 

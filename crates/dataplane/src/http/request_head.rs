@@ -4,13 +4,13 @@
 //! In: the parsed request, the route's changes and the settings of both sides. Out: bytes. Order:
 //! `host`, the client's fields, Envoy's additions, the route's additions, `transfer-encoding`.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use super::{
-    NameCase,
+    ATTEMPT_COUNT, EXPECTED_TIMEOUT, NameCase,
     field::{Field, Known},
     head::RequestHead,
-    message::tokens,
+    message::{Message, tokens},
     writer::{Writer, set},
 };
 use crate::{
@@ -27,6 +27,8 @@ pub(crate) struct UpstreamRequest<'a> {
     /// Settings of the client's connection.
     pub(crate) manager: &'a ConnectionManager,
     /// Text of the client's address.
+    pub(crate) client: &'a str,
+    /// The same as `x-forwarded-for` has it: the node's own for a client on the loopback.
     pub(crate) peer: &'a str,
     /// The scheme of the client's connection.
     pub(crate) scheme: &'static [u8],
@@ -44,6 +46,8 @@ pub(crate) struct UpstreamRequest<'a> {
     pub(crate) drop_underscores: bool,
     /// Remaining route timeout to announce.
     pub(crate) expected_timeout: Option<Duration>,
+    /// Number of the attempt, if it is told.
+    pub(crate) attempt: Option<u32>,
     /// Upgrade headers are kept.
     pub(crate) upgrade: bool,
     /// The upstream speaks HTTP/2, which has its own framing.
@@ -91,14 +95,20 @@ impl UpstreamRequest<'_> {
     /// Whether no rule can take an ordinary field out.
     fn is_plain(&self) -> bool {
         self.mutations.remove.is_empty()
+            && self.attempt.is_none()
             && !self.head.message.names_hops
             && !(self.head.message.underscores && self.drop_underscores)
     }
 
     fn drops(&self, field: &Field) -> bool {
+        // Without it, the body would be read as the next request.
+        if field.known == Known::ContentLength {
+            return false;
+        }
         let name = field.name.of(self.bytes);
         let message = &self.head.message;
         self.mutations.removes(name)
+            || (self.attempt.is_some() && name.eq_ignore_ascii_case(ATTEMPT_COUNT))
             || (self.drop_underscores && name.contains(&b'_'))
             || (message.names_hops
                 && !matches!(field.known, Known::Connection | Known::Upgrade | Known::Te)
@@ -135,6 +145,8 @@ impl UpstreamRequest<'_> {
             | Known::TransferEncoding
             | Known::ExpectedTimeout
             | Known::EnvoyInternal => {}
+            Known::ClientCert if !self.manager.forward_client_cert => {}
+            Known::EdgeOnly if edge => {}
             Known::Connection | Known::Upgrade if !self.upgrade => {}
             Known::Connection => writer.line(field, b"Upgrade", out),
             Known::Expect if value.eq_ignore_ascii_case(b"100-continue") => {}
@@ -143,24 +155,51 @@ impl UpstreamRequest<'_> {
                     writer.line(field, b"trailers", out);
                 }
             }
-            Known::ForwardedFor if edge && !self.manager.skip_xff_append => {
-                writer.line(field, value, out);
-                if self.is_last(field) {
-                    out.truncate(out.len() - 2);
-                    out.push(b',');
-                    out.extend_from_slice(self.peer.as_bytes());
-                    out.extend_from_slice(b"\r\n");
+            Known::ForwardedFor => {
+                if self.is_first(field) {
+                    self.forwarded_for(writer, field, out);
                 }
             }
             Known::ForwardedProto if edge && self.manager.trusted_hops == 0 => {
                 writer.line(field, self.scheme, out);
             }
-            Known::ExternalAddress if edge => {}
-            Known::RequestId if edge && !self.manager.preserve_request_id => {
+            Known::ExternalAddress if edge => {
+                if self.is_first(field) {
+                    writer.line(field, self.external_address(), out);
+                }
+            }
+            Known::RequestId if self.manager.replaces_request_id() => {
                 writer.line(field, &request_id(), out);
             }
             _ => writer.line(field, value, out),
         }
+    }
+
+    /// All lines in one, and who comes last.
+    fn forwarded_for(&self, writer: &Writer<'_>, first: &Field, out: &mut Vec<u8>) {
+        writer.name(first, out);
+        out.extend_from_slice(b": ");
+        let values = self.head.message.values(self.bytes, Known::ForwardedFor);
+        for (at, value) in values.enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(value);
+        }
+        if self.manager.use_remote_address && !self.manager.skip_xff_append {
+            out.push(b',');
+            out.extend_from_slice(self.peer.as_bytes());
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// The nearest address that is not one of ours: `xff_num_trusted_hops` before the peer.
+    fn external_address(&self) -> &[u8] {
+        let hops = self.manager.trusted_hops as usize;
+        let trusted = hops
+            .checked_sub(1)
+            .and_then(|back| forwarded_for(&self.head.message, self.bytes, back));
+        trusted.unwrap_or(self.client.as_bytes())
     }
 
     fn envoy_additions(&self, writer: &Writer<'_>, out: &mut Vec<u8>) {
@@ -172,8 +211,8 @@ impl UpstreamRequest<'_> {
         if !writer.has(Known::ForwardedProto) {
             writer.new_line(b"x-forwarded-proto", self.scheme, out);
         }
-        if edge {
-            writer.new_line(b"x-envoy-external-address", self.peer.as_bytes(), out);
+        if edge && !writer.has(Known::ExternalAddress) {
+            writer.new_line(b"x-envoy-external-address", self.external_address(), out);
         }
         if manager.generate_request_id && !writer.has(Known::RequestId) {
             writer.new_line(b"x-request-id", &request_id(), out);
@@ -181,11 +220,10 @@ impl UpstreamRequest<'_> {
         if let Some(timeout) = self.expected_timeout
             && !manager.suppress_envoy_headers
         {
-            self.case.push_new(b"x-envoy-expected-rq-timeout-ms", out);
-            out.extend_from_slice(b": ");
-            let milliseconds = timeout.as_micros().div_ceil(1000);
-            super::push_decimal(u64::try_from(milliseconds).unwrap_or(u64::MAX), out);
-            out.extend_from_slice(b"\r\n");
+            writer.number(EXPECTED_TIMEOUT, timeout_milliseconds(timeout), out);
+        }
+        if let Some(attempt) = self.attempt {
+            writer.number(ATTEMPT_COUNT, u64::from(attempt), out);
         }
     }
 
@@ -215,10 +253,55 @@ impl UpstreamRequest<'_> {
         }
     }
 
-    fn is_last(&self, field: &Field) -> bool {
+    fn is_first(&self, field: &Field) -> bool {
         let same = |other: &&Field| other.known == field.known;
-        self.head.message.fields.iter().rfind(same) == Some(field)
+        self.head.message.fields.iter().find(same) == Some(field)
     }
+}
+
+/// What is announced upstream of a timeout with this much left of it.
+pub(crate) fn timeout_milliseconds(timeout: Duration) -> u64 {
+    u64::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(u64::MAX)
+}
+
+/// The timeout to announce for an attempt; a millisecond at least, because none would mean none.
+pub(crate) fn expected_timeout(
+    per_try: Option<Duration>,
+    left: Option<Duration>,
+) -> Option<Duration> {
+    let left = left.map(|left| left.max(Duration::from_millis(1)));
+    [per_try, left].into_iter().flatten().min()
+}
+
+/// Replaces the value of a field in a head that was written, if it is there.
+pub(crate) fn replace_value(head: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    let mut start = 0;
+    while let Some(length) = head[start..].iter().position(|byte| *byte == b'\n') {
+        let line = &head[start..start + length];
+        let colon = line.iter().position(|byte| *byte == b':');
+        if let Some(colon) = colon
+            && line[..colon].eq_ignore_ascii_case(name)
+        {
+            let from = start + colon + ": ".len();
+            let to = start + length - "\r".len();
+            head.splice(from..to, value.iter().copied());
+            return;
+        }
+        start += length + 1;
+    }
+}
+
+/// The address that stands this many places before the end of `x-forwarded-for`.
+pub(crate) fn forwarded_for<'a>(
+    message: &'a Message,
+    bytes: &'a [u8],
+    back: usize,
+) -> Option<&'a [u8]> {
+    let lines = message.values(bytes, Known::ForwardedFor).rev();
+    let addresses = lines.flat_map(|line| line.rsplit(|byte| *byte == b','));
+    let text = addresses.map(<[u8]>::trim_ascii).nth(back)?;
+    let ip = std::str::from_utf8(text).ok()?.parse::<IpAddr>();
+    ip.is_ok().then_some(text)
 }
 
 /// A version 4 UUID.
@@ -237,7 +320,9 @@ fn request_id() -> [u8; 36] {
 
 /// Fields that are not always passed on as they are.
 const SPECIAL: u32 = set(&[
+    Known::ClientCert,
     Known::Connection,
+    Known::EdgeOnly,
     Known::EnvoyInternal,
     Known::Expect,
     Known::ExpectedTimeout,
@@ -259,6 +344,16 @@ const BODILESS: [&[u8]; 6] = [b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"TRACE", 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_replaced_in_place() {
+        let mut head = b"GET /a:b HTTP/1.1\r\nHost: x\r\nA-B: 1\r\n\r\n".to_vec();
+        replace_value(&mut head, b"a-b", b"22");
+        replace_value(&mut head, b"host", b"longer");
+        replace_value(&mut head, b"absent", b"3");
+        let wanted = b"GET /a:b HTTP/1.1\r\nHost: longer\r\nA-B: 22\r\n\r\n";
+        assert_eq!(head, wanted);
+    }
 
     #[test]
     fn request_ids_are_version_4_uuids() {

@@ -9,6 +9,7 @@ use super::{
     NameCase, ascii,
     field::{Field, Known},
     message::Message,
+    push_decimal,
 };
 use crate::route::{Condition, Mutations};
 
@@ -84,6 +85,14 @@ impl Writer<'_> {
         self.case.push_new(name, out);
         out.extend_from_slice(b": ");
         out.extend_from_slice(value);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// Writes a field with a number for a value; `name` is lower case.
+    pub(super) fn number(&self, name: &[u8], value: u64, out: &mut Vec<u8>) {
+        self.case.push_new(name, out);
+        out.extend_from_slice(b": ");
+        push_decimal(value, out);
         out.extend_from_slice(b"\r\n");
     }
 

@@ -9,14 +9,14 @@ use std::{future::poll_fn, task::Poll};
 use tokio::time::Instant;
 
 use super::{
+    attempt,
     exchange::Exchange,
     finish, http2,
     session::{After, Session},
 };
 use crate::{
     failure::{Blame, Failure},
-    http::LocalReply,
-    pool::Closed,
+    http::{HeadError, LocalReply},
     route::{Action, Route, push_location},
 };
 
@@ -55,7 +55,37 @@ pub(super) async fn route(
         status,
         body,
         location: (!location.is_empty()).then_some(location.as_slice()),
+        direct: true,
         overloaded: false,
+    };
+    Ok(send(session, exchange, &reply).await)
+}
+
+/// Sends the client to the normal form of its path.
+pub(super) async fn to_normal_path(
+    session: &mut Session,
+    exchange: &mut Exchange,
+) -> Result<After, Failure> {
+    let head = &exchange.request;
+    if head.message.grpc {
+        // Its clients do not follow.
+        exchange.record.grpc = true;
+        return Err(Failure::BadRequest(HeadError::Path));
+    }
+    let location = head.path_of(session.inbox.bytes()).to_vec();
+    session
+        .stats
+        .downstream_rq_redirected_with_normalized_path
+        .inc();
+    exchange.record.details = "path_normalization_failed";
+    session.inbox.consume(exchange.request.message.length);
+    exchange.record.taken = true;
+    let reply = Reply {
+        status: 307,
+        body: b"",
+        location: Some(&location),
+        overloaded: false,
+        direct: false,
     };
     Ok(send(session, exchange, &reply).await)
 }
@@ -76,19 +106,14 @@ pub(super) async fn failure(
         row.details
     };
     tracing::debug!(
+        retry = record.retry_flag,
         flag = record.flag,
         details = record.details,
         "request failed"
     );
-    if let Some(host) = exchange
-        .record
-        .host
-        .take_if(|_| !exchange.record.responding)
-    {
-        host.failed(failure);
-    }
-    count(session, exchange, failure);
-    release(exchange, failure);
+    let trying = record.host.is_some();
+    attempt::failed(exchange, failure);
+    count(session, exchange, failure, trying);
     if exchange.record.responding {
         return cut(session, exchange).await;
     }
@@ -111,11 +136,17 @@ pub(super) async fn failure(
     } else {
         failure.closes_by_default()
     };
+    let body = if exchange.retry.retries > 0 {
+        row.retried_body()
+    } else {
+        row.body.as_bytes().into()
+    };
     let timed_out = failure.becomes_request_timeout() && exchange.record.sent.is_none();
     let reply = Reply {
         status: if timed_out { 408 } else { row.status },
-        body: row.body.as_bytes(),
+        body: &body,
         location: None,
+        direct: false,
         overloaded: failure == Failure::Overflow,
     };
     send(session, exchange, &reply).await
@@ -125,6 +156,7 @@ struct Reply<'a> {
     status: u16,
     body: &'a [u8],
     location: Option<&'a [u8]>,
+    direct: bool,
     overloaded: bool,
 }
 
@@ -143,6 +175,8 @@ async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>)
         body: reply.body,
         overloaded: reply.overloaded && !session.manager().suppress_envoy_headers,
         location: reply.location,
+        direct: reply.direct,
+        attempts: record.tell_attempts.then_some(exchange.retry.retries + 1),
         close: record.close,
         head_only: record.head_only,
         grpc: record.grpc && reply.location.is_none(),
@@ -211,73 +245,27 @@ async fn cut(session: &mut Session, exchange: &mut Exchange) -> After {
     if flushed { After::Linger } else { After::Close }
 }
 
-/// Gives the upstream connection up.
-fn release(exchange: &mut Exchange, failure: Failure) {
-    exchange.lease = None;
-    let Some(upstream) = exchange.upstream.take() else {
-        return;
-    };
-    let by = match failure {
-        Failure::Terminated | Failure::Protocol => Closed::RemoteBusy,
-        Failure::RefusedStream | Failure::RemoteReset => Closed::Remote,
-        _ => Closed::LocalBusy,
-    };
-    upstream.close(by);
-}
-
-/// Counts a failure on both sides.
-fn count(session: &Session, exchange: &Exchange, failure: Failure) {
+/// Counts a failure on the client's side, and what it comes to for the cluster. `trying` says that
+/// an attempt was on its way.
+fn count(session: &Session, exchange: &Exchange, failure: Failure, trying: bool) {
     let stats = &session.stats;
     match failure {
         Failure::StreamIdle => stats.downstream_rq_idle_timeout.inc(),
         Failure::HeadersTimeout => stats.downstream_rq_header_timeout.inc(),
         Failure::RequestTimeout => stats.downstream_rq_timeout.inc(),
         Failure::MaxDuration => stats.downstream_rq_max_duration_reached.inc(),
-        Failure::BadRequest(crate::http::HeadError::Path) => {
+        Failure::BadRequest(HeadError::Path) => {
             stats.downstream_rq_failed_path_normalization.inc();
         }
         _ => {}
     }
-    let row = failure.row();
     let Some(cluster) = &exchange.record.cluster else {
         return;
     };
-    match failure {
-        Failure::RouteTimeout => cluster.upstream_rq_timeout.inc(),
-        Failure::UpstreamMaxDuration => cluster.upstream_rq_max_duration_reached.inc(),
-        Failure::Protocol => {
-            cluster.upstream_cx_protocol_error.inc();
-            if exchange.record.shared {
-                cluster.http2_rx_messaging_error.inc();
-            }
-        }
-        Failure::RefusedStream => cluster.http2_rx_reset.inc(),
-        Failure::RemoteReset => {
-            cluster.http2_rx_reset.inc();
-            cluster.upstream_rq_rx_reset.inc();
-        }
-        _ => {}
-    }
-    if let Some(upstream) = exchange
-        .upstream
-        .as_ref()
-        .and_then(|upstream| upstream.host())
-    {
-        match failure {
-            Failure::RouteTimeout => upstream.stats.rq_timeout.inc(),
-            Failure::Protocol
-            | Failure::RefusedStream
-            | Failure::RemoteReset
-            | Failure::Terminated => upstream.stats.rq_error.inc(),
-            _ => {}
-        }
-        let theirs = row.blame == Blame::Upstream && failure != Failure::RouteTimeout;
-        if !theirs || failure == Failure::UpstreamMaxDuration {
-            cluster.upstream_rq_tx_reset.inc();
-        }
-    }
+    let row = failure.row();
     let charged = match failure {
-        Failure::Overflow | Failure::RouteTimeout | Failure::NoHealthyUpstream => true,
+        Failure::Overflow | Failure::NoHealthyUpstream => true,
+        Failure::RouteTimeout => trying,
         Failure::UpstreamMaxDuration => false,
         _ => row.blame == Blame::Upstream,
     };

@@ -20,7 +20,7 @@ pub(super) async fn checkout(
     target: &Target<'_>,
 ) -> Result<(), Failure> {
     let started = exchange.record.started;
-    if exchange.upload.framing.done() {
+    if exchange.upload.framing.done() && exchange.deadlines.route.is_none() {
         let limit = exchange.record.route_timeout;
         exchange.deadlines.route = limit.and_then(|limit| started.map(|at| at + limit));
     }
@@ -49,7 +49,7 @@ fn attach(
     upstream.requests += 1;
     if !upstream.preface.is_empty() {
         let preface = std::mem::take(&mut upstream.preface);
-        exchange.upload.out.splice(0..0, preface);
+        exchange.upload.prepend(preface);
     }
     let opened = if upstream.is_shared() {
         open(exchange, &mut upstream)
@@ -60,6 +60,9 @@ fn attach(
     exchange.lease = Some(lease);
     let limit = exchange.record.upstream_limit;
     exchange.deadlines.upstream = limit.map(|limit| Instant::now() + limit);
+    if exchange.record.sent.is_some() {
+        start_try(exchange);
+    }
     opened
 }
 
@@ -68,9 +71,22 @@ fn open(exchange: &mut Exchange, upstream: &mut Upstream) -> Result<(), Failure>
     exchange.record.shared = true;
     let upload = &mut exchange.upload;
     upload.strip_framing();
-    let opened = upstream.open(&upload.out, upload.framing.done());
-    upload.out.clear();
+    let head = upload.head();
+    let opened = upstream.open(head, upload.ends_with_head());
+    upload.drop_head();
     opened
+}
+
+/// The limits of the attempt start: the request is complete and has a connection.
+pub(super) fn start_try(exchange: &mut Exchange) {
+    let (retry, deadlines) = (&exchange.retry, &mut exchange.deadlines);
+    if retry.per_try.is_none() && retry.per_try_idle.is_none() {
+        return;
+    }
+    let now = Instant::now();
+    deadlines.per_try = retry.per_try.map(|limit| now + limit);
+    deadlines.per_try_idle = retry.per_try_idle;
+    deadlines.active = Some(now);
 }
 
 /// Waits in the queue; meanwhile the client may go away and time limits may pass.

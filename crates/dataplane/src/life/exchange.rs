@@ -8,7 +8,7 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::pump::Pump;
+use super::{pump::Pump, retry::Retry};
 use crate::{
     cluster::Host,
     failure::Failure,
@@ -40,6 +40,8 @@ pub(crate) struct Exchange {
     pub(super) record: Record,
     /// When it must be over.
     pub(super) deadlines: Deadlines,
+    /// What further attempts need.
+    pub(super) retry: Retry,
 }
 
 /// What is known about a request, for stats and logs.
@@ -47,8 +49,10 @@ pub(crate) struct Exchange {
 pub(crate) struct Record {
     /// When its first byte was seen.
     pub(super) started: Option<Instant>,
-    /// When the last byte of the request was sent upstream.
+    /// When the request was complete: sent upstream, or kept for a retry.
     pub(super) sent: Option<Instant>,
+    /// All of it was sent in this attempt.
+    pub(super) uploaded: bool,
     /// Whether a whole head was received: only then is there a request to count.
     pub(super) received: bool,
     /// The head is gone from the inbox: what is there now belongs to the body or the next request.
@@ -63,12 +67,16 @@ pub(crate) struct Record {
     pub(super) upgrade: bool,
     /// The upstream agreed to it.
     pub(super) switched: bool,
+    /// Interim responses so far.
+    pub(super) interims: u8,
     /// Status sent to the client; 0 before.
     pub(super) status: u16,
     /// What went wrong.
     pub(super) failure: Option<Failure>,
     /// `%RESPONSE_FLAGS%`.
     pub(super) flag: &'static str,
+    /// What goes in front of `flag`: the limit that ended the retries.
+    pub(super) retry_flag: &'static str,
     /// `%RESPONSE_CODE_DETAILS%`.
     pub(super) details: &'static str,
     /// The response head was written.
@@ -79,6 +87,8 @@ pub(crate) struct Record {
     pub(super) shared: bool,
     /// The upstream does not take the request body any more.
     pub(super) upload_broken: bool,
+    /// The client is told how many attempts there were.
+    pub(super) tell_attempts: bool,
     /// Response header changes of the route.
     pub(super) mutations: Option<Arc<Mutations>>,
     /// The host that was picked.
@@ -104,6 +114,10 @@ pub(crate) struct Deadlines {
     pub(super) route: Option<Instant>,
     /// The attempt must be over.
     pub(super) upstream: Option<Instant>,
+    /// The attempt must have led to a response.
+    pub(super) per_try: Option<Instant>,
+    /// Longest pause between two events of the attempt.
+    pub(super) per_try_idle: Option<Duration>,
     /// The stream must be over.
     pub(super) stream: Option<Instant>,
     /// Longest pause between two events.
@@ -115,21 +129,28 @@ pub(crate) struct Deadlines {
 impl Deadlines {
     /// The closest one, and what passing it means.
     pub(super) fn next(&self) -> Option<(Instant, Failure)> {
-        let idle = self
-            .active
-            .zip(self.idle)
-            .map(|(active, idle)| active + idle);
+        let pause = |limit: Option<Duration>| {
+            let times = self.active.zip(limit);
+            times.map(|(active, limit)| active + limit)
+        };
         [
             (self.headers, Failure::HeadersTimeout),
             (self.request, Failure::RequestTimeout),
             (self.route, Failure::RouteTimeout),
             (self.upstream, Failure::UpstreamMaxDuration),
+            (self.per_try, Failure::PerTryTimeout),
+            (pause(self.per_try_idle), Failure::PerTryIdle),
             (self.stream, Failure::MaxDuration),
-            (idle, Failure::StreamIdle),
+            (pause(self.idle), Failure::StreamIdle),
         ]
         .into_iter()
         .filter_map(|(at, failure)| Some((at?, failure)))
         .min_by_key(|(at, _)| *at)
+    }
+
+    /// An attempt is over; its limits are.
+    pub(super) fn end_try(&mut self) {
+        (self.upstream, self.per_try, self.per_try_idle) = (None, None, None);
     }
 }
 
@@ -142,5 +163,6 @@ impl Exchange {
         self.deadlines = Deadlines::default();
         self.upstream = None;
         self.lease = None;
+        self.retry.clear();
     }
 }

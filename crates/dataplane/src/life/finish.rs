@@ -73,7 +73,7 @@ pub(super) fn count(session: &mut Session, exchange: &mut Exchange, now: Instant
             cluster.upstream_cx_tx_bytes_total.add(upload.written);
             cluster.upstream_cx_rx_bytes_total.add(received);
         }
-        cluster.retry_or_shadow_abandoned.add(upload.lost_tees);
+        cluster.retry_or_shadow_abandoned.add(upload.abandoned);
         cluster
             .upstream_flow_control_backed_up_total
             .add(upload.waits.0);

@@ -6,17 +6,18 @@
 
 use std::{
     future::poll_fn,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tokio::time::Instant;
 
 use super::{
+    checkout::start_try,
     exchange::Exchange,
     pump::{Ends, Stopped},
     session::Session,
 };
-use crate::{failure::Failure, http::HeadError};
+use crate::{failure::Failure, http::HeadError, io::Stream};
 
 /// Sends until the request is complete or the upstream has something to say.
 pub(super) async fn forward_body(
@@ -43,7 +44,7 @@ pub(super) fn poll_upload(
     session: &mut Session,
     exchange: &mut Exchange,
 ) -> Poll<Result<(), Failure>> {
-    if exchange.record.sent.is_some() || exchange.record.upload_broken {
+    if exchange.record.uploaded || exchange.record.upload_broken {
         return Poll::Ready(Ok(()));
     }
     let Some(upstream) = exchange.upstream.as_mut() else {
@@ -83,25 +84,74 @@ pub(super) fn poll_upload(
             exchange.record.upload_broken = true;
             Poll::Ready(Ok(()))
         }
-        Poll::Ready(Err(Stopped::Cut)) => Poll::Ready(Err(Failure::ClientGone)),
-        Poll::Ready(Err(Stopped::Framing)) => {
-            session.stats.downstream_cx_protocol_error.inc();
-            Poll::Ready(Err(Failure::BadRequest(HeadError::Malformed)))
-        }
+        Poll::Ready(Err(stopped)) => Poll::Ready(Err(unreadable(session, stopped))),
     }
 }
 
-/// The request is complete: the route timeout starts.
+/// Takes in what is left of the request while there is no upstream. Ready when that is all of it.
+pub(super) fn poll_collect(
+    cx: &mut Context<'_>,
+    session: &mut Session,
+    exchange: &mut Exchange,
+) -> Poll<Result<(), Failure>> {
+    if exchange.record.sent.is_some() {
+        return Poll::Ready(Ok(()));
+    }
+    let mut nowhere = Stream::Gone;
+    let polled = exchange.upload.poll_collect(
+        cx,
+        &mut Ends {
+            from: &mut session.stream,
+            inbox: &mut session.inbox,
+            limit: session.listener.buffer_limit,
+            to: &mut nowhere,
+            buffers: &session.worker.buffers,
+        },
+    );
+    match ready!(polled) {
+        Ok(()) => {
+            complete(exchange, Instant::now());
+            Poll::Ready(Ok(()))
+        }
+        Err(stopped) => Poll::Ready(Err(unreadable(session, stopped))),
+    }
+}
+
+/// Why the client's body cannot be had.
+fn unreadable(session: &Session, stopped: Stopped) -> Failure {
+    match stopped {
+        Stopped::Cut => Failure::ClientGone,
+        Stopped::Framing => {
+            session.stats.downstream_cx_protocol_error.inc();
+            Failure::BadRequest(HeadError::Malformed)
+        }
+        Stopped::Refused => Failure::RetryBuffer,
+    }
+}
+
+/// All of the request was sent.
 fn sent(exchange: &mut Exchange) {
     let record = &mut exchange.record;
+    record.uploaded = true;
     let now = if exchange.request.message.chunked
         || exchange.request.message.content_length.unwrap_or(0) > 0
         || exchange.deadlines.upstream.is_some()
+        || exchange.retry.retries > 0
     {
         Instant::now()
     } else {
         record.started.unwrap_or_else(Instant::now)
     };
+    exchange.deadlines.active = Some(now);
+    if exchange.record.sent.is_none() {
+        complete(exchange, now);
+        start_try(exchange);
+    }
+}
+
+/// The request is complete: the route timeout starts.
+fn complete(exchange: &mut Exchange, now: Instant) {
+    let record = &mut exchange.record;
     record.sent = Some(now);
     exchange.deadlines.active = Some(now);
     exchange.deadlines.request = None;

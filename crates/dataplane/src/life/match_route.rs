@@ -49,6 +49,7 @@ pub(super) fn match_route<'a>(
         deadlines.stream = off(limit).and_then(|limit| started.map(|at| at + limit));
     }
     exchange.record.route_timeout = action.timeout;
+    exchange.record.tell_attempts = action.tell_attempts;
     Ok(Found::Forward(action))
 }
 

@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use super::{exchange::Exchange, hash, session::Session};
+use super::{exchange::Exchange, hash, retry, session::Session};
 use crate::{
     cluster::{Host, LocalCluster},
     failure::Failure,
@@ -52,6 +52,7 @@ pub(super) fn pick_host<'a>(
         return Err(Failure::UpgradeRefused);
     }
     let hash = hash::hash(session, exchange, &cluster, &action.hash_policies);
+    exchange.retry.hash = hash;
     let Some(host) = cluster.pick(hash) else {
         cluster.stats.upstream_cx_none_healthy.inc();
         return Err(Failure::NoHealthyUpstream);
@@ -63,4 +64,15 @@ pub(super) fn pick_host<'a>(
         cluster,
         host,
     })
+}
+
+/// Picks another host of the same cluster for a retry.
+pub(super) fn pick_again(exchange: &mut Exchange, target: &mut Target<'_>) -> Result<(), Failure> {
+    let Some(host) = retry::pick(exchange, target) else {
+        target.cluster.stats.upstream_cx_none_healthy.inc();
+        return Err(Failure::NoHealthyUpstream);
+    };
+    exchange.record.host = Some(host.clone());
+    target.host = host;
+    Ok(())
 }

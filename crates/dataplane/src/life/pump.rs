@@ -40,8 +40,21 @@ pub(super) struct Pump {
     stripped: bool,
     /// Copies for mirrors.
     pub(super) tees: Vec<Tee>,
-    /// Mirrors that were given up.
-    pub(super) lost_tees: u64,
+    /// Mirrors that were given up, and bodies that grew too large for retries.
+    pub(super) abandoned: u64,
+    /// What was sent stays in `out`, for retries.
+    kept: Option<Kept>,
+}
+
+/// What there is in `out` for retries.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    /// Where the body begins.
+    start: usize,
+    /// Bytes of body.
+    bytes: usize,
+    /// How many of these there may be.
+    limit: usize,
 }
 
 /// Where the bytes come from and go to.
@@ -107,6 +120,95 @@ impl Pump {
         }
     }
 
+    /// Takes the rest of the body in without writing. Refused when it is more than may be kept.
+    pub(super) fn poll_collect(
+        &mut self,
+        cx: &mut Context<'_>,
+        ends: &mut Ends<'_>,
+    ) -> Poll<Result<(), Stopped>> {
+        loop {
+            self.stage(ends.inbox)?;
+            if !self.keeps() {
+                return Poll::Ready(Err(Stopped::Refused));
+            }
+            if self.framing.done() {
+                return Poll::Ready(Ok(()));
+            }
+            if !ends.inbox.is_empty() {
+                continue;
+            }
+            let filled = ends
+                .inbox
+                .poll_fill(cx, ends.from, ends.buffers, ends.limit);
+            match ready!(filled) {
+                Ok(count) if count > 0 => {}
+                outcome if self.closed(outcome.is_ok(), ends) => {}
+                _ => return Poll::Ready(Err(Stopped::Cut)),
+            }
+        }
+    }
+
+    /// Keeps what is staged from now on; only the head is there yet. `limit` is for the body.
+    pub(super) fn keep(&mut self, limit: usize) {
+        self.kept = Some(Kept {
+            start: self.out.len(),
+            bytes: 0,
+            limit,
+        });
+    }
+
+    /// Whether everything sent so far is still there.
+    pub(super) fn keeps(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// Goes back to the start of the body, with this head in front of it.
+    pub(super) fn rewind(&mut self, head: &[u8]) {
+        if let Some(kept) = &mut self.kept {
+            self.out.splice(..kept.start, head.iter().copied());
+            kept.start = head.len();
+            self.sent = 0;
+        }
+    }
+
+    /// There will be no retry.
+    pub(super) fn let_go(&mut self) {
+        if self.kept.take().is_some() && self.sent == self.out.len() {
+            self.out.clear();
+            self.sent = 0;
+        }
+    }
+
+    /// The head, before anything was written.
+    pub(super) fn head(&self) -> &[u8] {
+        &self.out[..self.head_length()]
+    }
+
+    /// Whether the message is over after the head.
+    pub(super) fn ends_with_head(&self) -> bool {
+        self.framing.done() && self.out.len() == self.head_length() && !self.trailers
+    }
+
+    /// The head is on its way.
+    pub(super) fn drop_head(&mut self) {
+        self.out.drain(..self.head_length());
+        if let Some(kept) = &mut self.kept {
+            kept.start = 0;
+        }
+    }
+
+    /// Puts bytes in front of the head.
+    pub(super) fn prepend(&mut self, bytes: Vec<u8>) {
+        if let Some(kept) = &mut self.kept {
+            kept.start += bytes.len();
+        }
+        self.out.splice(0..0, bytes);
+    }
+
+    fn head_length(&self) -> usize {
+        self.kept.map_or(self.out.len(), |kept| kept.start)
+    }
+
     /// The source ended. Says whether that ends the body well.
     fn closed(&mut self, well: bool, ends: &mut Ends<'_>) -> bool {
         let mut trailers = Vec::new();
@@ -142,7 +244,7 @@ impl Pump {
     /// Sends the body on without chunk framing.
     pub(super) fn strip_framing(&mut self) {
         let framing = std::mem::take(&mut self.framing);
-        self.stripped = matches!(framing, Framing::Chunked(..) | Framing::UntilClose);
+        self.stripped |= matches!(framing, Framing::Chunked(..) | Framing::UntilClose);
         self.framing = framing.bare();
     }
 
@@ -161,7 +263,8 @@ impl Pump {
         self.trailers = false;
         self.stripped = false;
         self.tees.clear();
-        self.lost_tees = 0;
+        self.abandoned = 0;
+        self.kept = None;
     }
 
     fn note_waiting(&mut self, waiting: bool) {
@@ -197,7 +300,10 @@ impl Pump {
                     self.tees
                         .retain(|tee| tee.push([&self.out[generated..], raw, staged.tail]));
                 }
-                self.lost_tees += (before - self.tees.len()) as u64;
+                self.abandoned += (before - self.tees.len()) as u64;
+            }
+            if let Some(kept) = &mut self.kept {
+                kept.bytes += staged.raw.len();
             }
             inbox.consume(staged.raw.start);
             self.raw = staged.raw.len();
@@ -206,13 +312,17 @@ impl Pump {
             if self.raw == 0 {
                 inbox.consume(self.skip);
                 self.skip = 0;
-            } else if self.raw <= COPIED && self.out.len() > self.sent {
+            } else if self.kept.is_some() || (self.raw <= COPIED && self.out.len() > self.sent) {
                 // One send of a copy is cheaper than one writev.
                 self.out.extend_from_slice(&inbox.bytes()[..self.raw]);
                 self.out.extend_from_slice(self.tail);
                 inbox.consume(self.raw + self.skip);
                 (self.raw, self.skip) = (0, 0);
                 self.tail = b"";
+            }
+            if self.kept.is_some_and(|kept| kept.bytes > kept.limit) {
+                self.kept = None;
+                self.abandoned += 1;
             }
             if staged.taken == 0 {
                 break;
@@ -251,8 +361,10 @@ impl Pump {
                 self.skip = 0;
             }
         }
-        self.out.clear();
-        self.sent = 0;
+        if self.kept.is_none() {
+            self.out.clear();
+            self.sent = 0;
+        }
         to.poll_flush(cx).map_err(|_| Stopped::Refused)
     }
 }

@@ -1,31 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Phase: receive response head.
 //!
-//! In: a request that was sent, at least in part. Out: the response head, rewritten for the client,
-//! ready in the download; interim responses are swallowed. The rest of the request goes on
-//! meanwhile.
+//! In: a request that was sent, at least in part. Out: the response head; interim responses are
+//! swallowed. The rest of the request goes on meanwhile.
 
 use std::{
     future::poll_fn,
     task::{Context, Poll, ready},
 };
 
-use tokio::time::Instant;
-
 use super::{
     exchange::Exchange,
     forward_body::{poll_deadlines, poll_upload},
     pick_host::Target,
+    respond::framing,
     session::Session,
 };
 use crate::{
     failure::Failure,
-    http::{DownstreamResponse, Framing, HeadError, Limits, NameCase, Parsed, Trailers},
+    http::{HeadError, Limits, Parsed},
     pool::Closed,
-    route::Mutations,
 };
 
-/// Reads the head and decides how the response goes on.
+/// Reads the head.
 pub(super) async fn receive_response_head(
     session: &mut Session,
     exchange: &mut Exchange,
@@ -47,7 +44,13 @@ pub(super) async fn receive_response_head(
         poll_deadlines(cx, session, exchange).map(Err)
     })
     .await?;
-    accept(session, exchange, target)
+    target.host.responded(exchange.response.status, || {
+        let (bytes, fields) = (exchange.answer.bytes(), &exchange.response.message.fields);
+        fields
+            .iter()
+            .any(|field| field.name.of(bytes).eq_ignore_ascii_case(IMMEDIATE_FAIL))
+    });
+    framing(exchange, false).map(|_| ())
 }
 
 fn poll_head(
@@ -86,6 +89,10 @@ fn poll_head(
         loop {
             match exchange.response.parse(exchange.answer.bytes(), limits) {
                 Ok(Parsed::Complete) if interim(exchange.response.status) => {
+                    exchange.record.interims += 1;
+                    if exchange.record.interims > MAX_INTERIMS {
+                        return Poll::Ready(Err(Failure::Protocol));
+                    }
                     exchange.answer.consume(exchange.response.message.length);
                     if exchange.answer.is_empty() {
                         break;
@@ -125,132 +132,6 @@ fn interim(status: u16) -> bool {
     status < 200 && status != 101
 }
 
-/// Decides framing and writes the client's head.
-fn accept(
-    session: &mut Session,
-    exchange: &mut Exchange,
-    target: &Target<'_>,
-) -> Result<(), Failure> {
-    let now = Instant::now();
-    target.host.responded(exchange.response.status, || {
-        let (bytes, fields) = (exchange.answer.bytes(), &exchange.response.message.fields);
-        fields
-            .iter()
-            .any(|field| field.name.of(bytes).eq_ignore_ascii_case(IMMEDIATE_FAIL))
-    });
-    let config = &target.cluster.config;
-    let manager = &session.chain.manager;
-    let switching = exchange.response.status == 101 && exchange.record.upgrade;
-    let both = manager.trailers && config.trailers;
-    let http2 = [
-        session.stream.is_http2(),
-        exchange
-            .upstream
-            .as_ref()
-            .is_some_and(|up| up.stream.is_http2()),
-    ];
-    exchange.download.trailers = match http2 {
-        [false, false] => false,
-        [false, true] => manager.trailers,
-        [true, false] => config.trailers && exchange.response.message.chunked,
-        [true, true] => true,
-    };
-    let ended = exchange
-        .upstream
-        .as_mut()
-        .and_then(|upstream| upstream.stream.message())
-        .is_some_and(|message| message.ends());
-    exchange.download.framing = match framing(exchange, both, switching)? {
-        Framing::UntilClose | Framing::Length(0) if ended => Framing::Empty,
-        // Its trailers come after any length.
-        Framing::Length(_) if http2 == [true, true] => Framing::UntilClose,
-        other => other,
-    };
-    let complete = exchange.record.sent.is_some();
-    if !complete {
-        session
-            .stats
-            .downstream_rq_response_before_rq_complete
-            .inc();
-    }
-    let refused_upgrade = exchange.record.upgrade && !switching;
-    let record = &mut exchange.record;
-    record.close |= !complete || session.draining() || refused_upgrade;
-    record.status = exchange.response.status;
-    record.responding = true;
-    record.switched = switching;
-    record.reusable =
-        complete && (http2[1] || reusable(&exchange.response, &exchange.download.framing));
-    let closes = exchange.response.message.close || exchange.response.old;
-    if closes {
-        target.cluster.stats.upstream_cx_close_notify.inc();
-    }
-    let none = Mutations::default();
-    let head_only = record.head_only;
-    DownstreamResponse {
-        bytes: exchange.answer.bytes(),
-        head: &exchange.response,
-        manager,
-        mutations: record.mutations.as_deref().unwrap_or(&none),
-        case: if config.preserve_response_case {
-            NameCase::Preserve
-        } else {
-            manager.response_case
-        },
-        service_time: record.sent.map_or_else(Default::default, |sent| now - sent),
-        close: record.close && !switching && !http2[0],
-        chunked: !http2[0]
-            && matches!(
-                exchange.download.framing,
-                Framing::Chunked(..) | Framing::UntilClose
-            )
-            && !switching
-            || (!http2[0] && head_only && exchange.response.message.content_length.is_none()),
-        upgrade: switching,
-        empty: ended
-            && !http2[0]
-            && !head_only
-            && exchange.response.message.content_length.is_none()
-            && !matches!(exchange.response.status, 204 | 304),
-        set_cookies: &record.set_cookies,
-        clock: &session.worker.clock,
-        now,
-    }
-    .push(&mut exchange.download.out);
-    let length = exchange.response.message.length;
-    exchange.answer.consume(length);
-    exchange.deadlines.active = Some(now);
-    super::http2::send_response(session, exchange)
-}
-
-/// RFC 9112 6.3.
-fn framing(exchange: &Exchange, trailers: bool, switching: bool) -> Result<Framing, Failure> {
-    let head = &exchange.response;
-    let message = &head.message;
-    if head.status == 204 && message.content_length.unwrap_or(0) > 0 {
-        return Err(Failure::Protocol);
-    }
-    if exchange.record.head_only || matches!(head.status, 101 | 204 | 304) || switching {
-        return Ok(Framing::Empty);
-    }
-    if message.chunked {
-        return Ok(Framing::chunked(if trailers {
-            Trailers::Forward
-        } else {
-            Trailers::Drop
-        }));
-    }
-    match message.content_length {
-        Some(length) => Ok(Framing::Length(length)),
-        None => Ok(Framing::UntilClose),
-    }
-}
-
-fn reusable(head: &crate::http::ResponseHead, framing: &Framing) -> bool {
-    !head.message.close
-        && !head.old
-        && head.status != 101
-        && !matches!(framing, Framing::UntilClose)
-}
-
+/// Interim responses before the final one; ours, against an upstream that sends nothing else.
+const MAX_INTERIMS: u8 = 100;
 const IMMEDIATE_FAIL: &[u8] = b"x-envoy-immediate-health-check-fail";

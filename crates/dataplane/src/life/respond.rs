@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Phase: respond.
 //!
-//! In: the response head for the client and the upstream's body. Out: both on the client's
-//! connection.
+//! In: the response's head and the upstream's body. Out: both on the client's connection, the head
+//! rewritten.
 
 use std::{
     future::poll_fn,
@@ -14,10 +14,150 @@ use tokio::time::Instant;
 use super::{
     exchange::Exchange,
     forward_body::{poll_deadlines, poll_upload},
+    pick_host::Target,
     pump::{Ends, Stopped},
     session::Session,
 };
-use crate::failure::Failure;
+use crate::{
+    failure::Failure,
+    http::{DownstreamResponse, Framing, NameCase, ResponseHead, Trailers},
+    route::Mutations,
+};
+
+/// Decides how the response goes on, and writes the client's head.
+pub(super) fn write_head(
+    session: &mut Session,
+    exchange: &mut Exchange,
+    target: &Target<'_>,
+) -> Result<(), Failure> {
+    let now = Instant::now();
+    exchange.upload.let_go();
+    exchange.deadlines.per_try = None;
+    let config = &target.cluster.config;
+    let manager = &session.chain.manager;
+    let switching = exchange.response.status == 101 && exchange.record.upgrade;
+    let both = manager.trailers && config.trailers;
+    let http2 = [
+        session.stream.is_http2(),
+        exchange
+            .upstream
+            .as_ref()
+            .is_some_and(|up| up.stream.is_http2()),
+    ];
+    exchange.download.trailers = match http2 {
+        [false, false] => false,
+        [false, true] => manager.trailers,
+        [true, false] => config.trailers && exchange.response.message.chunked,
+        [true, true] => true,
+    };
+    let ended = exchange
+        .upstream
+        .as_mut()
+        .and_then(|upstream| upstream.stream.message())
+        .is_some_and(|message| message.ends());
+    exchange.download.framing = match framing(exchange, both)? {
+        Framing::UntilClose | Framing::Length(0) if ended => Framing::Empty,
+        // Its trailers come after any length.
+        Framing::Length(_) if http2 == [true, true] => Framing::UntilClose,
+        other => other,
+    };
+    let complete = exchange.record.sent.is_some();
+    if !complete {
+        session
+            .stats
+            .downstream_rq_response_before_rq_complete
+            .inc();
+    }
+    let refused_upgrade = exchange.record.upgrade && !switching;
+    let record = &mut exchange.record;
+    record.close |= !complete || session.draining() || refused_upgrade;
+    record.status = exchange.response.status;
+    record.responding = true;
+    record.switched = switching;
+    record.reusable =
+        record.uploaded && (http2[1] || reusable(&exchange.response, &exchange.download.framing));
+    if !persists(&exchange.response) {
+        target.cluster.stats.upstream_cx_close_notify.inc();
+    }
+    let none = Mutations::default();
+    let head_only = record.head_only;
+    DownstreamResponse {
+        bytes: exchange.answer.bytes(),
+        head: &exchange.response,
+        manager,
+        mutations: record.mutations.as_deref().unwrap_or(&none),
+        case: if config.preserve_response_case {
+            NameCase::Preserve
+        } else {
+            manager.response_case
+        },
+        service_time: record.sent.map(|sent| now - sent),
+        close: record.close && !switching && !http2[0],
+        chunked: !http2[0]
+            && matches!(
+                exchange.download.framing,
+                Framing::Chunked(..) | Framing::UntilClose
+            )
+            && !switching
+            || (!http2[0]
+                && head_only
+                && exchange.response.message.content_length.is_none()
+                && !matches!(exchange.response.status, 204 | 304)),
+        upgrade: switching,
+        attempts: record.tell_attempts.then_some(exchange.retry.retries + 1),
+        empty: ended
+            && !http2[0]
+            && !head_only
+            && exchange.response.message.content_length.is_none()
+            && !matches!(exchange.response.status, 204 | 304),
+        set_cookies: &record.set_cookies,
+        clock: &session.worker.clock,
+        now,
+    }
+    .push(&mut exchange.download.out);
+    let length = exchange.response.message.length;
+    exchange.answer.consume(length);
+    exchange.deadlines.active = Some(now);
+    super::http2::send_response(session, exchange)
+}
+
+/// How the body of a response ends, by RFC 9112 6.3.
+pub(super) fn framing(exchange: &Exchange, trailers: bool) -> Result<Framing, Failure> {
+    let head = &exchange.response;
+    let switching = head.status == 101 && exchange.record.upgrade;
+    let message = &head.message;
+    // To the client, a switch that it did not ask for is no answer yet: the next response would
+    // become its answer.
+    let unasked = head.status == 101 && !switching;
+    let body = message.chunked || message.content_length.unwrap_or(0) > 0;
+    if unasked || (head.status == 204 && body) {
+        return Err(Failure::Protocol);
+    }
+    if exchange.record.head_only || matches!(head.status, 101 | 204 | 304) || switching {
+        return Ok(Framing::Empty);
+    }
+    if message.chunked {
+        return Ok(Framing::chunked(if trailers {
+            Trailers::Forward
+        } else {
+            Trailers::Drop
+        }));
+    }
+    match message.content_length {
+        Some(length) => Ok(Framing::Length(length)),
+        None => Ok(Framing::UntilClose),
+    }
+}
+
+/// Whether the connection outlives a response of HTTP/1.
+pub(super) fn reusable(head: &ResponseHead, framing: &Framing) -> bool {
+    persists(head) && head.status != 101 && !matches!(framing, Framing::UntilClose)
+}
+
+/// RFC 9112 9.3.
+fn persists(head: &ResponseHead) -> bool {
+    !head.message.close && (!head.old || head.message.keep_alive)
+}
 
 /// Sends the response. What is left of the request goes on as long as the upstream takes it.
 pub(super) async fn respond(session: &mut Session, exchange: &mut Exchange) -> Result<(), Failure> {

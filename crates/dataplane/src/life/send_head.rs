@@ -4,6 +4,8 @@
 //! In: the request and its target. Out: the head as it goes upstream, ready in the upload; it leaves
 //! together with the first bytes of the body.
 
+use tokio::time::Instant;
+
 use super::{
     exchange::Exchange,
     mirror::{self, Mirrored},
@@ -13,7 +15,10 @@ use super::{
 use crate::{
     cluster::LocalCluster,
     failure::Failure,
-    http::{Framing, NameCase, Trailers, UpstreamRequest},
+    http::{
+        ATTEMPT_COUNT, EXPECTED_TIMEOUT, Framing, NameCase, Trailers, UpstreamRequest,
+        expected_timeout, push_decimal, replace_value, timeout_milliseconds,
+    },
     plan::Underscores,
 };
 
@@ -49,6 +54,9 @@ pub(super) fn write_head(
             },
         );
     }
+    if exchange.retry.keeps() {
+        keep(session, exchange, target);
+    }
     let expects_continue = exchange.request.message.expects_continue;
     session.inbox.consume(exchange.request.message.length);
     exchange.record.taken = true;
@@ -60,6 +68,47 @@ pub(super) fn write_head(
         }
     }
     Ok(())
+}
+
+/// What is sent from here on is kept for retries.
+fn keep(session: &Session, exchange: &mut Exchange, target: &Target<'_>) {
+    let Exchange { upload, retry, .. } = exchange;
+    retry.head.extend_from_slice(&upload.out);
+    if target.cluster.config.http2.is_some() {
+        upload.strip_framing();
+    }
+    upload.keep(target.action.buffer.limit(session.listener.buffer_limit));
+}
+
+/// Puts the head back into the upload, in front of the body, with what changes from attempt to
+/// attempt.
+pub(super) fn write_head_again(session: &Session, exchange: &mut Exchange, target: &Target<'_>) {
+    let Exchange { upload, retry, .. } = exchange;
+    let head = &mut retry.head;
+    let mut digits = Vec::new();
+    let mut number = |name, value: u64, head: &mut Vec<u8>| {
+        digits.clear();
+        push_decimal(value, &mut digits);
+        replace_value(head, name, &digits);
+    };
+    if target.action.count_attempts {
+        number(ATTEMPT_COUNT, u64::from(retry.retries) + 1, head);
+    }
+    let now = Instant::now();
+    let left = exchange.deadlines.route.map(|at| at - now);
+    let left = left.or(exchange.record.route_timeout);
+    if let Some(timeout) = expected_timeout(retry.per_try, left)
+        && !session.manager().suppress_envoy_headers
+    {
+        number(EXPECTED_TIMEOUT, timeout_milliseconds(timeout), head);
+    }
+    let endpoint = target.host.endpoint.borrow();
+    if target.action.auto_host && target.backend.host.is_none() && !endpoint.hostname.is_empty() {
+        replace_value(head, b"host", endpoint.hostname.as_bytes());
+    }
+    upload.rewind(head);
+    exchange.record.uploaded = false;
+    exchange.record.upload_broken = false;
 }
 
 /// Writes the head for the target's cluster, or for a mirror's.
@@ -85,10 +134,11 @@ fn push(
         bytes: session.inbox.bytes(),
         head: &exchange.request,
         manager,
+        client: &session.client_text,
         peer: &session.peer_text,
         scheme: session.scheme,
         mutations: &backend.request_headers,
-        case: request_case(manager.preserve_request_case, config.request_case),
+        case: request_case(session, config.request_case),
         host: backend
             .host
             .as_deref()
@@ -97,7 +147,8 @@ fn push(
         forwarded_host: action.forwarded_host,
         path: &action.path,
         drop_underscores: [manager.underscores, config.underscores].contains(&Underscores::Drop),
-        expected_timeout: action.timeout,
+        expected_timeout: expected_timeout(exchange.retry.per_try, action.timeout),
+        attempt: action.count_attempts.then_some(1),
         upgrade: exchange.record.upgrade,
         http2: config.http2.is_some(),
         shadow: mirror.is_some(),
@@ -134,9 +185,13 @@ fn start_mirrors(session: &Session, exchange: &mut Exchange, target: &Target<'_>
     }
 }
 
-/// A message that carries its spelling along wins over the writer's rule.
-fn request_case(carried: bool, writer: NameCase) -> NameCase {
-    if carried { NameCase::Preserve } else { writer }
+/// A message that carries its spelling along wins over the writer's rule; one of HTTP/2 has none.
+fn request_case(session: &Session, writer: NameCase) -> NameCase {
+    if session.manager().preserve_request_case && !session.stream.is_http2() {
+        NameCase::Preserve
+    } else {
+        writer
+    }
 }
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";

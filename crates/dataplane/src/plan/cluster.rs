@@ -12,10 +12,10 @@ use sluicegate_xds::{
     pb::envoy::{
         config::{
             cluster::v3::{
-                CircuitBreakers, Cluster,
+                Cluster,
                 cluster::{ClusterDiscoveryType, DiscoveryType},
             },
-            core::v3::{Http1ProtocolOptions, RoutingPriority, TcpKeepalive},
+            core::v3::{Http1ProtocolOptions, TcpKeepalive},
             endpoint::v3::ClusterLoadAssignment,
         },
         extensions::{
@@ -32,17 +32,18 @@ use sluicegate_xds::{
 
 use super::{
     balancing::Balancing,
+    breakers::{self, Thresholds},
     health_check::{self, Check},
     http2::Http2Options,
     listener::{Names, names},
-    outlier,
+    outlier, retry,
     transport::{self, Transport},
     unsupported,
     value::{number, timeout},
 };
 use crate::{
     cluster::ClusterId, connect::ProxyProtocol, health::outlier::OutlierConfig, http::NameCase,
-    tls::UpstreamTls,
+    retry::RetryPolicy, tls::UpstreamTls,
 };
 
 /// A cluster's settings.
@@ -98,6 +99,8 @@ pub(crate) struct ClusterConfig {
     pub(crate) check: Option<Check>,
     /// Outlier detection.
     pub(crate) outlier: Option<OutlierConfig>,
+    /// Its own retry policy, which takes the place of the route's.
+    pub(crate) retry: Option<RetryPolicy>,
     /// Settings seen here that are not enforced yet.
     pub(crate) unsupported: Vec<&'static str>,
 }
@@ -140,19 +143,6 @@ pub(crate) struct Keepalive {
     pub(crate) time: Option<u32>,
 }
 
-/// Circuit breaker limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Thresholds {
-    /// `max_connections`.
-    pub(crate) connections: u32,
-    /// `max_pending_requests`.
-    pub(crate) pending: u32,
-    /// `max_requests`.
-    pub(crate) requests: u32,
-    /// `max_retries`.
-    pub(crate) retries: u32,
-}
-
 /// `headers_with_underscores_action`; on a cluster this is our own enforcement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Underscores {
@@ -168,6 +158,7 @@ impl ClusterConfig {
     /// Compiles a cluster.
     pub(super) fn compile(id: ClusterId, cluster: &Cluster) -> Result<Self, String> {
         let options = http_options(cluster)?;
+        let retry = options.retry_policy.as_ref().map(retry::compile);
         let common = options.common_http_protocol_options.unwrap_or_default();
         let http1 = http1_options(&options);
         let http2 = http2_options(cluster, &options)?;
@@ -207,7 +198,7 @@ impl ClusterConfig {
                 .as_ref()
                 .and_then(|options| options.tcp_keepalive.as_ref())
                 .and_then(Keepalive::compile),
-            breakers: thresholds(cluster.circuit_breakers.as_ref()),
+            breakers: breakers::compile(cluster.circuit_breakers.as_ref()),
             idle_timeout: timeout(common.idle_timeout.as_ref(), Some(IDLE_TIMEOUT)),
             max_connection_duration: timeout(common.max_connection_duration.as_ref(), None),
             max_headers_count: max_headers_count.unwrap_or(HEADERS_COUNT) as usize,
@@ -229,6 +220,7 @@ impl ClusterConfig {
             balancing,
             check: health_check::compile(&cluster.health_checks)?,
             outlier: cluster.outlier_detection.as_ref().map(outlier::compile),
+            retry: retry.transpose()?,
             unsupported,
         })
     }
@@ -268,7 +260,7 @@ fn http_options(cluster: &Cluster) -> Result<HttpProtocolOptions, String> {
     }
 }
 
-fn http1_options(options: &HttpProtocolOptions) -> Http1ProtocolOptions {
+pub(super) fn http1_options(options: &HttpProtocolOptions) -> Http1ProtocolOptions {
     match &options.upstream_protocol_options {
         Some(UpstreamProtocolOptions::ExplicitHttpConfig(explicit)) => {
             match &explicit.protocol_config {
@@ -349,26 +341,6 @@ fn discovery(cluster: &Cluster) -> Result<Discovery, String> {
         }
         None => Ok(Discovery::Static(assignment())),
     }
-}
-
-fn thresholds(breakers: Option<&CircuitBreakers>) -> [Thresholds; 2] {
-    [RoutingPriority::Default, RoutingPriority::High].map(|priority| {
-        let set = breakers
-            .into_iter()
-            .flat_map(|breakers| &breakers.thresholds)
-            // Of two entries for one priority the first counts.
-            .find(|set| set.priority == priority as i32);
-        let limit = |value: Option<u32>, default| value.unwrap_or(default);
-        Thresholds {
-            connections: limit(set.and_then(|s| number(s.max_connections.as_ref())), 1024),
-            pending: limit(
-                set.and_then(|s| number(s.max_pending_requests.as_ref())),
-                1024,
-            ),
-            requests: limit(set.and_then(|s| number(s.max_requests.as_ref())), 1024),
-            retries: limit(set.and_then(|s| number(s.max_retries.as_ref())), 3),
-        }
-    })
 }
 
 // Envoy defaults.

@@ -67,7 +67,8 @@ pub(super) fn path(conditions: &ProtoMatch) -> Result<Path, String> {
     }
 }
 
-fn header(matcher: &HeaderMatcher) -> Result<HeaderMatch, String> {
+/// Compiles a condition on a header.
+pub(super) fn header(matcher: &HeaderMatcher) -> Result<HeaderMatch, String> {
     let exact = |text: &str| ValueMatch::Exact(text.as_bytes().into(), false);
     let value = match &matcher.header_match_specifier {
         None => ValueMatch::Present(true),

@@ -23,12 +23,12 @@ use sluicegate_xds::pb::envoy::{
 use super::{
     Priority,
     compile::Names,
-    hash_policy, matcher, rewrite, unsupported,
+    hash_policy, matcher, retry, rewrite, unsupported,
     value::{data, duration, flag, number, timeout},
 };
 use crate::route::{
-    Action, Backend, Choice, DirectResponse, Mirror, Mutations, Route, RouteAction, RouteTable,
-    VirtualHost,
+    Action, Backend, BufferLimits, Choice, DirectResponse, Mirror, Mutations, Route, RouteAction,
+    RouteTable, VirtualHost,
 };
 
 /// Compiles a route configuration.
@@ -138,7 +138,11 @@ impl Levels<'_> {
                 2 => 500,
                 _ => 503,
             },
-            timeout: timeout(action.timeout.as_ref(), Some(TIMEOUT)),
+            // Either set of limits is in force, never both.
+            timeout: match duration_limit {
+                Some(_) => None,
+                None => timeout(action.timeout.as_ref(), Some(TIMEOUT)),
+            },
             idle_timeout: action.idle_timeout.as_ref().map(duration),
             max_stream_duration: duration_limit
                 .and_then(|limit| limit.max_stream_duration.as_ref())
@@ -163,7 +167,29 @@ impl Levels<'_> {
                 1 => Priority::High,
                 _ => Priority::Default,
             },
+            retry: action
+                .retry_policy
+                .as_ref()
+                .or(self.host.retry_policy.as_ref())
+                .map(retry::compile)
+                .transpose()?,
+            buffer: self.buffer(),
+            count_attempts: self.host.include_request_attempt_count,
+            tell_attempts: self.host.include_attempt_count_in_response,
         })
+    }
+
+    /// The route's limits, or the virtual host's.
+    fn buffer(&self) -> BufferLimits {
+        let Self { host, route, .. } = self;
+        let body = route.request_body_buffer_limit.as_ref();
+        let body = body.or(host.request_body_buffer_limit.as_ref());
+        let request = route.per_request_buffer_limit_bytes.as_ref();
+        let request = request.or(host.per_request_buffer_limit_bytes.as_ref());
+        BufferLimits {
+            request_body: body.map(|limit| usize::try_from(limit.value).unwrap_or(usize::MAX)),
+            per_request: number(request).map(|limit| limit as usize),
+        }
     }
 
     fn backends(&self, action: &ProtoAction, names: &mut Names) -> Result<Choice, String> {

@@ -32,7 +32,7 @@ use sluicegate_xds::{
     },
 };
 
-use super::hash_policy;
+use super::{breakers, cluster::http1_options, hash_policy, retry};
 
 /// Refuses a cluster that cannot be reached safely.
 pub(super) fn refuse_cluster(
@@ -105,15 +105,16 @@ pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Ve
     let lb = cluster.common_lb_config.as_ref();
     let protocols = Protocols::of(options);
     let explicit = protocols.explicit;
+    let http1 = http1_options(options);
     let dns = dns(cluster);
-    let breakers = cluster.circuit_breakers.iter();
-    let tracks = breakers
-        .flat_map(|breakers| &breakers.thresholds)
-        .any(|one| one.track_remaining);
-    listed([
+    let retries = options.retry_policy.iter().flat_map(retry::unsupported);
+    let mut fields = listed([
         (dns.dns_jitter.is_some(), "cluster_type.dns_jitter"),
         (dns.respect_dns_ttl, "cluster_type.respect_dns_ttl"),
-        (tracks, "circuit_breakers.thresholds.track_remaining"),
+        (
+            breakers::has_budget_interval(cluster.circuit_breakers.as_ref()),
+            "circuit_breakers.thresholds.retry_budget.budget_interval",
+        ),
         (
             cluster.health_checks.iter().any(|check| !is_checked(check)),
             "health_checks other than HTTP/1 and TCP",
@@ -145,7 +146,6 @@ pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Ve
             "upstream_bind_config",
         ),
         (cluster.preconnect_policy.is_some(), "preconnect_policy"),
-        (options.retry_policy.is_some(), "retry_policy"),
         (
             options
                 .upstream_http_protocol_options
@@ -154,6 +154,14 @@ pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Ve
             "upstream_http_protocol_options.auto_sni",
         ),
         (!options.hash_policy.is_empty(), "hash_policy"),
+        (
+            http1.allow_chunked_length,
+            "http_protocol_options.allow_chunked_length",
+        ),
+        (
+            http1.send_fully_qualified_url,
+            "http_protocol_options.send_fully_qualified_url",
+        ),
         (
             protocols.downstream,
             "use_downstream_protocol_config.http2_protocol_options",
@@ -174,7 +182,9 @@ pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Ve
             explicit.is_some_and(|http2| !http2.custom_settings_parameters.is_empty()),
             "http2_protocol_options.custom_settings_parameters",
         ),
-    ])
+    ]);
+    fields.extend(retries);
+    fields
 }
 
 /// The DNS extension of a cluster, or its defaults.
@@ -195,6 +205,7 @@ pub(super) fn of_listener(
     manager: &HttpConnectionManager,
 ) -> Vec<&'static str> {
     let filters = manager.http_filters.iter();
+    let http1 = manager.http_protocol_options.clone().unwrap_or_default();
     listed([
         (!listener.access_log.is_empty(), "access_log"),
         (
@@ -204,12 +215,45 @@ pub(super) fn of_listener(
         (manager.tracing.is_some(), "tracing"),
         (manager.local_reply_config.is_some(), "local_reply_config"),
         (
-            manager.merge_slashes && !manager.normalize_path.is_some_and(|on| on.value),
-            "merge_slashes without normalize_path",
+            manager.internal_address_config.is_some(),
+            "internal_address_config",
         ),
         (
-            manager.path_with_escaped_slashes_action > 1,
-            "path_with_escaped_slashes_action",
+            !matches!(manager.forward_client_cert_details, 0 | 4),
+            "forward_client_cert_details",
+        ),
+        (
+            !manager.original_ip_detection_extensions.is_empty(),
+            "original_ip_detection_extensions",
+        ),
+        (
+            !manager.early_header_mutation_extensions.is_empty(),
+            "early_header_mutation_extensions",
+        ),
+        (!manager.via.is_empty(), "via"),
+        (manager.proxy_100_continue, "proxy_100_continue"),
+        (manager.strip_trailing_host_dot, "strip_trailing_host_dot"),
+        (manager.append_x_forwarded_port, "append_x_forwarded_port"),
+        (
+            manager.always_set_request_id_in_response,
+            "always_set_request_id_in_response",
+        ),
+        (
+            manager.scheme_header_transformation.is_some(),
+            "scheme_header_transformation",
+        ),
+        (
+            manager.path_normalization_options.is_some(),
+            "path_normalization_options",
+        ),
+        (http1.accept_http_10, "http_protocol_options.accept_http_10"),
+        (
+            http1.allow_custom_methods,
+            "http_protocol_options.allow_custom_methods",
+        ),
+        (
+            http1.allow_absolute_url.is_some_and(|on| !on.value),
+            "http_protocol_options.allow_absolute_url",
         ),
         (
             filters
@@ -222,24 +266,25 @@ pub(super) fn of_listener(
 
 /// Virtual host fields that are not enforced.
 pub(super) fn of_virtual_host(host: &VirtualHost) -> Vec<&'static str> {
-    listed([
-        (host.retry_policy.is_some(), "retry_policy"),
+    let mut fields = listed([
         (host.require_tls != 0, "require_tls"),
         (
-            host.include_request_attempt_count,
-            "include_request_attempt_count",
+            host.include_is_timeout_retry_header,
+            "include_is_timeout_retry_header",
         ),
+        (host.hedge_policy.is_some(), "hedge_policy"),
         (
             !host.typed_per_filter_config.is_empty(),
             "typed_per_filter_config",
         ),
-    ])
+    ]);
+    fields.extend(host.retry_policy.iter().flat_map(retry::unsupported));
+    fields
 }
 
 /// Route action fields that are not enforced.
 pub(super) fn of_route(action: &RouteAction) -> Vec<&'static str> {
-    listed([
-        (action.retry_policy.is_some(), "retry_policy"),
+    let mut fields = listed([
         (
             hash_policy::is_unsupported(&action.hash_policy),
             "hash_policy.filter_state",
@@ -247,7 +292,9 @@ pub(super) fn of_route(action: &RouteAction) -> Vec<&'static str> {
         (action.metadata_match.is_some(), "metadata_match"),
         (action.path_rewrite_policy.is_some(), "path_rewrite_policy"),
         (action.hedge_policy.is_some(), "hedge_policy"),
-    ])
+    ]);
+    fields.extend(action.retry_policy.iter().flat_map(retry::unsupported));
+    fields
 }
 
 /// Whether the router filter suppresses Envoy's own headers.

@@ -2,10 +2,14 @@
 //! What a connection and a request hold while they last: a share of the breakers' budgets and their
 //! places in the gauges. Given back when dropped, however that happens.
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
 
 use super::grow;
-use crate::{cluster::Host, connect::Origin, plan::Priority};
+use crate::{
+    cluster::{ClusterShared, Host, Resource},
+    connect::Origin,
+    plan::Priority,
+};
 
 /// Held by a connection.
 #[derive(Debug)]
@@ -31,7 +35,16 @@ pub(crate) enum Closed {
 impl Lease {
     /// For a connection that is about to be made; its budget is taken already.
     pub(super) fn new(host: &Rc<Host>, priority: Priority, origin: Option<Origin>) -> Self {
-        host.pool.change_tally(origin, |tally| tally.count += 1);
+        let fresh = host.pool.tally(origin).count == 0;
+        host.pool.change_tally(origin, |tally| {
+            tally.count += 1;
+            if fresh {
+                tally.priority = priority;
+            }
+        });
+        if fresh {
+            host.shared.budgets(priority).take(Resource::Pools);
+        }
         let stats = &host.cluster_stats;
         stats.upstream_cx_total.inc();
         if host.config.http2.is_some() {
@@ -83,13 +96,16 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let host = &self.host;
-        host.pool
+        let tally = host
+            .pool
             .change_tally(self.origin, |tally| tally.count -= 1);
+        if tally.count == 0 {
+            host.shared.budgets(tally.priority).give(Resource::Pools);
+        }
         host.cluster_stats.upstream_cx_active.add(-1);
         host.stats.cx_active.add(-1);
         let budgets = host.shared.budgets(self.priority);
-        budgets.connections.give();
-        budgets.stats.cx_open.set(budgets.connections.open());
+        budgets.give(Resource::Connections);
         grow(host, self.priority);
     }
 }
@@ -105,14 +121,9 @@ impl RequestLease {
     /// Takes a place; `None` when `max_requests` is reached.
     pub(crate) fn new(host: &Rc<Host>, priority: Priority) -> Option<Self> {
         let budgets = host.shared.budgets(priority);
-        if !budgets.requests.try_take() {
+        if !budgets.try_take(Resource::Requests) {
             host.cluster_stats.upstream_rq_active_overflow.inc();
-            budgets.stats.rq_open.set(1);
             return None;
-        }
-        let open = budgets.requests.open();
-        if open != budgets.stats.rq_open.get() {
-            budgets.stats.rq_open.set(open);
         }
         host.cluster_stats.upstream_rq_total.inc();
         host.cluster_stats.upstream_rq_active.add(1);
@@ -131,14 +142,35 @@ impl RequestLease {
 impl Drop for RequestLease {
     fn drop(&mut self) {
         let budgets = self.host.shared.budgets(self.priority);
-        budgets.requests.give();
-        if budgets.stats.rq_open.get() != 0 {
-            budgets.stats.rq_open.set(budgets.requests.open());
-        }
+        budgets.give(Resource::Requests);
         self.host.cluster_stats.upstream_rq_active.add(-1);
         self.host.stats.rq_active.add(-1);
         if self.host.config.balancing.counts_requests() {
             self.host.health.end_request();
         }
+    }
+}
+
+/// Held by a retry from the decision until what became of it is known.
+#[derive(Debug)]
+pub(crate) struct RetryLease {
+    shared: Arc<ClusterShared>,
+    priority: Priority,
+}
+
+impl RetryLease {
+    /// Takes a place; `None` when `max_retries` or the retry budget is reached.
+    pub(crate) fn new(shared: &Arc<ClusterShared>, priority: Priority) -> Option<Self> {
+        let fits = shared.budgets(priority).try_take(Resource::Retries);
+        fits.then(|| Self {
+            shared: shared.clone(),
+            priority,
+        })
+    }
+}
+
+impl Drop for RetryLease {
+    fn drop(&mut self) {
+        self.shared.budgets(self.priority).give(Resource::Retries);
     }
 }

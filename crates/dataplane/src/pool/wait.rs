@@ -11,7 +11,12 @@ use std::{
 };
 
 use super::{Closed, Upstream, deliver};
-use crate::{cluster::Host, connect::Origin, failure::Failure, plan::Priority};
+use crate::{
+    cluster::{Host, Resource},
+    connect::Origin,
+    failure::Failure,
+    plan::Priority,
+};
 
 /// A place; the queue and the waiting request hold one each.
 #[derive(Debug, Clone)]
@@ -31,9 +36,7 @@ impl Ticket {
     /// Takes a place; `None` when `max_pending_requests` is reached.
     pub(super) fn new(host: &Rc<Host>, priority: Priority, origin: Option<Origin>) -> Option<Self> {
         let budgets = host.shared.budgets(priority);
-        let taken = budgets.pending.try_take();
-        budgets.stats.rq_pending_open.set(budgets.pending.open());
-        if !taken {
+        if !budgets.try_take(Resource::Pending) {
             return None;
         }
         host.cluster_stats.upstream_rq_pending_total.inc();
@@ -113,8 +116,7 @@ impl Ticket {
         let waited = self.0.waits.replace(false);
         if waited {
             let budgets = self.0.host.shared.budgets(self.0.priority);
-            budgets.pending.give();
-            budgets.stats.rq_pending_open.set(budgets.pending.open());
+            budgets.give(Resource::Pending);
             self.0.host.cluster_stats.upstream_rq_pending_active.add(-1);
         }
         waited

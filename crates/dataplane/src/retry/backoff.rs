@@ -78,7 +78,8 @@ impl RateLimitedBackOff {
             .reset_headers
             .iter()
             .filter_map(|header| header.interval(first_value(&header.name)?, now))
-            .find(|interval| *interval <= self.max_interval)?;
+            .find(|interval| *interval <= self.max_interval)
+            .filter(|interval| !interval.is_zero())?;
         let half = interval.as_millis() as u64 / 2;
         Some(interval + Duration::from_millis(random.checked_rem(half).unwrap_or(0)))
     }
@@ -146,7 +147,7 @@ mod tests {
         assert_eq!(wait(Some("soon"), Some("1002"), 0), Some(2000));
         assert_eq!(wait(Some("301"), Some("1002"), 0), Some(2000));
         assert_eq!(wait(Some("301"), Some("999"), 0), None);
-        assert_eq!(wait(Some("0"), None, 7), Some(0));
+        assert_eq!(wait(Some("0"), None, 7), None);
         assert_eq!(wait(None, None, 0), None);
     }
 }

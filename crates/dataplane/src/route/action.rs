@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use regex::bytes::Regex;
 
 use super::{Mutations, RouteMatch};
-use crate::{balance::HashPolicy, cluster::ClusterId, plan::Priority};
+use crate::{balance::HashPolicy, cluster::ClusterId, plan::Priority, retry::RetryPolicy};
 
 /// A route.
 #[derive(Debug, Default)]
@@ -85,7 +85,7 @@ pub(crate) struct RouteAction {
     pub(crate) backends: Choice,
     /// Answer for a cluster that does not exist.
     pub(crate) cluster_not_found: u16,
-    /// Route timeout; `None` when off.
+    /// Route timeout; `None` when off, which any `max_stream_duration` does.
     pub(crate) timeout: Option<Duration>,
     /// Overrides the listener's stream idle timeout; zero is off.
     pub(crate) idle_timeout: Option<Duration>,
@@ -107,6 +107,33 @@ pub(crate) struct RouteAction {
     pub(crate) hash_policies: Vec<HashPolicy>,
     /// Circuit breaker set.
     pub(crate) priority: Priority,
+    /// Its own retry policy, or the virtual host's.
+    pub(crate) retry: Option<RetryPolicy>,
+    /// How much of a body is kept for retries.
+    pub(crate) buffer: BufferLimits,
+    /// `include_request_attempt_count`.
+    pub(crate) count_attempts: bool,
+    /// `include_attempt_count_in_response`.
+    pub(crate) tell_attempts: bool,
+}
+
+/// Limits on what is kept of a request's body, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct BufferLimits {
+    /// `request_body_buffer_limit`; wins over everything else.
+    pub(crate) request_body: Option<usize>,
+    /// `per_request_buffer_limit_bytes`; can only lower the listener's limit.
+    pub(crate) per_request: Option<usize>,
+}
+
+impl BufferLimits {
+    /// The limit where the listener's is `listener`.
+    pub(crate) fn limit(&self, listener: usize) -> usize {
+        let lowered = self
+            .per_request
+            .map_or(listener, |limit| limit.min(listener));
+        self.request_body.unwrap_or(lowered)
+    }
 }
 
 /// Clusters with weights.

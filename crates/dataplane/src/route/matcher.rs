@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use regex::bytes::Regex;
 
-use crate::http::{RequestHead, Span};
+use crate::http::{Message, RequestHead, ResponseHead, Span};
 
 /// What matching looks at.
 #[derive(Clone, Copy)]
@@ -170,14 +170,36 @@ impl PathMatch {
 }
 
 impl HeaderMatch {
-    fn matches(&self, request: &RequestView<'_>) -> bool {
+    /// Whether it fits a request.
+    pub(crate) fn matches(&self, request: &RequestView<'_>) -> bool {
         let value = match self.name.as_ref() {
             b":method" => Some(Cow::Borrowed(request.head.method.of(request.bytes))),
             b":path" => Some(Cow::Borrowed(request.target)),
             b":authority" | b"host" => Some(Cow::Borrowed(request.authority)),
             b":scheme" => Some(Cow::Borrowed(request.scheme)),
-            name => joined(request, name),
+            name => joined(request.bytes, &request.head.message, name),
         };
+        self.holds(value)
+    }
+
+    /// Whether it fits the fields of a response.
+    pub(crate) fn matches_response(&self, bytes: &[u8], head: &ResponseHead) -> bool {
+        let mut digits = [0; 3];
+        let value = match self.name.as_ref() {
+            b":status" => {
+                let mut left = head.status;
+                for digit in digits.iter_mut().rev() {
+                    *digit = b'0' + (left % 10) as u8;
+                    left /= 10;
+                }
+                Some(Cow::Borrowed(digits.as_slice()))
+            }
+            name => joined(bytes, &head.message, name),
+        };
+        self.holds(value)
+    }
+
+    fn holds(&self, value: Option<Cow<'_, [u8]>>) -> bool {
         let value = match value {
             None if self.missing_is_empty => Some(Cow::Borrowed(b"".as_slice())),
             other => other,
@@ -246,9 +268,8 @@ impl ValueMatch {
 }
 
 /// The value of a header; of several lines, joined by commas.
-fn joined<'a>(request: &RequestView<'a>, name: &[u8]) -> Option<Cow<'a, [u8]>> {
-    let bytes = request.bytes;
-    let fields = request.head.message.fields.iter();
+fn joined<'a>(bytes: &'a [u8], message: &Message, name: &[u8]) -> Option<Cow<'a, [u8]>> {
+    let fields = message.fields.iter();
     let mut values = fields
         .filter(|field| field.name.of(bytes).eq_ignore_ascii_case(name))
         .map(|field| -> &'a [u8] { Span::of(&field.value, bytes) });
@@ -265,7 +286,7 @@ fn joined<'a>(request: &RequestView<'a>, name: &[u8]) -> Option<Cow<'a, [u8]>> {
 }
 
 fn is_grpc(request: &RequestView<'_>) -> bool {
-    joined(request, b"content-type").is_some_and(|value| {
+    joined(request.bytes, &request.head.message, b"content-type").is_some_and(|value| {
         value
             .strip_prefix(b"application/grpc")
             .is_some_and(|rest| matches!(rest.first(), None | Some(b'+')))

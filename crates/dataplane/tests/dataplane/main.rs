@@ -6,21 +6,31 @@
     reason = "a panic in a test is its failure report"
 )]
 
+mod bad_messages;
 mod balancing;
 mod bodies;
 mod breakers;
+mod case;
 mod config;
+mod conformance;
 mod drain;
 mod failures;
+mod flow_control;
+mod forwarding;
 mod headers;
 mod health;
+mod http1;
 mod http2_downstream;
 mod http2_upstream;
 mod limits;
+mod paths;
 mod pools;
 mod proxy;
 mod proxy_protocol;
+mod retries;
+mod retry_bodies;
 mod routing;
+mod smuggling;
 mod support;
 mod tls_downstream;
 mod tls_upstream;

@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod gateway;
 pub(crate) mod http2;
 pub(crate) mod pki;
+pub(crate) mod script;
 pub(crate) mod tls;
 pub(crate) mod upstream;
 pub(crate) mod xds;

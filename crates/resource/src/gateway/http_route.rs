@@ -53,6 +53,8 @@ pub struct RouteRule {
     pub backend_refs: Vec<BackendRef>,
     /// `timeouts`.
     pub timeouts: RouteTimeouts,
+    /// `retry`.
+    pub retry: Option<RouteRetry>,
     /// Path of the rule in the document.
     pub path: FieldPath,
 }
@@ -215,6 +217,17 @@ pub struct BackendRef {
     pub filters: Vec<Filter>,
     /// Path in the document.
     pub path: FieldPath,
+}
+
+/// `retry` of a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RouteRetry {
+    /// `codes`, 400..599, each once.
+    pub codes: Vec<u16>,
+    /// `attempts`: retries after the first try, at least 1.
+    pub attempts: Option<u32>,
+    /// `backoff`.
+    pub backoff: Option<Duration>,
 }
 
 /// `timeouts` of a rule; zero disables.

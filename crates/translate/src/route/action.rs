@@ -4,10 +4,8 @@
 //! In: a resolved rule and one of its matches. Out: an Envoy route: to clusters, a redirect, or a
 //! fixed 500 where the rule cannot be honoured.
 
-use std::time::Duration;
-
 use sluicegate_attach::{Graph, ResolvedBackend, ResolvedMirror, ResolvedRule};
-use sluicegate_resource::gateway::{Filter, Fraction, RouteMatch, RouteTimeouts, UrlRewrite};
+use sluicegate_resource::gateway::{Filter, Fraction, RouteMatch, UrlRewrite};
 use sluicegate_xds::pb::envoy::{
     config::{
         core::v3::RuntimeFractionalPercent,
@@ -24,6 +22,7 @@ use sluicegate_xds::pb::envoy::{
 use super::{
     filters::{self, headers},
     matches::route_match,
+    retry,
 };
 use crate::{names, pb};
 
@@ -90,7 +89,8 @@ fn action(
     let mut action = RouteAction {
         cluster_specifier: Some(specifier),
         cluster_not_found_response_code: ClusterNotFoundResponseCode::InternalServerError as i32,
-        timeout: timeout(rule.rule.timeouts).and_then(pb::duration),
+        timeout: retry::timeout(&rule.rule).and_then(pb::duration),
+        retry_policy: retry::retry_policy(&rule.rule),
         request_mirror_policies: rule.mirrors.iter().map(mirror).collect(),
         ..RouteAction::default()
     };
@@ -208,17 +208,5 @@ fn runtime_fraction(fraction: Fraction) -> RuntimeFractionalPercent {
             denominator: denominator as i32,
         }),
         ..RuntimeFractionalPercent::default()
-    }
-}
-
-/// Without retries there is one attempt, so the smaller of both limits is the limit; zero means none.
-/// Absent: Envoy's 15 s.
-fn timeout(timeouts: RouteTimeouts) -> Option<Duration> {
-    match (timeouts.request, timeouts.backend_request) {
-        (Some(request), Some(backend)) if !request.is_zero() && !backend.is_zero() => {
-            Some(request.min(backend))
-        }
-        (Some(request), Some(backend)) => Some(request.max(backend)),
-        (one, other) => one.or(other),
     }
 }

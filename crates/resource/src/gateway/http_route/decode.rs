@@ -6,8 +6,8 @@
 use sluicegate_manifest::FieldPath;
 
 use super::{
-    super::reference, Filter, HttpRoute, ParentRef, PathMatch, PathModifier, RouteMatch, RouteRule,
-    RouteTimeouts, backends::backend_ref, filters::filters,
+    super::reference, Filter, HttpRoute, ParentRef, PathMatch, PathModifier, RouteMatch,
+    RouteRetry, RouteRule, RouteTimeouts, backends::backend_ref, filters::filters,
 };
 use crate::{
     Metadata,
@@ -122,15 +122,17 @@ fn default_rule(path: FieldPath) -> RouteRule {
         filters: Vec::new(),
         backend_refs: Vec::new(),
         timeouts: RouteTimeouts::default(),
+        retry: None,
         path,
     }
 }
 
 fn rule(block: &Block<'_>, item: &Field<'_>) -> RouteRule {
-    block.unsupported(&["retry", "sessionPersistence"]);
+    block.unsupported(&["sessionPersistence"]);
     let matches = block.list("matches", 0..=64);
     let backend_refs = block.list("backendRefs", 0..=16);
     let timeouts = block.optional("timeouts");
+    let retry = block.optional("retry");
     let mut rule = RouteRule {
         name: reference::section_name(block, "name"),
         matches: matches
@@ -145,6 +147,7 @@ fn rule(block: &Block<'_>, item: &Field<'_>) -> RouteRule {
         timeouts: timeouts
             .and_then(|field| field.object(|block| RouteTimeouts::decode(block, &field)))
             .unwrap_or_default(),
+        retry: retry.and_then(|field| field.object(RouteRetry::decode)),
         path: item.path(),
     };
     if rule.matches.is_empty() {
@@ -185,6 +188,29 @@ fn check_rule(rule: &RouteRule, item: &Field<'_>) {
     }
 }
 
+impl RouteRetry {
+    fn decode(block: &Block<'_>) -> Self {
+        let mut codes = Vec::new();
+        for item in block.list("codes", 0..=200) {
+            let code = item
+                .u32(400..=599)
+                .and_then(|code| u16::try_from(code).ok());
+            let Some(code) = code else {
+                continue;
+            };
+            if codes.contains(&code) {
+                item.duplicate(code.to_string());
+            }
+            codes.push(code);
+        }
+        Self {
+            codes,
+            attempts: block.u32("attempts", 1..=MOST_ATTEMPTS),
+            backoff: block.duration("backoff"),
+        }
+    }
+}
+
 impl RouteTimeouts {
     fn decode(block: &Block<'_>, field: &Field<'_>) -> Self {
         let timeouts = Self {
@@ -200,3 +226,6 @@ impl RouteTimeouts {
         timeouts
     }
 }
+
+/// The API's integers are of 32 bits.
+const MOST_ATTEMPTS: u32 = i32::MAX as u32;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    gateway::{Filter, Fraction, HttpRoute, Matcher, PathMatch, PathModifier},
+    gateway::{Filter, Fraction, HttpRoute, Matcher, PathMatch, PathModifier, RouteRetry},
     testing::{Verdict, assert_verdicts, manifest, store},
 };
 
@@ -37,7 +37,8 @@ fn defaults() {
         concat!(
             "matches: [{headers: [{name: X-A, value: b}, {name: x-a, value: c}], queryParams: [{name: q, value: v, type: RegularExpression}]}], ",
             "backendRefs: [{name: a, port: 80}, {name: b, group: gateway.kgateway.dev, kind: Backend, weight: 0}], ",
-            "timeouts: {request: 0s, backendRequest: 5s}"
+            "timeouts: {request: 0s, backendRequest: 5s}, ",
+            "retry: {codes: [503, 500], attempts: 2, backoff: 100ms}"
         ),
         &[],
     );
@@ -59,6 +60,12 @@ fn defaults() {
         "spec.rules[0].backendRefs[1]"
     );
     assert_eq!(rule.timeouts.request, Some(Duration::ZERO));
+    let retry = RouteRetry {
+        codes: vec![503, 500],
+        attempts: Some(2),
+        backoff: Some(Duration::from_millis(100)),
+    };
+    assert_eq!(rule.retry, Some(retry));
 }
 
 #[test]
@@ -104,13 +111,8 @@ fn filters() {
 #[test]
 fn parts_that_are_not_implemented() {
     let found = rule(
-        "retry: {attempts: 2}, sessionPersistence: {}, filters: [{type: CORS, cors: {}}]",
+        "sessionPersistence: {}, filters: [{type: CORS, cors: {}}]",
         &[
-            (
-                "unsupported-field",
-                "spec.rules[0].retry",
-                "not implemented",
-            ),
             (
                 "unsupported-field",
                 "spec.rules[0].sessionPersistence",
@@ -288,6 +290,18 @@ fn match_and_backend_rules() {
                 "spec.rules[0].timeouts",
                 "cannot be longer than request",
             ),
+        ),
+        (
+            "retry: {codes: [399]}",
+            ("invalid-value", "spec.rules[0].retry.codes[0]", "400"),
+        ),
+        (
+            "retry: {codes: [500, 500]}",
+            ("duplicate-value", "spec.rules[0].retry.codes[1]", "500"),
+        ),
+        (
+            "retry: {attempts: 0}",
+            ("invalid-value", "spec.rules[0].retry.attempts", "1"),
         ),
         (
             "timeouts: {request: 10}",
