@@ -117,7 +117,7 @@ fn numbers(comment: &str) -> Option<Result<Vec<u32>, ()>> {
         .strip_prefix("Row ")
         .or_else(|| comment.strip_prefix("Rows "))
         .filter(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))?;
-    let Some((list, _)) = list.split_once('.') else {
+    let Some((list, _)) = list.split_once(['.', ';', ':']) else {
         return Some(Err(()));
     };
     let list = list.replace(" and ", ", ");
@@ -146,6 +146,7 @@ mod tests {
     fn comments_name_rows() {
         assert_eq!(numbers("Row 7."), Some(Ok(vec![7])));
         assert_eq!(numbers("Rows 7, 8 and 19. More."), Some(Ok(vec![7, 8, 19])));
+        assert_eq!(numbers("Row 7; more."), Some(Ok(vec![7])));
         assert_eq!(numbers("Row 7 of something."), Some(Err(())));
         assert_eq!(numbers("Rows of another kind."), None);
     }

@@ -275,6 +275,7 @@ fn bad_request(error: HeadError) -> Row {
             "DPE",
             "http1.content_length_and_chunked_not_allowed",
         ),
+        HeadError::Connection => client(400, BAD, "DPE", "http1.connection_header_rejected"),
         HeadError::Characters => client(400, BAD, "DPE", "http1.invalid_characters"),
         HeadError::Path => client(400, "", "-", "path_normalization_failed"),
         HeadError::Malformed => client(400, BAD, "DPE", "http1.codec_error"),

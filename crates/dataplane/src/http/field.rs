@@ -127,7 +127,7 @@ impl Known {
             (12, b'c') => ("content-type", Self::ContentType),
             (12, b'x') => ("x-request-id", Self::RequestId),
             (14, b'c') => ("content-length", Self::ContentLength),
-            (15, b'x') => ("x-forwarded-for", Self::ForwardedFor),
+            (15, b'x') if matches!(name[2], b'f' | b'F') => ("x-forwarded-for", Self::ForwardedFor),
             (16, b'p') => ("proxy-connection", Self::ProxyConnection),
             (17, b't') => ("transfer-encoding", Self::TransferEncoding),
             (17, b'x') if matches!(name[2], b'f' | b'F') => {
@@ -136,7 +136,7 @@ impl Known {
             (23, b'x') if matches!(name[2], b'f' | b'F') => {
                 ("x-forwarded-client-cert", Self::ClientCert)
             }
-            (16.., b'x') if spells(&name[..8], b"x-envoy-") => {
+            (15.., b'x') if spells(&name[..8], b"x-envoy-") => {
                 return Self::of_envoy(&name[8..]);
             }
             _ => return Self::Other,
@@ -188,7 +188,13 @@ impl Known {
 }
 
 /// After `x-envoy-`: removed from requests at the edge, where clients are no proxies.
-const EDGE: [&str; 2] = ["decorator-operation", "original-path"];
+const EDGE: [&str; 5] = [
+    "decorator-operation",
+    "downstream-service-cluster",
+    "downstream-service-node",
+    "original-host",
+    "original-path",
+];
 
 /// After `x-envoy-`: removed from requests of untrusted clients (Envoy's list).
 const INTERNAL: [&str; 14] = [
@@ -217,6 +223,8 @@ mod tests {
         assert_eq!(Known::of(b"HOST"), Known::Host);
         assert_eq!(Known::of(b"Content-Length"), Known::ContentLength);
         assert_eq!(Known::of(b"X-Envoy-Retry-On"), Known::EnvoyInternal);
+        assert_eq!(Known::of(b"X-Envoy-Ip-Tags"), Known::EnvoyInternal);
+        assert_eq!(Known::of(b"x-forwarded-for"), Known::ForwardedFor);
         assert_eq!(Known::of(b"x-envoy-foo"), Known::Other);
         assert_eq!(
             Known::of(b"x-envoy-upstream-service-time"),

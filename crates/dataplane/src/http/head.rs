@@ -68,6 +68,8 @@ pub(crate) enum Parsed {
 pub(crate) enum HeadError {
     /// Content-Length together with Transfer-Encoding.
     LengthAndChunked,
+    /// A Connection field names what must stay.
+    Connection,
     /// A byte that no value may hold.
     Characters,
     /// Anything else that is not HTTP.
@@ -125,6 +127,9 @@ impl RequestHead {
             return Err(HeadError::OldVersion);
         }
         self.message.finish(bytes)?;
+        if self.message.names_hops {
+            self.message.check_hops(bytes)?;
+        }
         self.target(bytes, target)?;
         Ok(Parsed::Complete)
     }

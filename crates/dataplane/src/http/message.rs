@@ -160,6 +160,23 @@ impl Message {
         fields.map(|field| field.value.of(bytes))
     }
 
+    /// Refuses Connection fields that name what is not theirs to take away (Envoy's rules).
+    pub(super) fn check_hops(&self, bytes: &[u8]) -> Result<(), HeadError> {
+        if self.hops_name(bytes, b"host") {
+            return Err(HeadError::MissingHost);
+        }
+        let lists = self.values(bytes, Known::Connection);
+        let mut count = 0;
+        for name in lists.flat_map(tokens) {
+            count += 1;
+            let kept = KEPT.iter().any(|kept| name.eq_ignore_ascii_case(kept));
+            if kept || name.contains(&b':') || count > MOST_NAMED {
+                return Err(HeadError::Connection);
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a Connection field names `name`.
     pub(crate) fn hops_name(&self, bytes: &[u8], name: &[u8]) -> bool {
         self.fields
@@ -178,6 +195,16 @@ fn plain_number(span: Span, value: &[u8]) -> Span {
         zeros => Span::new(span.start() + zeros, span.start() + value.len()),
     }
 }
+
+/// What a Connection field of a client may not name.
+const KEPT: [&[u8]; 3] = [
+    b"x-forwarded-for",
+    b"x-forwarded-host",
+    b"x-forwarded-proto",
+];
+
+/// Names that a client's Connection fields may have (Envoy's limit).
+const MOST_NAMED: usize = 10;
 
 /// The comma-separated tokens of a value.
 pub(crate) fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {

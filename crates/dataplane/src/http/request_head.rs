@@ -339,7 +339,7 @@ const SPECIAL: u32 = set(&[
 ]);
 
 /// Methods that need no length when they have no body.
-const BODILESS: [&[u8]; 6] = [b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT"];
+const BODILESS: [&[u8]; 5] = [b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT"];
 
 #[cfg(test)]
 mod tests {

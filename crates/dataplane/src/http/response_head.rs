@@ -70,7 +70,9 @@ impl DownstreamResponse<'_> {
         let passes = |known, name| writer.has(known) && !(changes && self.mutations.removes(name));
         let drops = |field: &Field| {
             let name = field.name.of(self.bytes);
-            changes && self.mutations.removes(name)
+            // A length is the only end that its body has.
+            let removable = changes && field.known != Known::ContentLength;
+            removable && self.mutations.removes(name)
                 || self.attempts.is_some() && name.eq_ignore_ascii_case(ATTEMPT_COUNT)
         };
         let plain = !changes && self.attempts.is_none();

@@ -66,7 +66,7 @@ fn requests_that_the_codec_refuses_close() {
             .replace("11", &body.len().to_string())
             .replace("Bad Request", body)
     };
-    let bad: [(&[u8], String); 17] = [
+    let bad: [(&[u8], String); 20] = [
         (b"GET / HTTP/1.1\r\nHost: a\r\nB ad: 1\r\n\r\n", BROKEN.to_owned()),
         (b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", BROKEN.to_owned()),
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", BROKEN.to_owned()),
@@ -95,6 +95,18 @@ fn requests_that_the_codec_refuses_close() {
             status("426 Upgrade Required", "Upgrade Required"),
         ),
         (
+            b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close, X-Forwarded-For\r\n\r\n",
+            BROKEN.to_owned(),
+        ),
+        (
+            b"GET / HTTP/1.1\r\nHost: a\r\nConnection: :path\r\n\r\n",
+            BROKEN.to_owned(),
+        ),
+        (
+            b"GET / HTTP/1.1\r\nHost: a\r\nConnection: 1,2,3,4,5,6\r\nConnection: 7,8,9,10,11\r\n\r\n",
+            BROKEN.to_owned(),
+        ),
+        (
             b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",
             closing(&REFUSED.replace("400 Bad Request", "404 Not Found")),
         ),
@@ -120,6 +132,7 @@ fn requests_that_are_refused_when_decoded_close_unless_told_otherwise() {
     with_every_setting(|gateway, upstream, keeps| {
         for request in [
             "GET / HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nConnection: host\r\n\r\n",
             "GET /#f HTTP/1.1\r\nHost: a\r\n\r\n",
         ] {
             let mut client = gateway.client();
@@ -131,8 +144,42 @@ fn requests_that_are_refused_when_decoded_close_unless_told_otherwise() {
                 assert!(client.closed());
             }
         }
-        assert_eq!(upstream.count(), if keeps { 2 } else { 0 });
+        assert_eq!(upstream.count(), if keeps { 3 } else { 0 });
     });
+}
+
+/// Rows 24 and 27. Its body would be the next request.
+#[test]
+fn a_length_stays_whoever_wants_it_away() {
+    let upstream = Upstream::start(|exchange| {
+        let body = String::from_utf8(exchange.read_body()).unwrap();
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        std::io::Write::write_all(exchange.stream, answer.as_bytes()).is_ok()
+    });
+    let mut resources = Resources::simple(&[upstream.address]);
+    let mut route = xds::route("/", "c", |_| {});
+    route.request_headers_to_remove = vec!["content-length".to_owned()];
+    route.response_headers_to_remove = vec!["content-length".to_owned()];
+    resources.routes = vec![xds::routes(vec![xds::route("/named", "c", |_| {}), route])];
+    let gateway = Gateway::start(&resources);
+    let mut client = gateway.client();
+    let inner = "GET /inner HTTP/1.1\r\nHost: a\r\n\r\n";
+    for request in [
+        "POST /named HTTP/1.1\r\nConnection: content-length",
+        "POST / HTTP/1.1",
+    ] {
+        let response = client.ask(format!(
+            "{request}\r\nHost: a\r\nContent-Length: {}\r\n\r\n{inner}",
+            inner.len()
+        ));
+        assert_eq!((response.status(), response.text()), (200, inner));
+        let length = format!("\r\ncontent-length: {}\r\n", inner.len());
+        assert!(upstream.last_exact().contains(&length));
+    }
+    assert_eq!(upstream.count(), 2);
 }
 
 /// Row 27. Where we are stricter, and Envoy lets two servers read two things.

@@ -62,7 +62,7 @@ const CLAIMS: &str = "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 1.2.3.4\r\n\
     X-Forwarded-Proto: https\r\nX-Request-Id: mine\r\nX-Envoy-Internal: true\r\n\
     X-Envoy-External-Address: 9.9.9.9\r\nX-Envoy-Retry-On: 5xx\r\nX-Envoy-Max-Retries: 9\r\n\
     X-Envoy-Upstream-Rq-Timeout-Ms: 250\r\nX-Envoy-Force-Trace: true\r\n\
-    X-Envoy-Decorator-Operation: d\r\nX-Envoy-Original-Path: /o\r\nX-Envoy-Attempt-Count: 7\r\n\
+    X-Envoy-Decorator-Operation: d\r\nX-Envoy-Original-Path: /o\r\nX-Envoy-Ip-Tags: t\r\nX-Envoy-Attempt-Count: 7\r\n\
     X-Envoy-Expected-Rq-Timeout-Ms: 9\r\nX-Forwarded-Client-Cert: c\r\nX-Envoy-Foo: kept\r\n\r\n";
 
 const TWO_LINES: &str =

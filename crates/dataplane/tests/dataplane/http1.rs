@@ -126,7 +126,8 @@ fn requests_without_a_body_say_so_where_one_could_be() {
     for (method, first, last) in [
         ("GET", "", ""),
         ("DELETE", "", ""),
-        ("OPTIONS", "", ""),
+        ("TRACE", "", ""),
+        ("OPTIONS", "", "content-length: 0\r\n"),
         ("POST", "", "content-length: 0\r\n"),
         ("PUT", "", "content-length: 0\r\n"),
         ("PATCH", "", "content-length: 0\r\n"),
