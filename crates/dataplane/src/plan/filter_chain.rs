@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     listen::ConnectionLimit,
-    tls::{Certificate, DownstreamTls},
+    tls::{Certificate, DownstreamTls, MissingSecret},
 };
 
 /// A filter chain.
@@ -67,6 +67,8 @@ pub(crate) struct FilterChains {
     pub(crate) tls: bool,
     /// Settings seen here that are not enforced.
     pub(super) unsupported: Vec<&'static str>,
+    /// Secrets that do not exist.
+    pub(super) missing: Vec<String>,
 }
 
 impl FilterChains {
@@ -135,7 +137,7 @@ impl FilterChains {
         names: &mut Names,
     ) -> Result<FilterChain, String> {
         let Filters { manager, limit } = Filters::of(proto)?;
-        let transport = transport(proto, secrets)?;
+        let transport = self.transport(proto, secrets)?;
         self.unsupported
             .extend(unsupported::of_listener(listener, &manager));
         if let Transport::Tls(tls) = &transport {
@@ -148,6 +150,31 @@ impl FilterChains {
             transport,
             handshake_timeout: timeout(patience, None).unwrap_or(HANDSHAKE),
         })
+    }
+
+    fn transport(
+        &mut self,
+        proto: &Proto,
+        secrets: &HashMap<Arc<str>, Certificate>,
+    ) -> Result<Transport, String> {
+        match &proto.transport_socket {
+            None => Ok(Transport::Raw),
+            Some(socket) if socket.name == RAW => Ok(Transport::Raw),
+            Some(socket) if socket.name == TLS => {
+                let context: DownstreamTlsContext = config(socket)?;
+                match DownstreamTls::compile(&context, secrets)? {
+                    Ok(tls) => Ok(Transport::Tls(tls)),
+                    Err(MissingSecret(name)) => {
+                        self.missing.push(name);
+                        Ok(Transport::TlsWithoutSecret)
+                    }
+                }
+            }
+            Some(socket) => Err(format!(
+                "transport socket {} is not implemented yet",
+                socket.name
+            )),
+        }
     }
 }
 
@@ -197,22 +224,6 @@ fn connection_limit(filter: &ConnectionLimitFilter) -> Result<Option<ConnectionL
     let delay = timeout(filter.delay.as_ref(), None).unwrap_or_default();
     let prefix = filter.stat_prefix.clone();
     Ok(Some(ConnectionLimit::new(prefix, most.value, delay)))
-}
-
-fn transport(proto: &Proto, secrets: &HashMap<Arc<str>, Certificate>) -> Result<Transport, String> {
-    match &proto.transport_socket {
-        None => Ok(Transport::Raw),
-        Some(socket) if socket.name == RAW => Ok(Transport::Raw),
-        Some(socket) if socket.name == TLS => {
-            let context: DownstreamTlsContext = config(socket)?;
-            let tls = DownstreamTls::compile(&context, secrets)?;
-            Ok(tls.map_or(Transport::TlsWithoutSecret, Transport::Tls))
-        }
-        Some(socket) => Err(format!(
-            "transport socket {} is not implemented yet",
-            socket.name
-        )),
-    }
 }
 
 /// Ours: Envoy has no limit on a handshake, only on its first message (`listener_filters_timeout`,
