@@ -14,6 +14,7 @@ mod forward_body;
 mod grpc_timeout;
 mod hash;
 mod http2;
+mod lifetime;
 mod linger;
 mod match_route;
 mod mirror;

@@ -140,9 +140,7 @@ impl Connection {
             if self.draining.is_some() {
                 return Poll::Ready(());
             }
-            if session.close_at().is_some_and(|at| at <= Instant::now()) {
-                session.stats.downstream_cx_drain_close.inc();
-            } else {
+            if !session.must_end() {
                 session.stats.downstream_cx_idle_timeout.inc();
             }
             self.drain();
@@ -153,14 +151,12 @@ impl Connection {
     fn poll_accept(&mut self, cx: &mut Context<'_>, session: &mut Session) -> Poll<()> {
         loop {
             if self.draining.is_none() && session.must_end() {
-                session.stats.downstream_cx_drain_close.inc();
                 self.drain();
             }
             match self.codec.poll_accept(cx) {
                 Poll::Ready(Some(Ok((request, respond)))) => {
                     self.count(session);
                     if self.draining.is_none() && session.draining() {
-                        session.stats.downstream_cx_drain_close.inc();
                         self.drain();
                     }
                     let message = Message::server(request, respond);
@@ -207,10 +203,13 @@ impl Connection {
         });
     }
 
-    /// When the connection is given up if nothing happens.
+    /// When the connection is told to end, or given up, if nothing happens.
     fn deadline(&self, session: &Session) -> Option<Instant> {
         if self.activity.running.get() > 0 {
-            return None;
+            return match self.draining {
+                Some(_) => None,
+                None => session.expires_at(),
+            };
         }
         let idle_since = self.activity.idle_since.get();
         if let Some(since) = self.draining {

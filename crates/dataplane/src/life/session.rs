@@ -23,7 +23,7 @@ use crate::{
     plan::{CodecType, ConnectionManager, FilterChain, ListenerPlan, Plan, Routes, Transport},
     route::RouteTable,
     stats::{CodecStats, HttpStats, ListenerStats},
-    worker::{Drain, Mark, Worker},
+    worker::{Mark, Worker},
 };
 
 /// The connection.
@@ -64,7 +64,8 @@ pub(super) struct Session {
     listener_stats: Arc<ListenerStats>,
     routes: Arc<RouteTable>,
     generation: Option<u64>,
-    opened: Instant,
+    /// When it was ready for HTTP.
+    pub(super) opened: Instant,
     idle_since: Instant,
 }
 
@@ -249,10 +250,8 @@ impl Session {
         if self.timer.poll(cx, deadline).is_pending() {
             return Poll::Pending;
         }
-        if deadline == idle_until {
+        if deadline == idle_until || !self.must_end() {
             self.stats.downstream_cx_idle_timeout.inc();
-        } else {
-            self.stats.downstream_cx_drain_close.inc();
         }
         self.stats.downstream_cx_destroy_local.inc();
         Poll::Ready(Err(Ended))
@@ -311,21 +310,6 @@ impl Session {
     /// Notes its own address before the stream is given away.
     pub(super) fn note_local(&mut self) {
         self.local = self.local.or_else(|| self.stream.local_addr());
-    }
-
-    /// Whether a response that is sent now must be the last one.
-    pub(super) fn draining(&self) -> bool {
-        self.worker.draining.get() || self.mark.drain.get().is_some_and(Drain::closes)
-    }
-
-    /// Whether no further request may come at all.
-    pub(super) fn must_end(&self) -> bool {
-        self.worker.draining.get() || self.mark.drain.get().is_some_and(Drain::is_certain)
-    }
-
-    /// When it is closed if no request runs.
-    pub(super) fn close_at(&self) -> Option<Instant> {
-        Some(self.mark.drain.get()?.close_at)
     }
 
     /// Numbers of the codec.

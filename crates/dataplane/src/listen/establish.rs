@@ -44,9 +44,9 @@ pub(crate) async fn establish(
 ) -> Option<Established> {
     let mut local = None;
     if let Some(proxy) = listener.proxy_protocol {
-        match Box::pin(timeout(HELLO, proxy.read(&mut tcp))).await {
-            Ok(Ok(None)) => {}
-            Ok(Ok(Some(origin))) => {
+        match Box::pin(within(listener.filters_timeout, proxy.read(&mut tcp))).await {
+            Some(Ok(None)) => {}
+            Some(Ok(Some(origin))) => {
                 peer = origin.source;
                 local = Some(origin.destination);
             }
@@ -54,7 +54,7 @@ pub(crate) async fn establish(
                 let stats = worker.listener_stats(&socket.stat_name());
                 stats.downstream_cx_total.inc();
                 stats.downstream_cx_destroy.inc();
-                if refused.is_err() {
+                if refused.is_none() {
                     stats.downstream_pre_cx_timeout.inc();
                 }
                 return None;
@@ -120,13 +120,13 @@ async fn tls(
     prefix: &str,
 ) -> Option<Established> {
     let stats = worker.listener_ssl_stats(prefix);
-    let hello = match timeout(HELLO, Handshake::begin(tcp)).await {
-        Ok(Ok(hello)) => hello,
-        Ok(Err(error)) => {
+    let hello = match within(listener.filters_timeout, Handshake::begin(tcp)).await {
+        Some(Ok(hello)) => hello,
+        Some(Err(error)) => {
             error.count(&stats);
             return None;
         }
-        Err(_) => {
+        None => {
             worker
                 .listener_stats(prefix)
                 .downstream_pre_cx_timeout
@@ -173,5 +173,10 @@ async fn tls(
     }
 }
 
-/// Envoy default of `listener_filters_timeout`.
-const HELLO: Duration = Duration::from_secs(15);
+/// `None` when it takes too long.
+async fn within<T>(limit: Option<Duration>, what: impl Future<Output = T>) -> Option<T> {
+    match limit {
+        Some(limit) => timeout(limit, what).await.ok(),
+        None => Some(what.await),
+    }
+}

@@ -32,6 +32,8 @@ pub(crate) struct Mark {
     pub(crate) listener: Arc<ListenerPlan>,
     /// How it runs out, once it does.
     pub(crate) drain: Cell<Option<Drain>>,
+    /// Whether the reason of its end is counted.
+    pub(crate) counted: Cell<bool>,
     id: u64,
     _place: Option<Place>,
     waker: RefCell<Option<Waker>>,
@@ -55,6 +57,7 @@ impl Connections {
         let mark = Rc::new(Mark {
             listener: listener.clone(),
             drain: Cell::new(ending.as_ref().map(|ending| ending.drain)),
+            counted: Cell::new(false),
             id,
             _place: place,
             waker: RefCell::default(),

@@ -24,6 +24,7 @@ mod health;
 mod http1;
 mod http2_downstream;
 mod http2_upstream;
+mod lifetimes;
 mod limits;
 mod paths;
 mod pools;
