@@ -24,7 +24,7 @@ use crate::{
     listen::{ListeningSocket, SocketId, bind, explain},
     plan::{Compiler, ListenerPlan, Plan},
     report::{BindError, Report, State, Unsupported},
-    resolve::{Answer, Resolved, Resolver},
+    resolve::{Answer, Resolver},
     worker::Command,
 };
 use inheritance::{Inheritance, Waiting};
@@ -47,7 +47,6 @@ pub(crate) struct Control {
     workers: Vec<mpsc::UnboundedSender<Command>>,
     shown: Arc<Shown>,
     compiler: Compiler,
-    resolved: Resolved,
     resolver: Resolver,
     answers: mpsc::UnboundedReceiver<Answer>,
     membership: Membership,
@@ -74,8 +73,7 @@ impl Control {
             workers,
             shown,
             compiler: Compiler::default(),
-            resolved: Resolved::default(),
-            resolver: Resolver::new(sender),
+            resolver: Resolver::new(registry.clone(), sender),
             answers,
             membership: Membership::new(registry.clone()),
             watch: Watch::new(registry, teller),
@@ -110,10 +108,14 @@ impl Control {
 
     fn apply(&mut self, snapshot: &Snapshot) {
         self.set_state(State::Initializing);
-        let (plan, resources) = self.compiler.compile(snapshot, &self.resolved);
+        let resolved = self.resolver.resolved();
+        let (mut plan, resources) = self.compiler.compile(snapshot, resolved);
+        if self.resolver.follow(&plan) {
+            plan = self.compiler.plan(self.resolver.resolved());
+        }
         let plan = Arc::new(plan);
-        self.resolver.follow(&plan);
-        self.enforce(&plan, !resources.is_empty());
+        self.membership.updated(!resources.is_empty());
+        self.enforce(&plan);
         let report = Report {
             version: snapshot.version(),
             resources,
@@ -146,19 +148,18 @@ impl Control {
 
     /// Takes in what a cluster's names stand for.
     fn resolve(&mut self, answer: Answer) {
-        self.resolver.answered(&answer.0);
-        if self.resolved.update(answer) {
-            let plan = Arc::new(self.compiler.plan(&self.resolved));
-            self.enforce(&plan, false);
+        if self.resolver.answered(answer) {
+            let plan = Arc::new(self.compiler.plan(self.resolver.resolved()));
+            self.enforce(&plan);
         }
         self.settle();
     }
 
     /// Hands the plan to the workers. This comes before its sockets open, so that the first
     /// connection finds its listener.
-    fn enforce(&mut self, plan: &Arc<Plan>, refused: bool) {
+    fn enforce(&mut self, plan: &Arc<Plan>) {
         self.watch.follow(plan);
-        self.membership.follow(plan, refused);
+        self.membership.follow(plan);
         self.shown.plan.store(plan.clone());
         self.tell(|| Command::Apply(plan.clone()));
     }

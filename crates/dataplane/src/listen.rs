@@ -9,7 +9,7 @@ mod limit;
 mod proxy_protocol;
 mod socket;
 
-pub(crate) use accept::{Listening, adopt, start};
+pub(crate) use accept::{Listening, adopt, canonical, start};
 pub(crate) use establish::{Established, establish};
 pub(crate) use limit::{ConnectionLimit, Pass, Place, Places};
 pub(crate) use proxy_protocol::ProxyProtocol;

@@ -10,7 +10,7 @@ use sluicegate_stats::Registry;
 use super::{ClusterShared, Usable};
 use crate::{
     balance::Policy,
-    plan::{ClusterPlan, Endpoints, Plan, Priority},
+    plan::{ClusterPlan, Discovery, Endpoints, Plan, Priority},
     stats::{ManagerStats, MembershipStats},
 };
 
@@ -24,6 +24,8 @@ pub(crate) struct Membership {
 struct Followed {
     shared: Arc<ClusterShared>,
     endpoints: Arc<Endpoints>,
+    /// Its endpoints are names.
+    looked_up: bool,
     stats: Arc<MembershipStats>,
 }
 
@@ -39,8 +41,19 @@ impl Membership {
         }
     }
 
-    /// Brings the numbers in line with a plan. `refused` resources were not taken.
-    pub(crate) fn follow(&mut self, plan: &Plan, refused: bool) {
+    /// Notes that a snapshot came. With `refused`, some of its resources were not taken.
+    pub(crate) fn updated(&self, refused: bool) {
+        let manager = &self.manager;
+        manager.cds_update_attempt.inc();
+        if refused {
+            manager.cds_update_rejected.inc();
+        } else {
+            manager.cds_update_success.inc();
+        }
+    }
+
+    /// Brings the numbers in line with a plan.
+    pub(crate) fn follow(&mut self, plan: &Plan) {
         let before = self.clusters.len();
         let mut old = std::mem::take(&mut self.clusters);
         let mut added = 0;
@@ -59,12 +72,6 @@ impl Membership {
         manager.cluster_added.add(added);
         manager.cluster_removed.add(old.len() as u64);
         manager.active_clusters.set(to_gauge(self.clusters.len()));
-        manager.cds_update_attempt.inc();
-        if refused {
-            manager.cds_update_rejected.inc();
-        } else {
-            manager.cds_update_success.inc();
-        }
         manager.listeners_active.set(to_gauge(plan.listeners.len()));
         tracing::debug!(before, after = self.clusters.len(), "clusters");
     }
@@ -84,6 +91,7 @@ impl Membership {
         let followed = Followed {
             shared: cluster.shared.clone(),
             endpoints: cluster.endpoints.clone(),
+            looked_up: matches!(cluster.config.discovery, Discovery::Dns(..)),
             stats,
         };
         followed.count();
@@ -136,6 +144,10 @@ impl Followed {
         let stats = &self.stats;
         stats.membership_total.set(to_gauge(all.len()));
         self.count_health();
+        if self.looked_up {
+            // Its resolver counts the updates.
+            return;
+        }
         stats.update_attempt.inc();
         stats.update_success.inc();
         if all.is_empty() {

@@ -86,6 +86,7 @@ impl Checker {
     async fn connect(&self, config: &ClusterConfig) -> Result<Stream, Failure> {
         let peer = Peer {
             address: self.address,
+            more_addresses: &[],
             config,
             ssl_stats: Some(&self.ssl_stats),
         };

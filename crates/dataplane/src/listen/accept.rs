@@ -61,6 +61,11 @@ pub(crate) fn adopt(socket: StdListener) -> io::Result<TcpListener> {
     TcpListener::from_std(socket)
 }
 
+/// An IPv4 client of an IPv6 socket is an IPv4 client.
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
 /// Starts to accept.
 pub(crate) fn start(worker: &Rc<Worker>, socket: TcpListener, id: SocketId) -> Listening {
     let socket = Rc::new(socket);
@@ -181,6 +186,7 @@ impl Door {
         if !owned && mark.drain.get().is_none() {
             mark.drain(self.worker.drain());
         }
+        let peer = canonical(peer);
         spawn_local(life::serve(self.worker.clone(), mark, tcp, peer, self.id));
     }
 

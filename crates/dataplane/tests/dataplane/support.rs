@@ -4,6 +4,8 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub(crate) mod client;
+pub(crate) mod dns;
+pub(crate) mod envoy;
 pub(crate) mod gateway;
 pub(crate) mod http2;
 pub(crate) mod pki;
