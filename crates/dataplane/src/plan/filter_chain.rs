@@ -219,8 +219,11 @@ fn connection_limit(filter: &ConnectionLimitFilter) -> Result<Option<ConnectionL
     if runtime.is_some_and(|flag| !flag.default_value.is_none_or(|on| on.value)) {
         return Ok(None);
     }
-    let most = filter.max_connections.as_ref();
-    let most = most.ok_or("connection_limit without max_connections")?;
+    let most = filter
+        .max_connections
+        .as_ref()
+        .filter(|most| most.value > 0);
+    let most = most.ok_or("connection_limit without max_connections, or with 0")?;
     let delay = timeout(filter.delay.as_ref(), None).unwrap_or_default();
     let prefix = filter.stat_prefix.clone();
     Ok(Some(ConnectionLimit::new(prefix, most.value, delay)))

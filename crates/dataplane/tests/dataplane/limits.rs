@@ -115,6 +115,13 @@ fn connections_are_limited_over_all_listeners() {
 }
 
 #[test]
+fn a_limit_of_no_connections_is_refused() {
+    let gateway = gateway(&Upstream::ok(), limited(0, None));
+    let report = gateway.plane.reports();
+    assert!(report.resources[0].message.contains("max_connections"));
+}
+
+#[test]
 fn a_network_filter_that_nobody_knows_is_refused() {
     let upstream = Upstream::ok();
     let mut resources = Resources::simple(&[upstream.address]);

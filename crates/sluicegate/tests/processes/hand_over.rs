@@ -87,6 +87,40 @@ async fn without_an_old_process_it_is_a_plain_start() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_is_lost_at_the_end() {
+    for quit in [false, true] {
+        let site = Site::new().await;
+        let mut process = site.serving(&[]).await;
+        let traffic = NewConnections::start(site.gateway, "/get");
+        let mut slow = RawClient::connect(site.gateway).await.unwrap();
+        let before = site.origin.requests();
+        slow.send("GET /delay/1 HTTP/1.1\r\nhost: web\r\n\r\n")
+            .await
+            .unwrap();
+        eventually("requests are under way", async || {
+            (site.origin.requests() > before + 20).then_some(())
+        })
+        .await
+        .unwrap();
+        if quit {
+            let mut admin = RawClient::connect(site.admin).await.unwrap();
+            let request = "POST /quitquitquit HTTP/1.1\r\nhost: admin\r\ncontent-length: 0\r\n\r\n";
+            admin.send(request).await.unwrap();
+            assert_eq!(admin.response().await.unwrap().status(), 200);
+        } else {
+            process.signal("-TERM");
+        }
+        assert_eq!(slow.response().await.unwrap().status(), 200);
+        assert_eq!(process.end().await, 0, "{}", process.said());
+        let (answered, failures) = traffic.stop();
+        assert!(answered > 10, "{answered}");
+        // Nobody is cut off; only who comes too late is refused.
+        let cut = failures.iter().find(|one| !one.starts_with("connect: "));
+        assert_eq!(cut, None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_signal_ends_it_at_once() {
     let site = Site::new().await;
     let mut process = site.serving(&["--drain-time", "600"]).await;

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use sluicegate_testkit::{eventually, patience};
+use sluicegate_testkit::{RawClient, eventually, patience};
 
 use crate::site::Site;
 
@@ -45,6 +45,8 @@ async fn without_descriptors_clients_are_turned_away_and_the_process_lives() {
     eventually(what, async || site.answers().await.then_some(()))
         .await
         .unwrap();
+    let mut early = RawClient::connect(site.gateway).await.unwrap();
+    let mut late = RawClient::connect(site.gateway).await.unwrap();
     let idle = fill(site.gateway, 64);
     assert!(idle.len() > 10, "{}", idle.len());
     for _ in 0..20 {
@@ -52,6 +54,17 @@ async fn without_descriptors_clients_are_turned_away_and_the_process_lives() {
         assert_eq!(closed(&mut client), Some(Vec::new()));
     }
     assert!(process.runs());
+    // The one connection to the backend serves; for a second one there is no descriptor.
+    let slow = "GET /delay/2 HTTP/1.1\r\nhost: web\r\n\r\n";
+    let before = site.origin.requests();
+    early.send(slow).await.unwrap();
+    eventually("the request is under way", async || {
+        (site.origin.requests() > before).then_some(())
+    })
+    .await
+    .unwrap();
+    assert_eq!(late.get("web", "/get").await.unwrap().status(), 503);
+    assert_eq!(early.response().await.unwrap().status(), 200);
     drop(idle);
     eventually("it serves again", async || {
         site.answers().await.then_some(())

@@ -21,7 +21,7 @@ pub(crate) struct Site {
     pub(crate) folder: PathBuf,
     pub(crate) gateway: SocketAddr,
     pub(crate) admin: SocketAddr,
-    _origin: Httpbin,
+    pub(crate) origin: Httpbin,
 }
 
 /// A gateway process; killed with the test, if it still runs.
@@ -42,7 +42,7 @@ impl Site {
             folder,
             gateway: free(),
             admin: free(),
-            _origin: origin,
+            origin,
         };
         site.write("site.yaml", &site.manifests());
         site
@@ -79,7 +79,7 @@ endpoints: [{{addresses: [127.0.0.1]}}]
 ports: [{{name: http, port: {}}}]
 ",
             self.gateway.port(),
-            self._origin.address().port()
+            self.origin.address().port()
         )
     }
 
