@@ -105,6 +105,7 @@ stat_group! {
         downstream_cx_protocol_error: Counter,
         downstream_cx_idle_timeout: Counter,
         downstream_cx_drain_close: Counter,
+        downstream_cx_max_duration_reached: Counter,
         downstream_cx_max_requests_reached: Counter,
         downstream_cx_delayed_close_timeout: Counter,
         downstream_cx_upgrades_total: Counter,

@@ -136,6 +136,10 @@ impl Connection {
             if self.draining.is_some() {
                 return Poll::Ready(());
             }
+            if session.is_old() {
+                self.drain();
+                continue;
+            }
             session.stats.downstream_cx_idle_timeout.inc();
             self.drain();
         }
@@ -144,7 +148,9 @@ impl Connection {
     /// Takes streams in. Ready when the connection is over.
     fn poll_accept(&mut self, cx: &mut Context<'_>, session: &mut Session) -> Poll<()> {
         loop {
-            if self.draining.is_none() && session.draining() {
+            if self.draining.is_none() && session.is_old() {
+                self.drain();
+            } else if self.draining.is_none() && session.draining() {
                 session.stats.downstream_cx_drain_close.inc();
                 self.drain();
             }
@@ -197,8 +203,9 @@ impl Connection {
 
     /// When the connection is given up if nothing happens.
     fn deadline(&self, session: &Session) -> Option<Instant> {
+        let old_at = session.old_at().filter(|_| self.draining.is_none());
         if self.activity.running.get() > 0 {
-            return None;
+            return old_at;
         }
         let idle_since = self.activity.idle_since.get();
         if let Some(since) = self.draining {
@@ -207,7 +214,7 @@ impl Connection {
         }
         let idle = session.manager().idle_timeout;
         let idle = idle.map(|limit| idle_since + limit);
-        [idle, session.mark.close_at.get()]
+        [idle, session.mark.close_at.get(), old_at]
             .into_iter()
             .flatten()
             .min()

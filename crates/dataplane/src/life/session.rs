@@ -5,11 +5,12 @@
 //! holds no buffer.
 
 use std::{
+    cell::Cell,
     future::poll_fn,
     net::SocketAddr,
     rc::Rc,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tokio::time::Instant;
@@ -63,6 +64,8 @@ pub(super) struct Session {
     generation: Option<u64>,
     opened: Instant,
     idle_since: Instant,
+    /// `max_connection_duration` has passed.
+    old: Cell<bool>,
 }
 
 /// What a connection speaks.
@@ -135,6 +138,7 @@ impl Session {
             generation: None,
             opened: now,
             idle_since: now,
+            old: Cell::new(false),
         }
     }
 
@@ -166,6 +170,7 @@ impl Session {
             generation: self.generation,
             opened: self.opened,
             idle_since: self.idle_since,
+            old: Cell::new(false),
         }
     }
 
@@ -237,16 +242,20 @@ impl Session {
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
         let limit = self.manager().idle_timeout;
         let idle_until = limit.map(|limit| self.idle_since + limit);
-        let deadline = [idle_until, self.mark.close_at.get()]
-            .into_iter()
-            .flatten()
-            .min();
-        if self.timer.poll(cx, deadline).is_pending() {
-            return Poll::Pending;
-        }
+        let (deadline, old_at) = loop {
+            let old_at = self.old_at();
+            let deadline = [idle_until, self.mark.close_at.get(), old_at]
+                .into_iter()
+                .flatten()
+                .min();
+            ready!(self.timer.poll(cx, deadline));
+            if deadline != old_at || self.old.get() || !self.is_old() {
+                break (deadline, old_at);
+            }
+        };
         if deadline == idle_until {
             self.stats.downstream_cx_idle_timeout.inc();
-        } else {
+        } else if deadline != old_at {
             self.stats.downstream_cx_drain_close.inc();
         }
         self.stats.downstream_cx_destroy_local.inc();
@@ -308,9 +317,29 @@ impl Session {
         self.local = self.local.or_else(|| self.stream.local_addr());
     }
 
+    /// When the connection is too old; once it is, when it ends if it stays idle.
+    pub(super) fn old_at(&self) -> Option<Instant> {
+        let manager = self.manager();
+        let grace = self.old.get().then_some(manager.drain_timeout);
+        let limit = manager.max_connection_duration?;
+        Some(self.opened + limit + grace.unwrap_or_default())
+    }
+
+    /// Whether the connection is too old for further requests. A stream is not asked.
+    pub(super) fn is_old(&self) -> bool {
+        let Some(limit) = self.manager().max_connection_duration else {
+            return false;
+        };
+        if !self.old.get() && !self.stream.is_http2() && self.opened.elapsed() >= limit {
+            self.old.set(true);
+            self.stats.downstream_cx_max_duration_reached.inc();
+        }
+        self.old.get()
+    }
+
     /// Whether responses must carry `connection: close`.
     pub(super) fn draining(&self) -> bool {
-        self.mark.draining.get() || self.worker.draining.get()
+        self.mark.draining.get() || self.worker.draining.get() || self.is_old()
     }
 
     /// Numbers of the codec.

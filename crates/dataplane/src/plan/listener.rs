@@ -34,7 +34,7 @@ use super::{
     filter_chain::FilterChains,
     http2::Http2Options,
     route, unsupported,
-    value::{flag, number, socket_address, timeout},
+    value::{duration, flag, number, socket_address, timeout},
 };
 use crate::{
     http::{Limits, NameCase},
@@ -83,6 +83,10 @@ pub(crate) struct ConnectionManager {
     pub(crate) idle_timeout: Option<Duration>,
     /// Requests after which a connection is closed; 0 is no limit.
     pub(crate) max_requests_per_connection: u32,
+    /// `max_connection_duration`; after it, connections are drained.
+    pub(crate) max_connection_duration: Option<Duration>,
+    /// `drain_timeout`: how long an idle connection of HTTP/1 outlives that.
+    pub(crate) drain_timeout: Duration,
     /// `max_stream_duration`.
     pub(crate) max_stream_duration: Option<Duration>,
     /// `stream_idle_timeout`.
@@ -238,6 +242,11 @@ impl ConnectionManager {
             idle_timeout: timeout(common.idle_timeout.as_ref(), Some(IDLE_TIMEOUT)),
             max_requests_per_connection: number(common.max_requests_per_connection.as_ref())
                 .unwrap_or(0),
+            max_connection_duration: timeout(common.max_connection_duration.as_ref(), None),
+            drain_timeout: manager
+                .drain_timeout
+                .as_ref()
+                .map_or(DRAIN_TIMEOUT, duration),
             max_stream_duration: timeout(common.max_stream_duration.as_ref(), None),
             stream_idle_timeout: timeout(
                 manager.stream_idle_timeout.as_ref(),
@@ -353,4 +362,5 @@ const HEADERS_KB: u32 = 60;
 const HEADERS_COUNT: u32 = 100;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 const DELAYED_CLOSE: Duration = Duration::from_secs(1);

@@ -202,6 +202,10 @@ pub(super) fn of_listener(
             !manager.access_log.is_empty(),
             "http_connection_manager.access_log",
         ),
+        (
+            manager.internal_address_config.is_some(),
+            "internal_address_config",
+        ),
         (manager.tracing.is_some(), "tracing"),
         (manager.local_reply_config.is_some(), "local_reply_config"),
         (

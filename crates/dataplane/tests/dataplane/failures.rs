@@ -32,6 +32,7 @@ fn local_reply(response: &Response, status: u16, body: &str) {
     }
 }
 
+/// Row 1.
 #[test]
 fn refused_is_uf() {
     let closed = TcpListener::bind("127.0.0.1:0")
@@ -52,6 +53,7 @@ fn refused_is_uf() {
     gateway.expect("cluster.c.upstream_cx_active", 0);
 }
 
+/// Row 2.
 #[test]
 fn a_full_backlog_is_a_connect_timeout() {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
@@ -78,6 +80,7 @@ fn a_full_backlog_is_a_connect_timeout() {
     gateway.expect("cluster.c.upstream_cx_connect_fail", 1);
 }
 
+/// Row 3.
 #[test]
 fn a_close_before_the_answer_is_uc() {
     let upstream = Upstream::start(|_| false);
@@ -88,6 +91,7 @@ fn a_close_before_the_answer_is_uc() {
     gateway.expect("cluster.c.upstream_rq_total", 1);
 }
 
+/// Row 4.
 #[test]
 fn nonsense_is_upe() {
     for answer in [
@@ -118,6 +122,7 @@ fn an_end_in_the_middle_of_the_head_is_upe() {
     assert_eq!(gateway.client().get("/").status(), 502);
 }
 
+/// Row 5.
 #[test]
 fn an_end_in_the_middle_of_the_body_truncates() {
     for (head, sent) in [
@@ -139,6 +144,7 @@ fn an_end_in_the_middle_of_the_body_truncates() {
     }
 }
 
+/// Rows 6 and 7.
 #[test]
 fn no_host_no_route_no_cluster() {
     let gateway = Gateway::start(&Resources::simple(&[]));
@@ -191,7 +197,7 @@ fn grpc_requests_get_grpc_answers() {
     );
 }
 
-/// Time limits: what is set, the answer to a complete request, the counter that moves.
+/// Rows 8, 11, 12 and 13. What is set, the answer to a complete request, the counter that moves.
 #[test]
 fn time_limits_answer_504_or_408() {
     type Change = fn(&mut Resources);
@@ -261,6 +267,7 @@ fn time_limits_answer_504_or_408() {
     }
 }
 
+/// Row 14.
 #[test]
 fn a_slow_upload_does_not_count_against_the_route_timeout() {
     let upstream = Upstream::ok();
@@ -278,6 +285,7 @@ fn a_slow_upload_does_not_count_against_the_route_timeout() {
     assert_eq!(client.response(false).status(), 200);
 }
 
+/// Row 9.
 #[test]
 fn a_timeout_after_the_head_truncates() {
     let upstream = Upstream::start(|exchange| {

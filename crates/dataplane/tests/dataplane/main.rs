@@ -9,6 +9,7 @@
 mod balancing;
 mod bodies;
 mod breakers;
+mod client_limits;
 mod config;
 mod failures;
 mod headers;

@@ -28,6 +28,7 @@ fn with_common(upstream: &Upstream, common: HttpProtocolOptions) -> Resources {
     resources
 }
 
+/// Row 16.
 #[test]
 fn a_connection_is_replaced_after_its_last_request() {
     let upstream = Upstream::ok();
@@ -86,6 +87,7 @@ fn the_most_recently_used_connection_comes_first() {
     assert_eq!(upstream.connections(), 3);
 }
 
+/// Row 15.
 #[test]
 fn idle_connections_end_at_their_deadline() {
     let upstream = Upstream::ok();
@@ -105,6 +107,44 @@ fn idle_connections_end_at_their_deadline() {
     assert_eq!(client.get("/").status(), 200);
 }
 
+/// Row 16.
+#[test]
+fn five_requests_at_two_per_connection_take_three() {
+    let upstream = Upstream::ok();
+    let common = HttpProtocolOptions {
+        max_requests_per_connection: xds::number(2),
+        ..HttpProtocolOptions::default()
+    };
+    let gateway = Gateway::start(&with_common(&upstream, common));
+    let mut client = gateway.client();
+    for _ in 0..5 {
+        assert_eq!(client.get("/").status(), 200);
+    }
+    assert_eq!(upstream.connections(), 3);
+}
+
+/// Row 17, a request that runs when its connection has become too old.
+#[test]
+fn a_connection_that_is_too_old_finishes_its_request() {
+    let upstream = Upstream::start(|exchange| {
+        std::thread::sleep(Duration::from_millis(600));
+        exchange
+            .stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            .is_ok()
+    });
+    let common = HttpProtocolOptions {
+        max_connection_duration: xds::seconds(0.2),
+        ..HttpProtocolOptions::default()
+    };
+    let gateway = Gateway::start(&with_common(&upstream, common));
+    assert_eq!(gateway.client().get("/").status(), 200);
+    eventually("the connection ends", || upstream.closed() == 1);
+    gateway.expect("cluster.c.upstream_cx_max_duration_reached", 1);
+    gateway.expect("cluster.c.upstream_cx_destroy_with_active_rq", 0);
+}
+
+/// Row 17, an idle connection.
 #[test]
 fn old_connections_are_replaced() {
     let upstream = Upstream::ok();
