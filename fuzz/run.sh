@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs every fuzz target for a bounded time: fuzz/run.sh [seconds-per-target [target...]]
+# Runs every fuzz target for a bounded time, as many at once as there are cores:
+#   fuzz/run.sh [seconds-per-target [target...]]
 #
 # Needs a stable Rust compiler and a C++ compiler (libFuzzer is C++), neither cargo-fuzz nor
 # nightly: the coverage flags below are those of cargo-fuzz. There is no sanitizer, since the code
@@ -8,7 +9,7 @@ set -eu
 cd "$(dirname "$0")"
 seconds=${1:-30}
 [ $# -eq 0 ] || shift
-[ $# -gt 0 ] || set -- documents durations quantities
+[ $# -gt 0 ] || set -- chunks documents durations proxy_header quantities request_head response_head
 
 # With an explicit target the flags do not reach build scripts and macros.
 host=$(rustc -vV | sed -n 's/^host: //p')
@@ -16,14 +17,19 @@ RUSTFLAGS="${RUSTFLAGS:-} --cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module
 -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
 export RUSTFLAGS
-cargo build --release --target "$host" --target-dir target
+"${CARGO:-cargo}" build --release --target "$host" --target-dir target
 
-for name in "$@"; do
-    echo "== $name: $seconds s"
+# As many at a time as there are cores; what one says comes in one piece.
+one='
+    name=$3 outcome=
     # What is found anew goes to target/, so that the committed corpus changes only on purpose.
     mkdir -p "target/corpus/$name" "artifacts/$name"
-    "target/$host/release/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 \
+    said=$("target/$1/release/$name" -max_total_time="$2" -timeout=10 -rss_limit_mb=1024 \
         -max_len=4096 -print_final_stats=0 -verbosity=0 -artifact_prefix="artifacts/$name/" \
-        "target/corpus/$name" "corpus/$name"
-done
-echo "nothing found"
+        "target/corpus/$name" "corpus/$name" 2>&1) && said="" || outcome="$said
+FAILED"
+    echo "== $name, $2 s: ${outcome:-nothing found}"
+    [ -z "${outcome:-}" ]
+'
+printf '%s\n' "$@" | xargs -P "$(getconf _NPROCESSORS_ONLN)" -n 1 sh -c "$one" sh "$host" "$seconds"
+echo "nothing found in $# targets"

@@ -28,8 +28,8 @@ cargo deny --log-level error check licenses bans sources
 step documentation
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
-step fuzz targets, a few seconds each
-fuzz/run.sh "${FUZZ_SECONDS:-10}"
+step fuzz targets, "${FUZZ_SECONDS:-30}" seconds each
+fuzz/run.sh "${FUZZ_SECONDS:-30}"
 
 step tests
 cargo test --workspace --locked

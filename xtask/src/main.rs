@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Repository tasks: `cargo xtask descriptors [--check]` and `cargo xtask layout`.
+//! Repository tasks: `cargo xtask descriptors [--check]`, `cargo xtask layout`, `cargo xtask rows`.
 
 mod descriptors;
 mod layout;
+mod rows;
 
 use anyhow::{Result, bail};
 
@@ -13,6 +14,7 @@ fn main() -> Result<()> {
         ["descriptors"] => descriptors::write(),
         ["descriptors", "--check"] => descriptors::check(),
         ["layout"] => layout::check(),
-        _ => bail!("usage: cargo xtask descriptors [--check] | layout"),
+        ["rows"] => rows::check(),
+        _ => bail!("usage: cargo xtask descriptors [--check] | layout | rows"),
     }
 }

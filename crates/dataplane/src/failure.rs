@@ -236,22 +236,17 @@ impl Failure {
         )
     }
 
-    /// Whether the codec failed, so that the connection cannot go on.
+    /// Whether the connection cannot go on, whatever the listener's settings.
     pub(crate) fn breaks_connection(self) -> bool {
-        match self {
-            Self::BadRequest(HeadError::MissingHost | HeadError::Path) => false,
-            Self::HeadersTimeout | Self::Underscore => true,
-            _ => false,
-        }
+        matches!(
+            self,
+            Self::HeadersTimeout | Self::Underscore | Self::UpgradeRefused
+        )
     }
 
     /// Whether the listener's `stream_error` setting keeps the connection open after it.
     pub(crate) fn closes_by_default(self) -> bool {
-        self.breaks_connection()
-            || matches!(
-                self,
-                Self::BadRequest(_) | Self::UpgradeRefused | Self::RequestTimeout
-            )
+        self.breaks_connection() || matches!(self, Self::BadRequest(_) | Self::RequestTimeout)
     }
 }
 

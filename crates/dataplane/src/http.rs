@@ -17,13 +17,14 @@ mod writer;
 
 pub(crate) use case::NameCase;
 pub(crate) use date::Clock;
-pub(crate) use field::Span;
+pub(crate) use field::{Known, Span};
 pub(crate) use framing::{Framing, Trailers, push_size};
 pub(crate) use head::{HeadError, Limits, Parsed, RequestHead, ResponseHead, leading_empty_lines};
 pub(crate) use local_reply::LocalReply;
 pub(crate) use message::Message;
+pub(crate) use path::{EscapedSlashes, PathRules};
 pub(crate) use request_head::{
-    UpstreamRequest, expected_timeout, replace_value, timeout_milliseconds,
+    UpstreamRequest, expected_timeout, forwarded_for, replace_value, timeout_milliseconds,
 };
 pub(crate) use response_head::DownstreamResponse;
 

@@ -14,6 +14,9 @@ mod connect;
 mod control;
 mod data_plane;
 mod failure;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod health;
 mod http;
 mod http2;

@@ -82,6 +82,9 @@ pub(crate) async fn serve(
 /// The life of a request.
 async fn request(session: &mut Session, exchange: &mut Exchange) -> Result<After, Failure> {
     receive_head::receive_head(session, exchange).await?;
+    if exchange.request.redirect {
+        return answer::to_normal_path(session, exchange).await;
+    }
     let routes = session.routes();
     let route = match match_route::match_route(session, exchange, &routes)? {
         Found::Forward(route) => route,

@@ -13,6 +13,8 @@ use tokio::net::TcpListener;
 
 pub(crate) use establish::{Established, establish};
 pub(crate) use proxy_protocol::ProxyProtocol;
+#[cfg(feature = "fuzzing")]
+pub(crate) use proxy_protocol::{of_block, of_line};
 pub(crate) use socket::{SocketId, bind};
 
 use crate::{life, worker::Worker};

@@ -34,7 +34,9 @@ pub(crate) use endpoint::{Endpoint, Endpoints, Health};
 pub(crate) use filter_chain::{FilterChain, Transport};
 pub(crate) use health_check::{Check, Probe};
 pub(crate) use http2::{Http2Keepalive, Http2Options};
-pub(crate) use listener::{CodecType, ConnectionManager, ListenerPlan, Routes, ServerHeader};
+pub(crate) use listener::{
+    CodecType, ConnectionManager, ListenerPlan, Routes, ServerHeader, StripPort,
+};
 pub(crate) use matcher::string as string_match;
 pub(crate) use value::data;
 #[cfg(feature = "bench")]

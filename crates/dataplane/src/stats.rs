@@ -124,6 +124,7 @@ stat_group! {
         downstream_rq_header_timeout: Counter,
         downstream_rq_max_duration_reached: Counter,
         downstream_rq_failed_path_normalization: Counter,
+        downstream_rq_redirected_with_normalized_path: Counter,
         downstream_rq_response_before_rq_complete: Counter,
         downstream_rq_rx_reset: Counter,
         downstream_rq_tx_reset: Counter,

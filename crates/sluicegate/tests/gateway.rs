@@ -187,6 +187,7 @@ fn loopback() -> SocketAddr {
     ([127, 0, 0, 1], 0).into()
 }
 
+/// Row 33.
 #[tokio::test]
 async fn keepalive_is_set_on_the_upstream_socket() {
     let origin = Httpbin::start(loopback()).await.unwrap();
@@ -214,6 +215,7 @@ async fn keepalive_is_set_on_the_upstream_socket() {
     );
 }
 
+/// Row 2.
 #[tokio::test]
 async fn a_backend_that_never_answers_the_syn_is_given_up_after_connect_timeout() {
     let backlog = FullBacklog::start().unwrap();
@@ -236,6 +238,7 @@ async fn a_backend_that_never_answers_the_syn_is_given_up_after_connect_timeout(
     );
 }
 
+/// Row 16.
 #[tokio::test]
 async fn the_request_after_the_last_allowed_one_uses_a_new_connection() {
     let origin = Httpbin::start(loopback()).await.unwrap();
@@ -263,6 +266,7 @@ async fn the_request_after_the_last_allowed_one_uses_a_new_connection() {
     );
 }
 
+/// Rows 22 and 23.
 #[tokio::test]
 async fn header_names_keep_their_case_and_trailers_pass() {
     let origin = RawOrigin::start(|_| Step::ok("hi")).await.unwrap();
@@ -343,6 +347,7 @@ async fn a_policy_file_changes_breaks_and_heals_under_load() {
     assert!(report.count(200) > 0, "{report:?}");
 }
 
+/// Row 7.
 #[tokio::test]
 async fn routes_and_backends_that_are_not_there_answer_as_gateway_api_says() {
     let origin = Httpbin::start(loopback()).await.unwrap();
@@ -419,6 +424,7 @@ async fn the_seed_policy_is_enforced() {
     assert_eq!(client.response().await.unwrap().status(), 431);
 }
 
+/// Row 26.
 #[tokio::test]
 async fn paths_are_normalised_before_routes_see_them() {
     let origin = RawOrigin::start(|_| Step::ok("")).await.unwrap();

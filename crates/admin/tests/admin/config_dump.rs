@@ -50,6 +50,7 @@ fn types(dump: &Value) -> Vec<&str> {
         .collect()
 }
 
+/// Row 73.
 #[tokio::test]
 async fn prints_the_fragment_of_the_seed() {
     let admin = Running::start().await;
@@ -74,6 +75,7 @@ async fn prints_the_fragment_of_the_seed() {
     assert_eq!(sluicegate_xds::json::to_string(&value), answer.body);
 }
 
+/// Row 73.
 #[tokio::test]
 async fn elements_are_those_of_envoy() {
     let admin = Running::start().await;
@@ -129,6 +131,7 @@ async fn an_entry_keeps_the_version_that_changed_it() {
     assert_eq!(state["version_info"], listeners["version_info"]);
 }
 
+/// Row 74.
 #[tokio::test]
 async fn resource_and_mask() {
     let admin = Running::start().await;
@@ -181,6 +184,7 @@ async fn names_are_matched_in_full() {
     );
 }
 
+/// Row 74.
 #[tokio::test]
 async fn errors_are_those_of_envoy() {
     let admin = Running::start().await;

@@ -30,6 +30,7 @@ async fn every_answer_carries_the_headers_of_envoy() {
     }
 }
 
+/// Row 75.
 #[tokio::test]
 async fn methods() {
     let admin = Running::start().await;
@@ -141,6 +142,7 @@ async fn logging() {
     assert!(admin.actions.lock().unwrap().is_empty());
 }
 
+/// Row 76.
 #[tokio::test]
 async fn clusters_and_listeners() {
     let admin = Running::start().await;
@@ -247,6 +249,7 @@ async fn pages_about_the_process() {
     assert!(home.body.contains("<a href='sluicegate/status'>"));
 }
 
+/// Row 76.
 #[tokio::test]
 async fn stats() {
     let admin = Running::start().await;

@@ -43,7 +43,7 @@ mod tests {
         socket
     }
 
-    /// The founding example, as the kernel gives it back.
+    /// Row 33. The founding example, as the kernel gives it back.
     #[test]
     fn three_probes_thirty_seconds_five_seconds() {
         let socket = applied(Some(3), Some(5), Some(30));
@@ -58,6 +58,7 @@ mod tests {
         );
     }
 
+    /// Row 33.
     #[test]
     fn what_is_not_set_stays_with_the_kernel() {
         let kernel = applied(None, None, None);

@@ -16,6 +16,8 @@ pub(crate) struct Chunked {
     /// Size of the chunk whose size line is being read, or what is left of its data.
     left: u64,
     digits: u8,
+    /// Bytes behind the size, on its line.
+    extension: u16,
     /// Trailer section as read, without the final empty line.
     trailers: Vec<u8>,
 }
@@ -175,27 +177,35 @@ impl Chunked {
         for (at, &byte) in input.iter().enumerate() {
             match (self.state, byte) {
                 (State::Size, _) if byte.is_ascii_hexdigit() => {
-                    if self.digits == 16 {
+                    if self.digits == 0 {
+                        self.left = 0;
+                        plain &= byte != b'0';
+                    }
+                    // What does not fit a signed number is another number to those who use one.
+                    if self.digits == 16 || self.left >> 59 != 0 {
                         return Err(Broken);
                     }
+                    plain &= !byte.is_ascii_uppercase();
                     let digit = (byte as char).to_digit(16).unwrap_or_default();
-                    self.left = if self.digits == 0 { 0 } else { self.left << 4 };
-                    self.left |= u64::from(digit);
+                    self.left = self.left << 4 | u64::from(digit);
                     self.digits += 1;
                 }
                 (State::Size, b'\r') if self.digits > 0 => self.state = State::SizeLf,
                 (State::Size, b';') if self.digits > 0 => {
-                    plain = false;
+                    (plain, self.extension) = (false, 0);
                     self.state = State::Extension;
                 }
                 (State::Size, b' ' | b'\t') if self.digits > 0 => {
-                    plain = false;
+                    (plain, self.extension) = (false, 0);
                     self.state = State::AfterSize;
                 }
-                (State::AfterSize, b' ' | b'\t') => {}
+                (State::AfterSize | State::Extension, _) if self.extension == MAX_EXTENSION => {
+                    return Err(Broken);
+                }
+                (State::AfterSize, b' ' | b'\t') => self.extension += 1,
                 (State::AfterSize, b';') => self.state = State::Extension,
                 (State::Extension, b'\r') => self.state = State::SizeLf,
-                (State::Extension, b'\t' | b' '..=b'~' | 0x80..) => {}
+                (State::Extension, b'\t' | b' '..=b'~' | 0x80..) => self.extension += 1,
                 (State::SizeLf, b'\n') => {
                     self.digits = 0;
                     self.state = if self.left == 0 {
@@ -247,17 +257,21 @@ impl Chunked {
     }
 }
 
-/// Length of the size line that starts `input`, when it is all there, plain and not the last.
+/// Length of the size line that starts `input`, when it is all there and as we write it ourselves,
+/// and not the last.
 fn whole_plain_size(input: &[u8]) -> Option<usize> {
     let digits = input
         .iter()
-        .take(17)
-        .take_while(|byte| byte.is_ascii_hexdigit())
+        .take(16)
+        .take_while(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         .count();
-    let nonzero = input[..digits].iter().any(|digit| *digit != b'0');
-    (nonzero && digits <= 16 && input[digits..].starts_with(b"\r\n")).then_some(digits + 2)
+    let plain = input.first().is_some_and(|digit| *digit != b'0') && digits < 16;
+    (plain && input[digits..].starts_with(b"\r\n")).then_some(digits + 2)
 }
 
+/// Bytes of the extensions of one chunk, which are read and dropped; ours, since nobody else counts
+/// them.
+const MAX_EXTENSION: u16 = 4096;
 /// Bytes of a trailer section; Envoy's default limit on request heads.
 const MAX_TRAILERS: usize = 60 * 1024;
 

@@ -62,6 +62,8 @@ pub(crate) struct Field {
 /// Names that framing, hop-by-hop rules or Envoy's own headers treat specially.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Known {
+    /// `x-forwarded-client-cert`.
+    ClientCert,
     /// `connection`.
     Connection,
     /// `content-length`.
@@ -70,6 +72,8 @@ pub(crate) enum Known {
     ContentType,
     /// `date`.
     Date,
+    /// `x-envoy-*` names that only another proxy may set, see [`Known::of`].
+    EdgeOnly,
     /// `x-envoy-*` names that only a trusted peer may set, see [`Known::of`].
     EnvoyInternal,
     /// `x-envoy-expected-rq-timeout-ms`.
@@ -129,6 +133,9 @@ impl Known {
             (17, b'x') if matches!(name[2], b'f' | b'F') => {
                 ("x-forwarded-proto", Self::ForwardedProto)
             }
+            (23, b'x') if matches!(name[2], b'f' | b'F') => {
+                ("x-forwarded-client-cert", Self::ClientCert)
+            }
             (16.., b'x') if spells(&name[..8], b"x-envoy-") => {
                 return Self::of_envoy(&name[8..]);
             }
@@ -139,6 +146,22 @@ impl Known {
         } else {
             Self::Other
         }
+    }
+
+    /// Whether a trailer may have this name: not what frames, routes or hops (RFC 9110 6.5.1), which
+    /// the next one might add to the head.
+    pub(crate) fn may_trail(self) -> bool {
+        !matches!(
+            self,
+            Self::Connection
+                | Self::ContentLength
+                | Self::Host
+                | Self::KeepAlive
+                | Self::ProxyConnection
+                | Self::Te
+                | Self::TransferEncoding
+                | Self::Upgrade
+        )
     }
 
     /// Its bit in a set of names.
@@ -154,6 +177,8 @@ impl Known {
             Self::ExpectedTimeout
         } else if is("external-address") {
             Self::ExternalAddress
+        } else if EDGE.iter().any(|name| is(name)) {
+            Self::EdgeOnly
         } else if INTERNAL.iter().any(|name| is(name)) {
             Self::EnvoyInternal
         } else {
@@ -161,6 +186,9 @@ impl Known {
         }
     }
 }
+
+/// After `x-envoy-`: removed from requests at the edge, where clients are no proxies.
+const EDGE: [&str; 2] = ["decorator-operation", "original-path"];
 
 /// After `x-envoy-`: removed from requests of untrusted clients (Envoy's list).
 const INTERNAL: [&str; 14] = [

@@ -6,7 +6,10 @@
 
 use std::ops::Range;
 
-use super::chunked::{Broken, Chunked, Piece};
+use super::{
+    chunked::{Broken, Chunked, Piece},
+    field::Known,
+};
 
 /// How a body is delimited by its sender.
 #[derive(Debug, Default)]
@@ -187,6 +190,9 @@ pub(crate) fn push_size(size: u64, out: &mut Vec<u8>) {
 fn push_trailers(lines: &[u8], out: &mut Vec<u8>) {
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
         let colon = line.iter().position(|byte| *byte == b':').unwrap_or(0);
+        if !Known::of(&line[..colon]).may_trail() {
+            continue;
+        }
         out.extend(line[..colon].iter().map(u8::to_ascii_lowercase));
         out.extend_from_slice(&line[colon..]);
     }
@@ -216,7 +222,7 @@ mod tests {
 
     #[test]
     fn extensions_and_unwanted_trailers_are_left_out() {
-        let input = b"5;a=b\r\nhello\r\n6\r\n world\r\n0\r\nX-A: b\r\n\r\n";
+        let input = b"5;a=b\r\nhello\r\n6\r\n world\r\n0\r\nX-A: b\r\nContent-Length: 3\r\n\r\n";
         for step in 1..=input.len() {
             let mut framing = Framing::chunked(Trailers::Drop);
             let written = forward(&mut framing, input, step).expect("good framing");

@@ -13,8 +13,9 @@ pub(super) use lines::{field_line, line_end};
 use super::{
     field::{Known, Span},
     message::{Message, holds},
-    path::{Normalized, normalize},
+    path::{Normalized, PathRules, normalize},
 };
+use crate::route::without_port;
 
 /// A request head.
 #[derive(Debug, Default)]
@@ -25,6 +26,8 @@ pub(crate) struct RequestHead {
     path: Span,
     /// The normal form of path and query, when it differs from what was received.
     normalized: Vec<u8>,
+    /// The client is to be sent to the normal form.
+    pub(crate) redirect: bool,
     /// The authority: of the absolute-form target, else the first Host field.
     pub(crate) authority: Span,
     /// Fields and their summary.
@@ -114,6 +117,7 @@ impl RequestHead {
         self.method = Span::new(0, method);
         self.path = Span::new(method + 1, method + 1 + target.len());
         self.normalized.clear();
+        self.redirect = false;
         if self.message.lines(bytes, end + 2, limits)? == Parsed::Partial {
             return Ok(Parsed::Partial);
         }
@@ -139,11 +143,18 @@ impl RequestHead {
         let host = fields.find(|field| field.known == Known::Host);
         self.authority = host.ok_or(HeadError::MissingHost)?.value;
         // RFC 9112 3.2 asks for exactly one; which of two counts would be anyone's guess.
-        if self.message.two_hosts || !is_authority(self.authority.of(bytes)) {
+        let named = self.message.names_hops && self.message.hops_name(bytes, b"host");
+        if self.message.two_hosts || !is_authority(self.authority.of(bytes)) || named {
             return Err(HeadError::Malformed);
         }
-        if target.starts_with(b"/") || target == b"*" || self.method.of(bytes) == b"CONNECT" {
+        let method = self.method.of(bytes);
+        if target.starts_with(b"/") || method == b"CONNECT" {
             return Ok(());
+        }
+        if target == b"*" {
+            // RFC 9112 3.2.4.
+            let whole_server = method == b"OPTIONS";
+            return whole_server.then_some(()).ok_or(HeadError::Malformed);
         }
         let after_scheme = [&b"http://"[..], b"https://"]
             .iter()
@@ -166,17 +177,33 @@ impl RequestHead {
         Ok(())
     }
 
+    /// Leaves the port out of the authority: any port, or this one.
+    pub(crate) fn strip_port(&mut self, bytes: &[u8], port: Option<u16>) {
+        let authority = self.authority.of(bytes);
+        let name = without_port(authority);
+        let text = authority.get(name.len() + 1..).unwrap_or_default();
+        let matches = port.is_none_or(|port| text == port.to_string().as_bytes());
+        if !name.is_empty() && matches {
+            let start = self.authority.start();
+            self.authority = Span::new(start, start + name.len());
+        }
+    }
+
     /// Brings the path into its normal form.
-    pub(crate) fn normalize(&mut self, bytes: &[u8], merge_slashes: bool) -> Result<(), HeadError> {
+    pub(crate) fn normalize(&mut self, bytes: &[u8], rules: PathRules) -> Result<(), HeadError> {
         let target = self.path.of(bytes);
         if !target.starts_with(b"/") {
             return Ok(());
         }
         let end = target.iter().position(|byte| *byte == b'?');
         let (path, query) = target.split_at(end.unwrap_or(target.len()));
-        match normalize(path, merge_slashes, &mut self.normalized) {
+        match normalize(path, rules, &mut self.normalized) {
             Normalized::Unchanged => self.normalized.clear(),
             Normalized::Changed => self.normalized.extend_from_slice(query),
+            Normalized::Redirect => {
+                self.redirect = true;
+                self.normalized.extend_from_slice(query);
+            }
             Normalized::Refused => return Err(HeadError::Path),
         }
         Ok(())
@@ -257,11 +284,28 @@ pub(crate) fn leading_empty_lines(bytes: &[u8]) -> usize {
     at
 }
 
-/// Bytes that can stand in a host and port; anything else could be read as another part of a URL.
+/// Whether it is a host, or a host and a port, for everyone: no byte that could belong to another
+/// part of a URL, one colon outside brackets, and digits behind it.
 fn is_authority(bytes: &[u8]) -> bool {
-    bytes
+    let host = match bytes
         .iter()
-        .fold(true, |all, byte| all & AUTHORITY[usize::from(*byte)])
+        .position(|byte| matches!(byte, b':' | b'[' | b']'))
+    {
+        None => bytes.len(),
+        Some(0) if bytes[0] == b'[' => {
+            let end = bytes.iter().position(|byte| *byte == b']');
+            end.map_or(0, |end| end + 1)
+        }
+        Some(colon) => colon,
+    };
+    let port = match &bytes[host..] {
+        [] => true,
+        [b':', digits @ ..] => {
+            host > 0 && digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit)
+        }
+        _ => false,
+    };
+    port && bytes[..host].iter().all(|byte| AUTHORITY[*byte as usize])
 }
 
 /// A byte that no target may hold.

@@ -80,13 +80,18 @@ impl Message {
     }
 
     /// Takes in a field that has been located.
-    pub(super) fn classify(&mut self, field: Field, value: &[u8]) -> Result<(), HeadError> {
+    pub(super) fn classify(&mut self, mut field: Field, value: &[u8]) -> Result<(), HeadError> {
         let repeated = self.known & field.known.bit() != 0;
         self.known |= field.known.bit();
         match field.known {
             Known::Host => self.two_hosts |= repeated,
             Known::ContentType => self.grpc = value.starts_with(b"application/grpc"),
-            Known::ContentLength => self.length_field(value)?,
+            Known::ContentLength => {
+                self.length_field(value)?;
+                let plain = plain_number(field.value, value);
+                field.exact &= plain == field.value;
+                field.value = plain;
+            }
             Known::TransferEncoding => self.coding_field(value)?,
             Known::Connection => self.connection_field(value),
             Known::Upgrade => self.upgrade = Some(field.value),
@@ -104,10 +109,13 @@ impl Message {
         if !digits || self.content_length.is_some() {
             return Err(HeadError::Malformed);
         }
-        let number = value.iter().try_fold(0_u64, |sum, digit| {
-            sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-        });
-        self.content_length = Some(number.ok_or(HeadError::Malformed)?);
+        let add = |sum, digit: &u8| sum * 10 + u64::from(digit - b'0');
+        let number = value.iter().fold(0, add);
+        // What does not fit a signed number is another number to those who use one.
+        if number > i64::MAX.unsigned_abs() {
+            return Err(HeadError::Malformed);
+        }
+        self.content_length = Some(number);
         Ok(())
     }
 
@@ -142,6 +150,16 @@ impl Message {
         Ok(())
     }
 
+    /// The values of a known name, line by line.
+    pub(crate) fn values<'a>(
+        &'a self,
+        bytes: &'a [u8],
+        known: Known,
+    ) -> impl DoubleEndedIterator<Item = &'a [u8]> {
+        let fields = self.fields.iter().filter(move |field| field.known == known);
+        fields.map(|field| field.value.of(bytes))
+    }
+
     /// Whether a Connection field names `name`.
     pub(crate) fn hops_name(&self, bytes: &[u8], name: &[u8]) -> bool {
         self.fields
@@ -149,6 +167,15 @@ impl Message {
             .filter(|field| field.known == Known::Connection)
             .flat_map(|field| tokens(field.value.of(bytes)))
             .any(|token| token.eq_ignore_ascii_case(name))
+    }
+}
+
+/// A number without leading zeros, which mark an octal number for some.
+fn plain_number(span: Span, value: &[u8]) -> Span {
+    let zeros = value.iter().take_while(|digit| **digit == b'0').count();
+    match zeros.min(value.len().saturating_sub(1)) {
+        0 => span,
+        zeros => Span::new(span.start() + zeros, span.start() + value.len()),
     }
 }
 

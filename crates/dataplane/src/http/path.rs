@@ -1,8 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Path normalisation (`normalize_path`, `merge_slashes`).
+//! Path normalisation (`normalize_path`, `merge_slashes`, `path_with_escaped_slashes_action`).
 //!
 //! In: the path of a target, without its query. Out: the path that routes are matched with and that
 //! goes upstream. The rules are those of Envoy 1.40, recorded in the table below.
+
+/// What a listener wants of paths.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PathRules {
+    /// `normalize_path`.
+    pub(crate) normalize: bool,
+    /// `merge_slashes`.
+    pub(crate) merge_slashes: bool,
+    /// `path_with_escaped_slashes_action`.
+    pub(crate) escaped_slashes: EscapedSlashes,
+}
+
+/// What becomes of `%2F` and `%5C`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum EscapedSlashes {
+    /// They stay: Envoy's default.
+    #[default]
+    Keep,
+    /// The request is refused.
+    Reject,
+    /// The client is sent to the path without them.
+    Redirect,
+    /// They become slashes, and the request goes on.
+    Forward,
+}
+
+impl PathRules {
+    /// Whether there is anything to do.
+    pub(crate) fn any(self) -> bool {
+        self.normalize || self.merge_slashes || self.escaped_slashes != EscapedSlashes::Keep
+    }
+}
 
 /// What normalising found.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,36 +43,68 @@ pub(crate) enum Normalized {
     Unchanged,
     /// The normal form was written.
     Changed,
+    /// The normal form was written, and the client is to be sent there.
+    Redirect,
     /// The path cannot be normalised: the request is refused.
     Refused,
 }
 
 /// Normalises `path` into `out`, which is cleared first.
-pub(crate) fn normalize(path: &[u8], merge_slashes: bool, out: &mut Vec<u8>) -> Normalized {
-    if !needs_work(path, merge_slashes) {
+pub(crate) fn normalize(path: &[u8], rules: PathRules, out: &mut Vec<u8>) -> Normalized {
+    if !needs_work(path, rules) {
         return Normalized::Unchanged;
     }
-    out.clear();
-    if !canonicalize(path, out) {
+    let plain = match rules.escaped_slashes {
+        EscapedSlashes::Keep => None,
+        _ => unescape_slashes(path),
+    };
+    if plain.is_some() && rules.escaped_slashes == EscapedSlashes::Reject {
         return Normalized::Refused;
     }
-    if merge_slashes {
+    out.clear();
+    let unescaped = plain.as_deref().unwrap_or(path);
+    if !rules.normalize {
+        out.extend_from_slice(unescaped);
+    } else if !canonicalize(unescaped, out) {
+        return Normalized::Refused;
+    }
+    if rules.merge_slashes {
         // Dot segments go first: `/a//../b` is `/a/b`.
         out.dedup_by(|next, last| *next == b'/' && *last == b'/');
     }
-    if out == path {
+    if plain.is_some() && rules.escaped_slashes == EscapedSlashes::Redirect {
+        Normalized::Redirect
+    } else if out == path {
         Normalized::Unchanged
     } else {
         Normalized::Changed
     }
 }
 
+/// The path with `%2F` and `%5C` decoded, if it has any.
+fn unescape_slashes(path: &[u8]) -> Option<Vec<u8>> {
+    let slash = |rest: &[u8]| match rest {
+        [b'%', b'2', b'f' | b'F', ..] => Some(b'/'),
+        [b'%', b'5', b'c' | b'C', ..] => Some(b'\\'),
+        _ => None,
+    };
+    (0..path.len()).find(|at| slash(&path[*at..]).is_some())?;
+    let mut plain = Vec::with_capacity(path.len());
+    let mut at = 0;
+    while let Some(byte) = path.get(at) {
+        let decoded = slash(&path[at..]);
+        plain.push(decoded.unwrap_or(*byte));
+        at += if decoded.is_some() { 3 } else { 1 };
+    }
+    Some(plain)
+}
+
 /// One look at the bytes that most paths pass.
-fn needs_work(path: &[u8], merge_slashes: bool) -> bool {
+fn needs_work(path: &[u8], rules: PathRules) -> bool {
     let mut last = 0;
     for byte in path {
         let dot_segment = *byte == b'.' && last == b'/';
-        let double = *byte == b'/' && last == b'/' && merge_slashes;
+        let double = *byte == b'/' && last == b'/' && rules.merge_slashes;
         if dot_segment || double || *byte == b'%' || *byte == b'\\' || is_escaped(*byte) {
             return true;
         }
@@ -174,27 +238,33 @@ mod tests {
         ("/a/%c3%a4", "/a/%c3%a4"),
     ];
 
+    const ALL: PathRules = PathRules {
+        normalize: true,
+        merge_slashes: true,
+        escaped_slashes: EscapedSlashes::Keep,
+    };
+
     #[test]
     fn paths_become_what_envoy_makes_of_them() {
         let mut out = Vec::new();
         for (path, expected) in RECORDED {
-            let result = normalize(path.as_bytes(), true, &mut out);
+            let result = normalize(path.as_bytes(), ALL, &mut out);
             let found = match result {
                 Normalized::Unchanged => path.as_bytes(),
                 Normalized::Changed => &out,
-                Normalized::Refused => panic!("{path} was refused"),
+                other => panic!("{path}: {other:?}"),
             };
             assert_eq!(std::str::from_utf8(found).unwrap(), *expected, "{path}");
         }
-        assert_eq!(normalize(b"/a/%00b", true, &mut out), Normalized::Refused);
+        assert_eq!(normalize(b"/a/%00b", ALL, &mut out), Normalized::Refused);
     }
 
     #[test]
     fn the_normal_form_is_stable() {
         let (mut once, mut twice) = (Vec::new(), Vec::new());
         for (path, _) in RECORDED {
-            if normalize(path.as_bytes(), true, &mut once) == Normalized::Changed {
-                let again = normalize(&once, true, &mut twice);
+            if normalize(path.as_bytes(), ALL, &mut once) == Normalized::Changed {
+                let again = normalize(&once, ALL, &mut twice);
                 assert_eq!(again, Normalized::Unchanged, "{path}");
             }
         }
@@ -203,8 +273,12 @@ mod tests {
     #[test]
     fn slashes_stay_unless_they_are_merged() {
         let mut out = Vec::new();
-        assert_eq!(normalize(b"/a//b", false, &mut out), Normalized::Unchanged);
-        assert_eq!(normalize(b"/a//../b", false, &mut out), Normalized::Changed);
+        let rules = PathRules {
+            merge_slashes: false,
+            ..ALL
+        };
+        assert_eq!(normalize(b"/a//b", rules, &mut out), Normalized::Unchanged);
+        assert_eq!(normalize(b"/a//../b", rules, &mut out), Normalized::Changed);
         assert_eq!(out, b"/a/b");
     }
 }

@@ -4,13 +4,13 @@
 //! In: the parsed request, the route's changes and the settings of both sides. Out: bytes. Order:
 //! `host`, the client's fields, Envoy's additions, the route's additions, `transfer-encoding`.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use super::{
     ATTEMPT_COUNT, EXPECTED_TIMEOUT, NameCase,
     field::{Field, Known},
     head::RequestHead,
-    message::tokens,
+    message::{Message, tokens},
     writer::{Writer, set},
 };
 use crate::{
@@ -27,6 +27,8 @@ pub(crate) struct UpstreamRequest<'a> {
     /// Settings of the client's connection.
     pub(crate) manager: &'a ConnectionManager,
     /// Text of the client's address.
+    pub(crate) client: &'a str,
+    /// The same as `x-forwarded-for` has it: the node's own for a client on the loopback.
     pub(crate) peer: &'a str,
     /// The scheme of the client's connection.
     pub(crate) scheme: &'static [u8],
@@ -99,6 +101,10 @@ impl UpstreamRequest<'_> {
     }
 
     fn drops(&self, field: &Field) -> bool {
+        // Without it, the body would be read as the next request.
+        if field.known == Known::ContentLength {
+            return false;
+        }
         let name = field.name.of(self.bytes);
         let message = &self.head.message;
         self.mutations.removes(name)
@@ -139,6 +145,8 @@ impl UpstreamRequest<'_> {
             | Known::TransferEncoding
             | Known::ExpectedTimeout
             | Known::EnvoyInternal => {}
+            Known::ClientCert if !self.manager.forward_client_cert => {}
+            Known::EdgeOnly if edge => {}
             Known::Connection | Known::Upgrade if !self.upgrade => {}
             Known::Connection => writer.line(field, b"Upgrade", out),
             Known::Expect if value.eq_ignore_ascii_case(b"100-continue") => {}
@@ -147,24 +155,51 @@ impl UpstreamRequest<'_> {
                     writer.line(field, b"trailers", out);
                 }
             }
-            Known::ForwardedFor if edge && !self.manager.skip_xff_append => {
-                writer.line(field, value, out);
-                if self.is_last(field) {
-                    out.truncate(out.len() - 2);
-                    out.push(b',');
-                    out.extend_from_slice(self.peer.as_bytes());
-                    out.extend_from_slice(b"\r\n");
+            Known::ForwardedFor => {
+                if self.is_first(field) {
+                    self.forwarded_for(writer, field, out);
                 }
             }
             Known::ForwardedProto if edge && self.manager.trusted_hops == 0 => {
                 writer.line(field, self.scheme, out);
             }
-            Known::ExternalAddress if edge => {}
-            Known::RequestId if edge && !self.manager.preserve_request_id => {
+            Known::ExternalAddress if edge => {
+                if self.is_first(field) {
+                    writer.line(field, self.external_address(), out);
+                }
+            }
+            Known::RequestId if self.manager.replaces_request_id() => {
                 writer.line(field, &request_id(), out);
             }
             _ => writer.line(field, value, out),
         }
+    }
+
+    /// All lines in one, and who comes last.
+    fn forwarded_for(&self, writer: &Writer<'_>, first: &Field, out: &mut Vec<u8>) {
+        writer.name(first, out);
+        out.extend_from_slice(b": ");
+        let values = self.head.message.values(self.bytes, Known::ForwardedFor);
+        for (at, value) in values.enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(value);
+        }
+        if self.manager.use_remote_address && !self.manager.skip_xff_append {
+            out.push(b',');
+            out.extend_from_slice(self.peer.as_bytes());
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// The nearest address that is not one of ours: `xff_num_trusted_hops` before the peer.
+    fn external_address(&self) -> &[u8] {
+        let hops = self.manager.trusted_hops as usize;
+        let trusted = hops
+            .checked_sub(1)
+            .and_then(|back| forwarded_for(&self.head.message, self.bytes, back));
+        trusted.unwrap_or(self.client.as_bytes())
     }
 
     fn envoy_additions(&self, writer: &Writer<'_>, out: &mut Vec<u8>) {
@@ -176,8 +211,8 @@ impl UpstreamRequest<'_> {
         if !writer.has(Known::ForwardedProto) {
             writer.new_line(b"x-forwarded-proto", self.scheme, out);
         }
-        if edge {
-            writer.new_line(b"x-envoy-external-address", self.peer.as_bytes(), out);
+        if edge && !writer.has(Known::ExternalAddress) {
+            writer.new_line(b"x-envoy-external-address", self.external_address(), out);
         }
         if manager.generate_request_id && !writer.has(Known::RequestId) {
             writer.new_line(b"x-request-id", &request_id(), out);
@@ -218,9 +253,9 @@ impl UpstreamRequest<'_> {
         }
     }
 
-    fn is_last(&self, field: &Field) -> bool {
+    fn is_first(&self, field: &Field) -> bool {
         let same = |other: &&Field| other.known == field.known;
-        self.head.message.fields.iter().rfind(same) == Some(field)
+        self.head.message.fields.iter().find(same) == Some(field)
     }
 }
 
@@ -256,6 +291,19 @@ pub(crate) fn replace_value(head: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     }
 }
 
+/// The address that stands this many places before the end of `x-forwarded-for`.
+pub(crate) fn forwarded_for<'a>(
+    message: &'a Message,
+    bytes: &'a [u8],
+    back: usize,
+) -> Option<&'a [u8]> {
+    let lines = message.values(bytes, Known::ForwardedFor).rev();
+    let addresses = lines.flat_map(|line| line.rsplit(|byte| *byte == b','));
+    let text = addresses.map(<[u8]>::trim_ascii).nth(back)?;
+    let ip = std::str::from_utf8(text).ok()?.parse::<IpAddr>();
+    ip.is_ok().then_some(text)
+}
+
 /// A version 4 UUID.
 fn request_id() -> [u8; 36] {
     let random = fastrand::u128(..);
@@ -272,7 +320,9 @@ fn request_id() -> [u8; 36] {
 
 /// Fields that are not always passed on as they are.
 const SPECIAL: u32 = set(&[
+    Known::ClientCert,
     Known::Connection,
+    Known::EdgeOnly,
     Known::EnvoyInternal,
     Known::Expect,
     Known::ExpectedTimeout,

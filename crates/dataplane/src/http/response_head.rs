@@ -33,8 +33,8 @@ pub(crate) struct DownstreamResponse<'a> {
     pub(crate) mutations: &'a Mutations,
     /// Spelling of names.
     pub(crate) case: NameCase,
-    /// From the request sent to this head.
-    pub(crate) service_time: Duration,
+    /// From the request sent to this head; none for an answer that came before that.
+    pub(crate) service_time: Option<Duration>,
     /// The client's connection will be closed.
     pub(crate) close: bool,
     /// The body is sent as chunks.
@@ -80,9 +80,11 @@ impl DownstreamResponse<'_> {
                 self.field(&writer, field, &mut seen, out);
             }
         });
-        if !seen.service_time && !self.manager.suppress_envoy_headers {
+        if let Some(time) = self.announced_time()
+            && !seen.service_time
+        {
             self.case.push_new(b"x-envoy-upstream-service-time", out);
-            self.service_time(out);
+            push_time(time, out);
         }
         for cookie in self.set_cookies {
             writer.new_line(b"set-cookie", cookie.as_bytes(), out);
@@ -135,13 +137,15 @@ impl DownstreamResponse<'_> {
             Known::Connection => writer.line(field, b"Upgrade", out),
             // RFC 9110 8.6: a 204 carries no length.
             Known::ContentLength if self.head.status == 204 => {}
-            Known::UpstreamServiceTime if !self.manager.suppress_envoy_headers => {
-                if !seen.service_time {
+            Known::UpstreamServiceTime => match self.announced_time() {
+                None => writer.line(field, value, out),
+                Some(time) if !seen.service_time => {
                     seen.service_time = true;
                     writer.name(field, out);
-                    self.service_time(out);
+                    push_time(time, out);
                 }
-            }
+                Some(_) => {}
+            },
             Known::Server if self.manager.server_header == ServerHeader::Overwrite => {
                 if !seen.server {
                     seen.server = true;
@@ -152,12 +156,17 @@ impl DownstreamResponse<'_> {
         }
     }
 
-    fn service_time(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b": ");
-        let milliseconds = u64::try_from(self.service_time.as_millis()).unwrap_or(u64::MAX);
-        push_decimal(milliseconds, out);
-        out.extend_from_slice(b"\r\n");
+    fn announced_time(&self) -> Option<Duration> {
+        self.service_time
+            .filter(|_| !self.manager.suppress_envoy_headers)
     }
+}
+
+fn push_time(time: Duration, out: &mut Vec<u8>) {
+    out.extend_from_slice(b": ");
+    let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    push_decimal(milliseconds, out);
+    out.extend_from_slice(b"\r\n");
 }
 
 #[derive(Default)]

@@ -5,8 +5,12 @@
 //! encodes. Fields that HTTP/2 forbids stay behind.
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, uri::Scheme,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri,
+    header::{CONTENT_LENGTH, HOST, TE},
+    uri::Scheme,
 };
+
+use crate::http::Known;
 
 /// A request, from its head as written for HTTP/1. `None` when the codec cannot express it.
 pub(crate) fn request(head: &[u8]) -> Option<Request<()>> {
@@ -15,7 +19,7 @@ pub(crate) fn request(head: &[u8]) -> Option<Request<()>> {
     let method = Method::from_bytes(parts.next()?).ok()?;
     let path = parts.next()?;
     let mut fields = parse(lines);
-    let host = fields.remove(http::header::HOST)?;
+    let host = fields.remove(HOST)?;
     let uri = Uri::builder()
         .scheme(Scheme::HTTP)
         .authority(host.as_bytes())
@@ -43,12 +47,19 @@ pub(crate) fn response(head: &[u8]) -> Option<Response<()>> {
 
 /// Trailers, from their lines.
 pub(crate) fn trailers(lines: &[u8]) -> HeaderMap {
-    parse(lines)
+    let mut trailers = parse(lines);
+    for name in [CONTENT_LENGTH, HOST, TE] {
+        trailers.remove(name);
+    }
+    trailers
 }
 
 /// Trailers as lines.
 pub(crate) fn push_lines(fields: &HeaderMap, out: &mut Vec<u8>) {
     for (name, value) in fields {
+        if !Known::of(name.as_str().as_bytes()).may_trail() {
+            continue;
+        }
         out.extend_from_slice(name.as_str().as_bytes());
         out.extend_from_slice(b": ");
         out.extend_from_slice(value.as_bytes());

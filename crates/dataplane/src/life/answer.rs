@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     failure::{Blame, Failure},
-    http::LocalReply,
+    http::{HeadError, LocalReply},
     route::{Action, Route, push_location},
 };
 
@@ -57,6 +57,35 @@ pub(super) async fn route(
         location: (!location.is_empty()).then_some(location.as_slice()),
         direct: true,
         overloaded: false,
+    };
+    Ok(send(session, exchange, &reply).await)
+}
+
+/// Sends the client to the normal form of its path.
+pub(super) async fn to_normal_path(
+    session: &mut Session,
+    exchange: &mut Exchange,
+) -> Result<After, Failure> {
+    let head = &exchange.request;
+    if head.message.grpc {
+        // Its clients do not follow.
+        exchange.record.grpc = true;
+        return Err(Failure::BadRequest(HeadError::Path));
+    }
+    let location = head.path_of(session.inbox.bytes()).to_vec();
+    session
+        .stats
+        .downstream_rq_redirected_with_normalized_path
+        .inc();
+    exchange.record.details = "path_normalization_failed";
+    session.inbox.consume(exchange.request.message.length);
+    exchange.record.taken = true;
+    let reply = Reply {
+        status: 307,
+        body: b"",
+        location: Some(&location),
+        overloaded: false,
+        direct: false,
     };
     Ok(send(session, exchange, &reply).await)
 }
@@ -225,7 +254,7 @@ fn count(session: &Session, exchange: &Exchange, failure: Failure, trying: bool)
         Failure::HeadersTimeout => stats.downstream_rq_header_timeout.inc(),
         Failure::RequestTimeout => stats.downstream_rq_timeout.inc(),
         Failure::MaxDuration => stats.downstream_rq_max_duration_reached.inc(),
-        Failure::BadRequest(crate::http::HeadError::Path) => {
+        Failure::BadRequest(HeadError::Path) => {
             stats.downstream_rq_failed_path_normalization.inc();
         }
         _ => {}

@@ -59,7 +59,7 @@ pub(super) fn discard(session: &Session, exchange: &mut Exchange) {
     exchange.answer.consume(exchange.response.message.length);
     let ended = match upstream.stream.message() {
         Some(message) => message.ends(),
-        None => framing(exchange, false, false).is_ok_and(|framing| {
+        None => framing(exchange, false).is_ok_and(|framing| {
             framing.done() && reusable(&exchange.response, &framing) && exchange.answer.is_empty()
         }),
     };

@@ -67,6 +67,8 @@ pub(crate) struct Record {
     pub(super) upgrade: bool,
     /// The upstream agreed to it.
     pub(super) switched: bool,
+    /// Interim responses so far.
+    pub(super) interims: u8,
     /// Status sent to the client; 0 before.
     pub(super) status: u16,
     /// What went wrong.

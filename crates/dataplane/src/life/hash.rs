@@ -10,7 +10,7 @@ use super::{exchange::Exchange, session::Session};
 use crate::{
     balance::{HashInput, HashPolicy, Hashed, hash_request},
     cluster::LocalCluster,
-    http::RequestHead,
+    http::{RequestHead, forwarded_for},
 };
 
 /// A request as hash policies see it.
@@ -81,12 +81,9 @@ impl HashInput for Request<'_> {
         }
         // The connection itself counts as the nearest hop where its address is appended.
         let back = manager.trusted_hops as usize - usize::from(manager.use_remote_address);
-        let trusted = self
-            .values("x-forwarded-for")
-            .last()
-            .and_then(|list| list.rsplit(|byte| *byte == b',').nth(back))
+        let trusted = forwarded_for(&self.head.message, self.bytes, back)
             .and_then(|text| std::str::from_utf8(text).ok())
-            .and_then(|text| text.trim().parse::<IpAddr>().ok());
+            .and_then(|text| text.parse::<IpAddr>().ok());
         trusted.map_or(peer, |ip| SocketAddr::new(ip, 0))
     }
 

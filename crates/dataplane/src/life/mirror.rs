@@ -199,6 +199,10 @@ async fn read_answer(
         loop {
             if framing.is_none() && !inbox.is_empty() {
                 match head.parse(inbox.bytes(), limits) {
+                    // What follows a switch is no HTTP.
+                    Ok(Parsed::Complete) if head.status == 101 => {
+                        return Poll::Ready(Err(Failure::Protocol));
+                    }
                     Ok(Parsed::Complete) => {
                         inbox.consume(head.message.length);
                         if head.status >= 200 {

@@ -11,7 +11,7 @@ use super::{exchange::Exchange, http2, session::Session};
 use crate::{
     failure::Failure,
     http::{Framing, HeadError, Parsed, Trailers},
-    plan::Underscores,
+    plan::{StripPort, Underscores},
 };
 
 /// Reads and parses the head.
@@ -143,8 +143,16 @@ pub(super) fn accept(
     } else {
         Framing::Length(message.content_length.unwrap_or(0))
     };
-    if manager.normalize_path {
-        let normalized = exchange.request.normalize(bytes, manager.merge_slashes);
+    match manager.strip_port {
+        StripPort::No => {}
+        StripPort::Any => exchange.request.strip_port(bytes, None),
+        StripPort::Own => {
+            let port = session.bound.port();
+            exchange.request.strip_port(bytes, Some(port));
+        }
+    }
+    if manager.paths.any() {
+        let normalized = exchange.request.normalize(bytes, manager.paths);
         normalized.map_err(Failure::BadRequest)?;
     }
     let deadlines = &mut exchange.deadlines;

@@ -50,7 +50,7 @@ pub(super) async fn receive_response_head(
             .iter()
             .any(|field| field.name.of(bytes).eq_ignore_ascii_case(IMMEDIATE_FAIL))
     });
-    framing(exchange, false, false).map(|_| ())
+    framing(exchange, false).map(|_| ())
 }
 
 fn poll_head(
@@ -89,6 +89,10 @@ fn poll_head(
         loop {
             match exchange.response.parse(exchange.answer.bytes(), limits) {
                 Ok(Parsed::Complete) if interim(exchange.response.status) => {
+                    exchange.record.interims += 1;
+                    if exchange.record.interims > MAX_INTERIMS {
+                        return Poll::Ready(Err(Failure::Protocol));
+                    }
                     exchange.answer.consume(exchange.response.message.length);
                     if exchange.answer.is_empty() {
                         break;
@@ -128,4 +132,6 @@ fn interim(status: u16) -> bool {
     status < 200 && status != 101
 }
 
+/// Interim responses before the final one; ours, against an upstream that sends nothing else.
+const MAX_INTERIMS: u8 = 100;
 const IMMEDIATE_FAIL: &[u8] = b"x-envoy-immediate-health-check-fail";

@@ -55,7 +55,7 @@ pub(super) fn write_head(
         .as_mut()
         .and_then(|upstream| upstream.stream.message())
         .is_some_and(|message| message.ends());
-    exchange.download.framing = match framing(exchange, both, switching)? {
+    exchange.download.framing = match framing(exchange, both)? {
         Framing::UntilClose | Framing::Length(0) if ended => Framing::Empty,
         // Its trailers come after any length.
         Framing::Length(_) if http2 == [true, true] => Framing::UntilClose,
@@ -76,8 +76,7 @@ pub(super) fn write_head(
     record.switched = switching;
     record.reusable =
         record.uploaded && (http2[1] || reusable(&exchange.response, &exchange.download.framing));
-    let closes = exchange.response.message.close || exchange.response.old;
-    if closes {
+    if !persists(&exchange.response) {
         target.cluster.stats.upstream_cx_close_notify.inc();
     }
     let none = Mutations::default();
@@ -92,7 +91,7 @@ pub(super) fn write_head(
         } else {
             manager.response_case
         },
-        service_time: record.sent.map_or_else(Default::default, |sent| now - sent),
+        service_time: record.sent.map(|sent| now - sent),
         close: record.close && !switching && !http2[0],
         chunked: !http2[0]
             && matches!(
@@ -100,7 +99,10 @@ pub(super) fn write_head(
                 Framing::Chunked(..) | Framing::UntilClose
             )
             && !switching
-            || (!http2[0] && head_only && exchange.response.message.content_length.is_none()),
+            || (!http2[0]
+                && head_only
+                && exchange.response.message.content_length.is_none()
+                && !matches!(exchange.response.status, 204 | 304)),
         upgrade: switching,
         attempts: record.tell_attempts.then_some(exchange.retry.retries + 1),
         empty: ended
@@ -120,14 +122,15 @@ pub(super) fn write_head(
 }
 
 /// How the body of a response ends, by RFC 9112 6.3.
-pub(super) fn framing(
-    exchange: &Exchange,
-    trailers: bool,
-    switching: bool,
-) -> Result<Framing, Failure> {
+pub(super) fn framing(exchange: &Exchange, trailers: bool) -> Result<Framing, Failure> {
     let head = &exchange.response;
+    let switching = head.status == 101 && exchange.record.upgrade;
     let message = &head.message;
-    if head.status == 204 && message.content_length.unwrap_or(0) > 0 {
+    // To the client, a switch that it did not ask for is no answer yet: the next response would
+    // become its answer.
+    let unasked = head.status == 101 && !switching;
+    let body = message.chunked || message.content_length.unwrap_or(0) > 0;
+    if unasked || (head.status == 204 && body) {
         return Err(Failure::Protocol);
     }
     if exchange.record.head_only || matches!(head.status, 101 | 204 | 304) || switching {
@@ -148,10 +151,12 @@ pub(super) fn framing(
 
 /// Whether the connection outlives a response of HTTP/1.
 pub(super) fn reusable(head: &ResponseHead, framing: &Framing) -> bool {
-    !head.message.close
-        && !head.old
-        && head.status != 101
-        && !matches!(framing, Framing::UntilClose)
+    persists(head) && head.status != 101 && !matches!(framing, Framing::UntilClose)
+}
+
+/// RFC 9112 9.3.
+fn persists(head: &ResponseHead) -> bool {
+    !head.message.close && (!head.old || head.message.keep_alive)
 }
 
 /// Sends the response. What is left of the request goes on as long as the upstream takes it.

@@ -134,10 +134,11 @@ fn push(
         bytes: session.inbox.bytes(),
         head: &exchange.request,
         manager,
+        client: &session.client_text,
         peer: &session.peer_text,
         scheme: session.scheme,
         mutations: &backend.request_headers,
-        case: request_case(manager.preserve_request_case, config.request_case),
+        case: request_case(session, config.request_case),
         host: backend
             .host
             .as_deref()
@@ -184,9 +185,13 @@ fn start_mirrors(session: &Session, exchange: &mut Exchange, target: &Target<'_>
     }
 }
 
-/// A message that carries its spelling along wins over the writer's rule.
-fn request_case(carried: bool, writer: NameCase) -> NameCase {
-    if carried { NameCase::Preserve } else { writer }
+/// A message that carries its spelling along wins over the writer's rule; one of HTTP/2 has none.
+fn request_case(session: &Session, writer: NameCase) -> NameCase {
+    if session.manager().preserve_request_case && !session.stream.is_http2() {
+        NameCase::Preserve
+    } else {
+        writer
+    }
 }
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";

@@ -49,7 +49,9 @@ pub(super) struct Session {
     pub(super) bound: SocketAddr,
     /// The client's address.
     pub(super) peer: SocketAddr,
-    /// That address as it is written into headers; the node's own for a client on the loopback.
+    /// That address as text.
+    pub(super) client_text: Arc<str>,
+    /// The same as `x-forwarded-for` has it: the node's own for a client on the loopback.
     pub(super) peer_text: Arc<str>,
     /// Numbers of the connection manager.
     pub(super) stats: Arc<HttpStats>,
@@ -129,6 +131,7 @@ impl Session {
             bound: socket.bound,
             peer,
             local,
+            client_text: Arc::default(),
             peer_text: Arc::default(),
             stats,
             requests: 0,
@@ -161,6 +164,7 @@ impl Session {
             peer: self.peer,
             local: self.local,
             bound: self.bound,
+            client_text: self.client_text.clone(),
             peer_text: self.peer_text.clone(),
             stats: self.stats.clone(),
             requests: 0,
@@ -350,14 +354,15 @@ impl Session {
         }
     }
 
-    /// Makes `peer_text`, once per connection.
+    /// Makes `client_text` and `peer_text`, once per connection.
     pub(super) fn name_peer(&mut self) {
         if self.peer_text.is_empty() && self.manager().use_remote_address {
             let ip = self.peer.ip().to_canonical();
+            self.client_text = ip.to_string().into();
             self.peer_text = if ip.is_loopback() {
                 self.worker.local_address.clone()
             } else {
-                ip.to_string().into()
+                self.client_text.clone()
             };
         }
     }

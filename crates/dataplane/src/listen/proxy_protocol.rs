@@ -60,7 +60,12 @@ async fn text(tcp: &mut TcpStream) -> io::Result<Option<Origin>> {
         }
         line.push(tcp.read_u8().await?);
     }
-    let line = std::str::from_utf8(&line[..line.len() - 2]);
+    of_line(&line[..line.len() - 2])
+}
+
+/// What a line of the text form announces.
+pub(crate) fn of_line(line: &[u8]) -> io::Result<Option<Origin>> {
+    let line = std::str::from_utf8(line);
     let words: Vec<&str> = line
         .map(|line| line.split(' ').collect())
         .unwrap_or_default();
@@ -76,7 +81,7 @@ async fn text(tcp: &mut TcpStream) -> io::Result<Option<Origin>> {
         ] => {
             let address = |ip: &str, port: &str| {
                 let ip: IpAddr = ip.parse().ok()?;
-                let port = port.parse().ok()?;
+                let port = plain_port(port)?;
                 (ip.is_ipv4() == (*family == "TCP4")).then(|| SocketAddr::new(ip, port))
             };
             match (address(source, from), address(destination, to)) {
@@ -91,17 +96,29 @@ async fn text(tcp: &mut TcpStream) -> io::Result<Option<Origin>> {
     }
 }
 
+/// A port as the specification has it: digits, and no leading zero.
+fn plain_port(text: &str) -> Option<u16> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let octal = text.len() > 1 && text.starts_with('0');
+    (digits && !octal).then(|| text.parse().ok()).flatten()
+}
+
 async fn binary(tcp: &mut TcpStream) -> io::Result<Option<Origin>> {
     let mut head = [0; 16];
     tcp.read_exact(&mut head).await?;
     let length = u16::from_be_bytes([head[14], head[15]]);
     let mut body = vec![0; usize::from(length)];
     tcp.read_exact(&mut body).await?;
-    match (head[12], head[13]) {
+    of_block([head[12], head[13]], &body)
+}
+
+/// What the binary form announces: command and family, and what its length covers.
+pub(crate) fn of_block(kind: [u8; 2], body: &[u8]) -> io::Result<Option<Origin>> {
+    match kind {
         // LOCAL: the proxy speaks for itself.
-        (0x20, _) => Ok(None),
-        (0x21, 0x11) => addresses::<4>(&body, |ip| Ipv4Addr::from(ip).into()),
-        (0x21, 0x21) => addresses::<16>(&body, |ip| Ipv6Addr::from(ip).into()),
+        [0x20, _] => Ok(None),
+        [0x21, 0x11] => addresses::<4>(body, |ip| Ipv4Addr::from(ip).into()),
+        [0x21, 0x21] => addresses::<16>(body, |ip| Ipv6Addr::from(ip).into()),
         _ => refused(),
     }
 }

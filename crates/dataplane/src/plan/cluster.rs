@@ -260,7 +260,7 @@ fn http_options(cluster: &Cluster) -> Result<HttpProtocolOptions, String> {
     }
 }
 
-fn http1_options(options: &HttpProtocolOptions) -> Http1ProtocolOptions {
+pub(super) fn http1_options(options: &HttpProtocolOptions) -> Http1ProtocolOptions {
     match &options.upstream_protocol_options {
         Some(UpstreamProtocolOptions::ExplicitHttpConfig(explicit)) => {
             match &explicit.protocol_config {

@@ -21,7 +21,8 @@ use sluicegate_xds::{
         extensions::{
             filters::listener::proxy_protocol::v3::ProxyProtocol as ProxyProtocolFilter,
             filters::network::http_connection_manager::v3::{
-                HttpConnectionManager, http_connection_manager::RouteSpecifier,
+                HttpConnectionManager,
+                http_connection_manager::{RouteSpecifier, StripPortMode},
             },
             http::header_formatters::preserve_case::v3::PreserveCaseFormatterConfig,
         },
@@ -37,7 +38,7 @@ use super::{
     value::{duration, flag, number, socket_address, timeout},
 };
 use crate::{
-    http::{Limits, NameCase},
+    http::{EscapedSlashes, Limits, NameCase, PathRules},
     listen::ProxyProtocol,
     route::RouteTable,
     tls::Certificate,
@@ -103,10 +104,12 @@ pub(crate) struct ConnectionManager {
     pub(crate) preserve_request_case: bool,
     /// Trailers are forwarded.
     pub(crate) trailers: bool,
-    /// `normalize_path`.
-    pub(crate) normalize_path: bool,
-    /// `merge_slashes`.
-    pub(crate) merge_slashes: bool,
+    /// What becomes of odd paths.
+    pub(crate) paths: PathRules,
+    /// What becomes of the port in Host.
+    pub(crate) strip_port: StripPort,
+    /// `forward_client_cert_details: ALWAYS_FORWARD_ONLY`; else what a client sends is left out.
+    pub(crate) forward_client_cert: bool,
     /// `use_remote_address`.
     pub(crate) use_remote_address: bool,
     /// `skip_xff_append`.
@@ -147,6 +150,17 @@ pub(crate) enum Routes {
     Inline(Arc<RouteTable>),
     /// In the route configuration of this name.
     Named(String),
+}
+
+/// What becomes of the port in Host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StripPort {
+    /// `strip_any_host_port`: left out.
+    Any,
+    /// It stays.
+    No,
+    /// `strip_matching_host_port`: left out if it is the listener's.
+    Own,
 }
 
 /// What becomes of an upstream's `server` header.
@@ -261,8 +275,22 @@ impl ConnectionManager {
             response_case: case,
             preserve_request_case: preserve,
             trailers: http1.enable_trailers,
-            normalize_path: flag(manager.normalize_path.as_ref(), false),
-            merge_slashes: manager.merge_slashes,
+            paths: PathRules {
+                normalize: flag(manager.normalize_path.as_ref(), false),
+                merge_slashes: manager.merge_slashes,
+                escaped_slashes: match manager.path_with_escaped_slashes_action {
+                    2 => EscapedSlashes::Reject,
+                    3 => EscapedSlashes::Redirect,
+                    4 => EscapedSlashes::Forward,
+                    _ => EscapedSlashes::Keep,
+                },
+            },
+            strip_port: match &manager.strip_port_mode {
+                Some(StripPortMode::StripAnyHostPort(true)) => StripPort::Any,
+                _ if manager.strip_matching_host_port => StripPort::Own,
+                _ => StripPort::No,
+            },
+            forward_client_cert: manager.forward_client_cert_details == 4,
             use_remote_address: flag(manager.use_remote_address.as_ref(), false),
             skip_xff_append: manager.skip_xff_append,
             trusted_hops: manager.xff_num_trusted_hops,
@@ -291,6 +319,13 @@ impl ConnectionManager {
             ),
             suppress_envoy_headers: unsupported::suppresses_envoy_headers(manager),
         })
+    }
+}
+
+impl ConnectionManager {
+    /// Whether a client's `x-request-id` makes way for a new one.
+    pub(crate) fn replaces_request_id(&self) -> bool {
+        self.use_remote_address && self.generate_request_id && !self.preserve_request_id
     }
 }
 

@@ -32,7 +32,7 @@ use sluicegate_xds::{
     },
 };
 
-use super::{breakers, hash_policy, retry};
+use super::{breakers, cluster::http1_options, hash_policy, retry};
 
 /// Refuses a cluster that cannot be reached safely.
 pub(super) fn refuse_cluster(
@@ -105,6 +105,7 @@ pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Ve
     let lb = cluster.common_lb_config.as_ref();
     let protocols = Protocols::of(options);
     let explicit = protocols.explicit;
+    let http1 = http1_options(options);
     let dns = dns(cluster);
     let retries = options.retry_policy.iter().flat_map(retry::unsupported);
     let mut fields = listed([
@@ -154,6 +155,14 @@ pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Ve
         ),
         (!options.hash_policy.is_empty(), "hash_policy"),
         (
+            http1.allow_chunked_length,
+            "http_protocol_options.allow_chunked_length",
+        ),
+        (
+            http1.send_fully_qualified_url,
+            "http_protocol_options.send_fully_qualified_url",
+        ),
+        (
             protocols.downstream,
             "use_downstream_protocol_config.http2_protocol_options",
         ),
@@ -196,6 +205,7 @@ pub(super) fn of_listener(
     manager: &HttpConnectionManager,
 ) -> Vec<&'static str> {
     let filters = manager.http_filters.iter();
+    let http1 = manager.http_protocol_options.clone().unwrap_or_default();
     listed([
         (!listener.access_log.is_empty(), "access_log"),
         (
@@ -209,12 +219,45 @@ pub(super) fn of_listener(
         (manager.tracing.is_some(), "tracing"),
         (manager.local_reply_config.is_some(), "local_reply_config"),
         (
-            manager.merge_slashes && !manager.normalize_path.is_some_and(|on| on.value),
-            "merge_slashes without normalize_path",
+            manager.internal_address_config.is_some(),
+            "internal_address_config",
         ),
         (
-            manager.path_with_escaped_slashes_action > 1,
-            "path_with_escaped_slashes_action",
+            !matches!(manager.forward_client_cert_details, 0 | 4),
+            "forward_client_cert_details",
+        ),
+        (
+            !manager.original_ip_detection_extensions.is_empty(),
+            "original_ip_detection_extensions",
+        ),
+        (
+            !manager.early_header_mutation_extensions.is_empty(),
+            "early_header_mutation_extensions",
+        ),
+        (!manager.via.is_empty(), "via"),
+        (manager.proxy_100_continue, "proxy_100_continue"),
+        (manager.strip_trailing_host_dot, "strip_trailing_host_dot"),
+        (manager.append_x_forwarded_port, "append_x_forwarded_port"),
+        (
+            manager.always_set_request_id_in_response,
+            "always_set_request_id_in_response",
+        ),
+        (
+            manager.scheme_header_transformation.is_some(),
+            "scheme_header_transformation",
+        ),
+        (
+            manager.path_normalization_options.is_some(),
+            "path_normalization_options",
+        ),
+        (http1.accept_http_10, "http_protocol_options.accept_http_10"),
+        (
+            http1.allow_custom_methods,
+            "http_protocol_options.allow_custom_methods",
+        ),
+        (
+            http1.allow_absolute_url.is_some_and(|on| !on.value),
+            "http_protocol_options.allow_absolute_url",
         ),
         (
             filters

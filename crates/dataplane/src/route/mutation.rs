@@ -51,6 +51,9 @@ impl Mutations {
     /// Removes a name from the message and from what was added so far.
     pub(crate) fn remove(&mut self, name: &str) {
         let name = name.to_ascii_lowercase();
+        if is_framing(&name) {
+            return;
+        }
         self.add.retain(|added| *added.name != *name.as_bytes());
         if !self.removes(name.as_bytes()) {
             self.remove.push(name.into_bytes().into());
@@ -101,17 +104,37 @@ impl Mutations {
     }
 
     fn push(&mut self, name: &str, value: &[u8], condition: Condition) {
+        let name = name.to_ascii_lowercase();
+        if is_framing(&name) {
+            return;
+        }
         self.add.push(AddedHeader {
-            name: name.to_ascii_lowercase().into_bytes().into(),
+            name: name.into_bytes().into(),
             value: value.into(),
             condition,
         });
     }
 }
 
+/// Where a body ends is not for a rule to say: see `docs/reference/differences.md`.
+fn is_framing(lower: &str) -> bool {
+    matches!(lower, "content-length" | "transfer-encoding")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_rule_touches_framing() {
+        let mut all = Mutations::default();
+        all.remove("Content-Length");
+        all.overwrite("Transfer-Encoding", b"gzip");
+        all.overwrite_if_exists("content-length", b"1");
+        all.add_if_absent("content-length", b"1");
+        all.append("content-length", b"1");
+        assert!(all.is_empty());
+    }
 
     #[test]
     fn later_levels_see_what_earlier_ones_did() {

@@ -197,6 +197,7 @@ fn a_generated_cookie_makes_a_client_stick() {
     }
 }
 
+/// Row 58.
 #[test]
 fn least_request_prefers_idle_hosts() {
     let upstreams = letters(3);
@@ -237,6 +238,8 @@ fn weights_count_for_turns_and_not_for_draws() {
     assert!(counts["A"] > 60 && counts["B"] > 60, "{counts:?}");
 }
 
+/// Row 60.
+///
 /// Also guards that localities are told apart at all.
 #[test]
 fn locality_weights_share_the_load() {

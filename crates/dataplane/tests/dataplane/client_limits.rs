@@ -80,7 +80,7 @@ fn an_old_connection_of_http2_finishes_its_streams() {
     gateway.expect("http.test.downstream_cx_active", 0);
 }
 
-/// Rows 8, 11, 12 and 13, on HTTP/2.
+/// Rows 8, 11, 12 and 13. On HTTP/2.
 #[test]
 fn time_limits_answer_504_or_408_on_http2() {
     type Change = fn(&mut RouteAction);
@@ -126,7 +126,7 @@ fn time_limits_answer_504_or_408_on_http2() {
     }
 }
 
-/// Row 11, on HTTP/2.
+/// Row 11. On HTTP/2.
 #[test]
 fn an_attempt_of_http2_has_its_own_limit() {
     let upstream = Upstream::silent();

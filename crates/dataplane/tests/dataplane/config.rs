@@ -74,6 +74,7 @@ fn snapshots_change_under_a_steady_client_without_a_failed_request() {
     gateway.expect("cluster.c.upstream_rq_200", total);
 }
 
+/// Row 77.
 #[test]
 fn a_removed_endpoint_finishes_what_runs_and_closes_what_is_idle() {
     let (upstream, other) = (slow(), Upstream::ok());
@@ -108,6 +109,7 @@ fn endpoints_that_stay_keep_their_connections() {
     assert_eq!((a.count(), b.count()), (3, 2));
 }
 
+/// Row 79.
 #[test]
 fn a_changed_cluster_closes_idle_connections_and_keeps_its_numbers() {
     let upstream = Upstream::ok();
@@ -124,6 +126,25 @@ fn a_changed_cluster_closes_idle_connections_and_keeps_its_numbers() {
     gateway.expect("cluster_manager.cluster_modified", 1);
 }
 
+/// Row 79.
+#[test]
+fn a_changed_cluster_lets_running_requests_finish() {
+    let upstream = slow();
+    let mut resources = Resources::simple(&[upstream.address]);
+    let gateway = Gateway::start(&resources);
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| gateway.client().get("/").text().to_owned());
+        gateway.expect("cluster.c.upstream_rq_active", 1);
+        resources.clusters[0].connect_timeout = xds::seconds(3.0);
+        gateway.publish(&resources);
+        assert_eq!(gateway.client().get("/").text(), "slow");
+        assert_eq!(running.join().unwrap(), "slow");
+    });
+    assert_eq!(upstream.connections(), 2);
+    eventually("the old connection ends", || upstream.closed() == 1);
+}
+
+/// Row 81.
 #[test]
 fn a_removed_cluster_is_nc_for_new_requests_only() {
     let upstream = slow();
@@ -140,6 +161,7 @@ fn a_removed_cluster_is_nc_for_new_requests_only() {
     });
 }
 
+/// Row 82.
 #[test]
 fn listeners_come_and_go() {
     let upstream = Upstream::ok();
@@ -184,6 +206,7 @@ fn listeners_come_and_go() {
     assert_eq!(Client::connect(at).get("/").status(), 200);
 }
 
+/// Row 82.
 #[test]
 fn a_changed_listener_keeps_its_socket_and_drains_old_connections() {
     let upstream = Upstream::ok();

@@ -75,40 +75,41 @@ fn a_full_backlog_is_a_connect_timeout() {
     let response = gateway.client().get("/");
     local_reply(&response, 503, &format!("{RESET}connection timeout"));
     let took = begun.elapsed();
-    assert!((0.29..0.6).contains(&took.as_secs_f64()), "{took:?}");
+    assert!(took >= Duration::from_millis(290), "{took:?}");
     gateway.expect("cluster.c.upstream_cx_connect_timeout", 1);
     gateway.expect("cluster.c.upstream_cx_connect_fail", 1);
 }
 
 /// Row 3.
 #[test]
-fn a_close_before_the_answer_is_uc() {
-    let upstream = Upstream::start(|_| false);
-    let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
-    let response = gateway.client().get("/");
-    local_reply(&response, 503, &format!("{RESET}connection termination"));
-    gateway.expect("cluster.c.upstream_cx_destroy_remote_with_active_rq", 1);
-    gateway.expect("cluster.c.upstream_rq_total", 1);
-}
-
-/// Row 4.
-#[test]
-fn nonsense_is_upe() {
-    for answer in [
-        "garbage\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-        "HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\nabc",
-        "HTTP/1.1 200 OK\r\nBad Name: x\r\n\r\n",
-    ] {
-        let upstream = Upstream::answering(answer);
-        let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
-        let response = gateway.client().get("/");
-        local_reply(&response, 502, &format!("{RESET}protocol error"));
-        gateway.expect("cluster.c.upstream_cx_protocol_error", 1);
+fn an_end_before_the_answer_is_uc() {
+    let closes = Upstream::start(|_| false);
+    let resets = Upstream::start(|exchange| {
+        let socket = socket2::SockRef::from(&*exchange.stream);
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
+        false
+    });
+    let at_once = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = at_once.local_addr().unwrap();
+    std::thread::spawn(move || at_once.incoming().for_each(drop));
+    for address in [closes.address, resets.address, address] {
+        let gateway = Gateway::start(&Resources::simple(&[address]));
+        let mut client = gateway.client();
+        for _ in 0..2 {
+            let response = client.get("/");
+            local_reply(&response, 503, &format!("{RESET}connection termination"));
+            assert_eq!(response.field("connection"), None, "the client stays");
+        }
+        gateway.expect("cluster.c.upstream_cx_destroy_remote_with_active_rq", 2);
+        gateway.expect("cluster.c.upstream_rq_total", 2);
+        gateway.expect("cluster.c.upstream_rq_503", 2);
+        gateway.expect("cluster.c.upstream_rq_5xx", 2);
+        gateway.expect("cluster.c.upstream_rq_completed", 2);
+        gateway.expect("cluster.c.upstream_cx_active", 0);
     }
 }
 
+/// Row 4.
 #[test]
 fn an_end_in_the_middle_of_the_head_is_upe() {
     let upstream = Upstream::start(|exchange| {
@@ -119,7 +120,9 @@ fn an_end_in_the_middle_of_the_head_is_upe() {
         false
     });
     let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
-    assert_eq!(gateway.client().get("/").status(), 502);
+    let response = gateway.client().get("/");
+    local_reply(&response, 502, &format!("{RESET}protocol error"));
+    gateway.expect("cluster.c.upstream_cx_protocol_error", 1);
 }
 
 /// Row 5.
@@ -140,7 +143,15 @@ fn an_end_in_the_middle_of_the_body_truncates() {
         let all = String::from_utf8(client.rest()).unwrap();
         assert!(all.starts_with("HTTP/1.1 200 OK"), "{all}");
         assert!(all.ends_with(sent), "{all}");
+        assert_eq!(
+            all.matches("connection: close").count(),
+            0,
+            "it was not known yet"
+        );
         gateway.expect("http.test.downstream_rq_tx_reset", 1);
+        gateway.expect("http.test.downstream_rq_rx_reset", 1);
+        gateway.expect("cluster.c.upstream_rq_200", 1);
+        gateway.expect("cluster.c.upstream_cx_active", 0);
     }
 }
 
@@ -176,6 +187,7 @@ fn a_head_request_gets_the_same_head_and_no_body() {
     assert_eq!(client.get("/").status(), 503, "the connection is in step");
 }
 
+/// Row 70.
 #[test]
 fn grpc_requests_get_grpc_answers() {
     let gateway = Gateway::start(&Resources::simple(&[]));
@@ -197,7 +209,9 @@ fn grpc_requests_get_grpc_answers() {
     );
 }
 
-/// Rows 8, 11, 12 and 13. What is set, the answer to a complete request, the counter that moves.
+/// Rows 8, 11, 12 and 13.
+///
+/// Time limits: what is set, the answer to a complete request, the counter that moves.
 #[test]
 fn time_limits_answer_504_or_408() {
     type Change = fn(&mut Resources);
@@ -253,7 +267,7 @@ fn time_limits_answer_504_or_408() {
         let mut client = gateway.client();
         local_reply(&client.get("/"), 504, body);
         let took = begun.elapsed().as_secs_f64();
-        assert!((0.19..0.45).contains(&took), "{took}");
+        assert!(took >= 0.19, "{took}");
         gateway.expect(counter, 1);
         gateway.expect("cluster.c.upstream_cx_active", 0);
         if body == "upstream request timeout" {
@@ -288,21 +302,33 @@ fn a_slow_upload_does_not_count_against_the_route_timeout() {
 /// Row 9.
 #[test]
 fn a_timeout_after_the_head_truncates() {
-    let upstream = Upstream::start(|exchange| {
-        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npartial";
-        exchange.stream.write_all(answer).unwrap();
-        let mut byte = [0];
-        matches!(exchange.stream.read(&mut byte), Ok(1))
-    });
-    let mut resources = Resources::simple(&[upstream.address]);
-    resources.routes = vec![xds::routes(vec![xds::route("/", "c", |action| {
-        action.timeout = xds::seconds(0.2);
-    })])];
-    let gateway = Gateway::start(&resources);
-    let mut client = gateway.client();
-    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert!(client.rest().ends_with(b"partial"));
-    gateway.expect("cluster.c.upstream_rq_timeout", 1);
+    for (head, sent) in [
+        ("Content-Length: 100", ""),
+        ("Content-Length: 100", "partial"),
+        ("Transfer-Encoding: chunked", ""),
+        ("Transfer-Encoding: chunked", "7\r\npartial\r\n"),
+    ] {
+        let upstream = Upstream::start(move |exchange| {
+            let answer = format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{sent}");
+            exchange.stream.write_all(answer.as_bytes()).unwrap();
+            let mut byte = [0];
+            matches!(exchange.stream.read(&mut byte), Ok(1))
+        });
+        let mut resources = Resources::simple(&[upstream.address]);
+        resources.routes = vec![xds::routes(vec![xds::route("/", "c", |action| {
+            action.timeout = xds::seconds(0.2);
+        })])];
+        let gateway = Gateway::start(&resources);
+        let mut client = gateway.client();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        let all = String::from_utf8(client.rest()).unwrap();
+        assert!(all.starts_with("HTTP/1.1 200 OK\r\n"), "{all}");
+        assert!(all.ends_with(&format!("\r\n\r\n{sent}")), "{all}");
+        gateway.expect("cluster.c.upstream_rq_timeout", 1);
+        gateway.expect("cluster.c.upstream_rq_200", 1);
+        gateway.expect("http.test.downstream_rq_tx_reset", 1);
+        gateway.expect("cluster.c.upstream_cx_active", 0);
+    }
 }
 
 #[test]
@@ -315,58 +341,6 @@ fn a_head_that_does_not_come_is_408() {
     let response = gateway.client().ask("GET / HTTP/1.1\r\n");
     local_reply(&response, 408, "request header timeout");
     assert_eq!(response.field("connection"), Some("close"));
-}
-
-#[test]
-fn bad_requests_are_answered_and_closed() {
-    let mut resources = Resources::simple(&[]);
-    let gateway = Gateway::start(&resources);
-    for (request, status, body) in [
-        ("GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400, "Bad Request"),
-        ("GET / HTTP/1.0\r\n\r\n", 426, "Upgrade Required"),
-        ("GET / HTTP/1.1\r\n\r\n", 400, ""),
-        ("GET /#a HTTP/1.1\r\nHost: a\r\n\r\n", 400, ""),
-        (
-            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
-            501,
-            "Not Implemented",
-        ),
-        (
-            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
-            400,
-            "Bad Request",
-        ),
-        ("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", 404, ""),
-        (
-            "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
-            403,
-            "",
-        ),
-    ] {
-        let mut client = gateway.client();
-        let response = client.ask(request);
-        local_reply(&response, status, body);
-        assert_eq!(response.field("connection"), Some("close"), "{request}");
-        assert!(client.closed());
-    }
-    // The override keeps the connection for what was decoded.
-    resources.listeners = vec![xds::listener(|manager| {
-        manager.stream_error_on_invalid_http_message = xds::yes();
-    })];
-    let gateway = Gateway::start(&resources);
-    let mut client = gateway.client();
-    let response = client.ask("GET /#a HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert_eq!(
-        (response.status(), response.field("connection")),
-        (400, None)
-    );
-    assert_eq!(client.get("/").status(), 503);
-    assert_eq!(
-        client
-            .ask("GET / HTTP/1.1\r\nHost : a\r\n\r\n")
-            .field("connection"),
-        Some("close")
-    );
 }
 
 #[test]

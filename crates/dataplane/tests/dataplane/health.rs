@@ -95,6 +95,7 @@ fn live(gateway: &Gateway) {
     eventually("it is live", || gateway.plane.state() == State::Live);
 }
 
+/// Row 38.
 #[test]
 fn a_check_sends_these_bytes_and_keeps_its_connection() {
     let hosts = [host()];
@@ -109,6 +110,7 @@ fn a_check_sends_these_bytes_and_keeps_its_connection() {
     assert!(gateway.plane.reports().unsupported.is_empty());
 }
 
+/// Row 42.
 #[test]
 fn a_host_is_not_used_before_its_first_good_check() {
     let hosts = [host()];
@@ -121,6 +123,7 @@ fn a_host_is_not_used_before_its_first_good_check() {
     assert_eq!(gateway.client().get("/").status(), 200);
 }
 
+/// Row 39.
 #[test]
 fn one_wrong_answer_is_enough_and_recovery_takes_the_threshold() {
     let hosts = [host(), host()];
@@ -147,6 +150,7 @@ fn one_wrong_answer_is_enough_and_recovery_takes_the_threshold() {
     assert_eq!(client.get("/").status(), 200);
 }
 
+/// Row 40.
 #[test]
 fn network_failures_count_to_the_threshold() {
     let hosts = [host()];
@@ -158,6 +162,7 @@ fn network_failures_count_to_the_threshold() {
     assert!(gateway.stat("cluster.c.health_check.network_failure") >= 3);
 }
 
+/// Row 44.
 #[test]
 fn a_response_can_fail_its_host_at_once() {
     let hosts = [host(), host()];
@@ -187,6 +192,7 @@ fn outlier(percent: Option<u32>) -> Option<OutlierDetection> {
     })
 }
 
+/// Row 45.
 #[test]
 fn ten_percent_of_two_hosts_is_none() {
     let hosts = [host(), host()];
@@ -202,6 +208,7 @@ fn ten_percent_of_two_hosts_is_none() {
     gateway.expect("cluster.c.outlier_detection.ejections_active", 0);
 }
 
+/// Row 46.
 #[test]
 fn a_failing_host_is_ejected_and_comes_back() {
     let hosts = [host(), host()];
@@ -245,6 +252,7 @@ fn a_good_check_brings_an_ejected_host_back() {
     gateway.expect("cluster.c.outlier_detection.ejections_active", 0);
 }
 
+/// Row 38.
 #[test]
 fn a_tcp_check_only_connects() {
     let hosts = [host()];

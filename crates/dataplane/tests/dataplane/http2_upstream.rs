@@ -173,7 +173,7 @@ fn slow() -> Upstream {
     })
 }
 
-/// Row 69 of the differential table.
+/// Row 69.
 #[test]
 fn five_streams_need_three_connections_of_two() {
     let upstream = slow();
@@ -216,7 +216,7 @@ fn breakers_count_requests() {
     assert_eq!(upstream.connections(), 1);
 }
 
-/// Row 67 of the differential table.
+/// Row 67.
 #[test]
 fn resets_of_the_upstream_are_told_apart() {
     for (reason, text) in [
@@ -302,7 +302,7 @@ fn a_client_that_resets_resets_the_upstream() {
     gateway.expect("cluster.c.upstream_rq_active", 0);
 }
 
-/// Row 19 of the differential table.
+/// Row 19.
 #[test]
 fn too_many_response_fields_are_a_reset() {
     for (count, status) in [(14, 200), (15, 503)] {
@@ -416,7 +416,7 @@ fn silent() -> (std::net::SocketAddr, std::thread::JoinHandle<Vec<u8>>) {
     (address, thread)
 }
 
-/// Rows 66 and 68 of the differential table.
+/// Rows 66 and 68.
 #[test]
 fn the_first_bytes_are_settings_and_silence_is_noticed() {
     let (address, thread) = silent();

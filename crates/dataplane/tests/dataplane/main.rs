@@ -6,22 +6,31 @@
     reason = "a panic in a test is its failure report"
 )]
 
+mod bad_messages;
 mod balancing;
 mod bodies;
 mod breakers;
+
+mod case;
 mod client_limits;
 mod config;
+mod conformance;
 mod failures;
+mod flow_control;
+mod forwarding;
 mod headers;
 mod health;
+mod http1;
 mod http2_downstream;
 mod http2_upstream;
+mod paths;
 mod pools;
 mod proxy;
 mod proxy_protocol;
 mod retries;
 mod retry_bodies;
 mod routing;
+mod smuggling;
 mod support;
 mod tls_downstream;
 mod tls_upstream;

@@ -30,6 +30,31 @@ fn with_common(upstream: &Upstream, common: HttpProtocolOptions) -> Resources {
 
 /// Row 16.
 #[test]
+fn five_requests_of_two_each_need_three_connections() {
+    let upstream = Upstream::ok();
+    let common = HttpProtocolOptions {
+        max_requests_per_connection: xds::number(2),
+        ..HttpProtocolOptions::default()
+    };
+    let gateway = Gateway::start(&with_common(&upstream, common));
+    let mut client = gateway.client();
+    for _ in 0..5 {
+        let response = client.get("/");
+        assert_eq!(
+            (response.text(), response.field("connection")),
+            ("ok", None)
+        );
+    }
+    assert_eq!(upstream.connections(), 3);
+    eventually("the first two end", || upstream.closed() == 2);
+    gateway.expect("cluster.c.upstream_cx_max_requests", 2);
+    gateway.expect("cluster.c.upstream_cx_total", 3);
+    let heads = upstream.heads.lock().unwrap();
+    assert!(heads.iter().all(|head| !head.contains("connection")));
+}
+
+/// Row 16.
+#[test]
 fn a_connection_is_replaced_after_its_last_request() {
     let upstream = Upstream::ok();
     let common = HttpProtocolOptions {
@@ -101,50 +126,13 @@ fn idle_connections_end_at_their_deadline() {
     let begun = Instant::now();
     eventually("the connection ends", || upstream.closed() == 1);
     let took = begun.elapsed().as_secs_f64();
-    assert!((0.35..0.55).contains(&took), "{took}");
+    assert!(took >= 0.35, "{took}");
     gateway.expect("cluster.c.upstream_cx_idle_timeout", 1);
     gateway.expect("cluster.c.upstream_cx_active", 0);
     assert_eq!(client.get("/").status(), 200);
 }
 
-/// Row 16.
-#[test]
-fn five_requests_at_two_per_connection_take_three() {
-    let upstream = Upstream::ok();
-    let common = HttpProtocolOptions {
-        max_requests_per_connection: xds::number(2),
-        ..HttpProtocolOptions::default()
-    };
-    let gateway = Gateway::start(&with_common(&upstream, common));
-    let mut client = gateway.client();
-    for _ in 0..5 {
-        assert_eq!(client.get("/").status(), 200);
-    }
-    assert_eq!(upstream.connections(), 3);
-}
-
-/// Row 17, a request that runs when its connection has become too old.
-#[test]
-fn a_connection_that_is_too_old_finishes_its_request() {
-    let upstream = Upstream::start(|exchange| {
-        std::thread::sleep(Duration::from_millis(600));
-        exchange
-            .stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-            .is_ok()
-    });
-    let common = HttpProtocolOptions {
-        max_connection_duration: xds::seconds(0.2),
-        ..HttpProtocolOptions::default()
-    };
-    let gateway = Gateway::start(&with_common(&upstream, common));
-    assert_eq!(gateway.client().get("/").status(), 200);
-    eventually("the connection ends", || upstream.closed() == 1);
-    gateway.expect("cluster.c.upstream_cx_max_duration_reached", 1);
-    gateway.expect("cluster.c.upstream_cx_destroy_with_active_rq", 0);
-}
-
-/// Row 17, an idle connection.
+/// Row 17.
 #[test]
 fn old_connections_are_replaced() {
     let upstream = Upstream::ok();
@@ -156,6 +144,31 @@ fn old_connections_are_replaced() {
     gateway.client().get("/");
     eventually("the connection ends", || upstream.closed() == 1);
     gateway.expect("cluster.c.upstream_cx_max_duration_reached", 1);
+}
+
+/// Row 17.
+#[test]
+fn an_old_connection_finishes_its_request_and_takes_no_other() {
+    let upstream = Upstream::start(|exchange| {
+        if exchange.head.starts_with("GET /slow") {
+            std::thread::sleep(Duration::from_millis(900));
+        }
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{}",
+            exchange.connection
+        );
+        exchange.stream.write_all(answer.as_bytes()).is_ok()
+    });
+    let common = HttpProtocolOptions {
+        max_connection_duration: xds::seconds(0.3),
+        ..HttpProtocolOptions::default()
+    };
+    let gateway = Gateway::start(&with_common(&upstream, common));
+    let mut client = gateway.client();
+    assert_eq!(client.get("/slow").text(), "0");
+    eventually("the connection ends", || upstream.closed() == 1);
+    assert_eq!(client.get("/").text(), "1");
+    gateway.expect("cluster.c.upstream_rq_200", 2);
 }
 
 #[test]
@@ -204,11 +217,33 @@ fn kernel_timer(port: u16) -> String {
     String::from_utf8(all.expect("ss runs").stdout).unwrap()
 }
 
+/// Row 33. The numbers themselves are read back in `connect::keepalive`.
 #[test]
 fn keepalive_is_what_the_cluster_says() {
     for (keepalive, on) in [
         (None, false),
         (Some(TcpKeepalive::default()), true),
+        (
+            Some(TcpKeepalive {
+                keepalive_probes: xds::number(3),
+                ..TcpKeepalive::default()
+            }),
+            true,
+        ),
+        (
+            Some(TcpKeepalive {
+                keepalive_time: xds::number(30),
+                ..TcpKeepalive::default()
+            }),
+            true,
+        ),
+        (
+            Some(TcpKeepalive {
+                keepalive_interval: xds::number(0),
+                ..TcpKeepalive::default()
+            }),
+            false,
+        ),
         (
             Some(TcpKeepalive {
                 keepalive_probes: xds::number(3),
@@ -240,9 +275,12 @@ fn keepalive_is_what_the_cluster_says() {
             on,
             "{keepalive:?} {timer}"
         );
-        if keepalive.is_some_and(|keepalive| keepalive.keepalive_interval.is_some()) {
-            let seconds = timer.contains("keepalive,29") || timer.contains("keepalive,30");
-            assert!(seconds, "{timer}");
+        if on {
+            let ours = keepalive.is_some_and(|keepalive| keepalive.keepalive_time.is_some());
+            let left = timer.split_once("(keepalive,").unwrap().1;
+            // The kernel's own time is some two hours.
+            let unit = if ours { "sec" } else { "min" };
+            assert!(left.split(',').next().unwrap().ends_with(unit), "{timer}");
         }
     }
 }

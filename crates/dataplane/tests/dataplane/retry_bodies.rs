@@ -231,7 +231,7 @@ fn to_http2(upstream: &http2::Upstream, retry_on: &str) -> Resources {
     resources
 }
 
-/// Row 50, the cells of HTTP/2.
+/// Row 50. The cells of HTTP/2.
 #[test]
 fn resets_of_streams_are_retried() {
     for (reason, retry_on, requests) in [

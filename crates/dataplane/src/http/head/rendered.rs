@@ -24,6 +24,7 @@ impl RequestHead {
             return Err(HeadError::TooMany);
         }
         self.normalized.clear();
+        self.redirect = false;
         self.message.start();
         self.method = append(parts.method.as_str().as_bytes(), out);
         let path = parts.uri.path_and_query();
@@ -38,6 +39,16 @@ impl RequestHead {
             Some(authority) => Some(authority.as_str().as_bytes()),
             None => host(),
         };
+        // Which of two counts would be anyone's guess.
+        if parts
+            .headers
+            .get_all(http::header::HOST)
+            .iter()
+            .nth(1)
+            .is_some()
+        {
+            return Err(HeadError::Malformed);
+        }
         if let Some(authority) = authority {
             self.message.add(b"host", authority, out)?;
         }

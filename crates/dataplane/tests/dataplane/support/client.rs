@@ -49,6 +49,22 @@ impl Client {
 
     /// Reads one response. `head_only` for answers to HEAD.
     pub(crate) fn response(&mut self, head_only: bool) -> Response {
+        let (head, body) = self.message(head_only);
+        Response {
+            head: tidy(&head),
+            body,
+        }
+    }
+
+    /// Sends a request and reads its response, byte for byte but for [`masked`] values.
+    pub(crate) fn exact(&mut self, bytes: impl AsRef<[u8]>) -> String {
+        let head_only = bytes.as_ref().starts_with(b"HEAD ");
+        self.send(bytes);
+        let (head, body) = self.message(head_only);
+        masked(&head) + std::str::from_utf8(&body).unwrap()
+    }
+
+    fn message(&mut self, head_only: bool) -> (String, Vec<u8>) {
         let end = self.until(|bytes| find(bytes, b"\r\n\r\n").map(|at| at + 4));
         let head = String::from_utf8(self.buffer.drain(..end).collect()).unwrap();
         let field = |name: &str| {
@@ -67,10 +83,7 @@ impl Client {
             self.until(|bytes| (bytes.len() >= length).then_some(length));
             self.buffer.drain(..length).collect()
         };
-        Response {
-            head: tidy(&head),
-            body,
-        }
+        (head, body)
     }
 
     /// The chunked body as it is on the wire.
@@ -138,20 +151,23 @@ impl Response {
     }
 }
 
-/// Makes values that differ from run to run comparable.
+/// Makes values that differ from run to run comparable, and lines easy to read.
 pub(crate) fn tidy(head: &str) -> String {
-    let lines: Vec<String> = head
-        .trim_end()
-        .lines()
-        .map(|line| {
-            let name = line.split(": ").next().unwrap_or_default();
-            match name.to_ascii_lowercase().as_str() {
-                "date" | "x-request-id" | "x-envoy-upstream-service-time" => format!("{name}: *"),
-                _ => line.to_owned(),
+    masked(head).trim_end().replace("\r\n", "\n")
+}
+
+/// The bytes of a head, with `*` for values that differ from run to run.
+pub(crate) fn masked(head: &str) -> String {
+    let lines = head.split_inclusive("\r\n").map(|line| {
+        let name = line.split(": ").next().unwrap_or_default();
+        match name.to_ascii_lowercase().as_str() {
+            "date" | "x-request-id" | "x-envoy-upstream-service-time" => {
+                format!("{name}: *\r\n")
             }
-        })
-        .collect();
-    lines.join("\n")
+            _ => line.to_owned(),
+        }
+    });
+    lines.collect()
 }
 
 pub(crate) fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {

@@ -12,12 +12,14 @@ use std::{
     time::Duration,
 };
 
-use super::client::{find, tidy};
+use super::client::{find, masked, tidy};
 
 pub(crate) struct Upstream {
     pub(crate) address: SocketAddr,
     /// Heads received, tidied.
     pub(crate) heads: Arc<Mutex<Vec<String>>>,
+    /// The same as they stood on the wire.
+    pub(crate) exact: Arc<Mutex<Vec<String>>>,
     /// Connections accepted.
     pub(crate) connections: Arc<AtomicUsize>,
     /// Connections that ended.
@@ -64,21 +66,19 @@ impl Upstream {
         let upstream = Self {
             address: listener.local_addr().unwrap(),
             heads: Arc::default(),
+            exact: Arc::default(),
             connections: Arc::default(),
             closed: Arc::default(),
         };
-        let (heads, connections, closed) = (
-            upstream.heads.clone(),
-            upstream.connections.clone(),
-            upstream.closed.clone(),
-        );
+        let (connections, closed) = (upstream.connections.clone(), upstream.closed.clone());
+        let seen = [upstream.heads.clone(), upstream.exact.clone()];
         let handle = Arc::new(handle);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let connection = connections.fetch_add(1, SeqCst);
-                let (heads, closed, handle) = (heads.clone(), closed.clone(), handle.clone());
+                let (seen, closed, handle) = (seen.clone(), closed.clone(), handle.clone());
                 thread::spawn(move || {
-                    serve(stream, connection, &heads, &*handle);
+                    serve(stream, connection, &seen, &*handle);
                     closed.fetch_add(1, SeqCst);
                 });
             }
@@ -101,6 +101,16 @@ impl Upstream {
         heads[0].clone()
     }
 
+    /// The last head received, byte for byte but for [`masked`] values.
+    pub(crate) fn last_exact(&self) -> String {
+        self.exact
+            .lock()
+            .unwrap()
+            .last()
+            .cloned()
+            .unwrap_or_default()
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.heads.lock().unwrap().len()
     }
@@ -109,7 +119,7 @@ impl Upstream {
 fn serve(
     mut stream: TcpStream,
     connection: usize,
-    heads: &Mutex<Vec<String>>,
+    [heads, exact]: &[Arc<Mutex<Vec<String>>>; 2],
     handle: &dyn Fn(&mut Exchange<'_>) -> bool,
 ) {
     stream.set_nodelay(true).unwrap();
@@ -130,6 +140,7 @@ fn serve(
         };
         let head = String::from_utf8(buffer.drain(..end).collect()).unwrap();
         heads.lock().unwrap().push(tidy(&head));
+        exact.lock().unwrap().push(masked(&head));
         let mut exchange = Exchange {
             stream: &mut stream,
             head,

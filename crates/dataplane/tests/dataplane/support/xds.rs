@@ -35,8 +35,10 @@ use sluicegate_xds::{
                 },
             },
             extensions::{
+                filters::http::router::v3::Router,
                 filters::network::http_connection_manager::v3::{
-                    HttpConnectionManager, Rds, http_connection_manager::RouteSpecifier,
+                    HttpConnectionManager, HttpFilter, Rds,
+                    http_connection_manager::RouteSpecifier, http_filter,
                 },
                 http::header_formatters::preserve_case::v3::PreserveCaseFormatterConfig,
                 upstreams::http::v3::{
@@ -66,6 +68,10 @@ pub(crate) fn number(value: u32) -> Option<protobuf::UInt32Value> {
 
 pub(crate) fn yes() -> Option<protobuf::BoolValue> {
     Some(protobuf::BoolValue { value: true })
+}
+
+pub(crate) fn no() -> Option<protobuf::BoolValue> {
+    Some(protobuf::BoolValue { value: false })
 }
 
 pub(crate) fn address(at: SocketAddr) -> Option<Address> {
@@ -100,6 +106,19 @@ pub(crate) fn listener(change: impl FnOnce(&mut HttpConnectionManager)) -> Liste
             ..FilterChain::default()
         }],
         ..Listener::default()
+    }
+}
+
+/// The router filter.
+pub(crate) fn router(suppress_envoy_headers: bool) -> HttpFilter {
+    let router = Router {
+        suppress_envoy_headers,
+        ..Router::default()
+    };
+    HttpFilter {
+        name: "envoy.filters.http.router".to_owned(),
+        config_type: Some(http_filter::ConfigType::TypedConfig(any::pack(&router))),
+        ..HttpFilter::default()
     }
 }
 
