@@ -253,7 +253,7 @@ fn the_route_timeout_ends_a_wait() {
     gateway.expect("cluster.c.circuit_breakers.default.rq_retry_open", 0);
 }
 
-/// Row 51; the bounds themselves are tested where waits are drawn.
+/// Row 51. The bounds themselves are tested where waits are drawn.
 #[test]
 fn waits_stay_below_their_bounds() {
     let script = Script::play(&[Step::Status(503)]);
