@@ -10,7 +10,11 @@ mod proxy_protocol;
 use std::{io, net::SocketAddr};
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::{io::AsyncWriteExt, net::TcpSocket, time::timeout};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
 
 use crate::{
     failure::{ConnectError, Failure},
@@ -28,6 +32,8 @@ pub(crate) use proxy_protocol::{Origin, ProxyProtocol, SIGNATURE, Version};
 pub(crate) struct Peer<'a> {
     /// The host's address.
     pub(crate) address: SocketAddr,
+    /// Its other addresses, for when that one fails.
+    pub(crate) more_addresses: &'a [SocketAddr],
     /// Its cluster.
     pub(crate) config: &'a ClusterConfig,
     /// TLS, if there is any.
@@ -54,13 +60,12 @@ pub(crate) async fn connect(peer: Peer<'_>, lane: &Lane) -> Result<Connected, Fa
 
 async fn attempt(peer: Peer<'_>, lane: &Lane) -> Result<Connected, ConnectError> {
     let Peer {
-        address,
         config,
         tls,
         ssl_stats,
+        ..
     } = peer;
-    let connected = async { socket(address, config)?.connect(address).await };
-    let mut tcp = connected.await.map_err(|error| why(&error))?;
+    let (mut tcp, address) = dial(peer).await.map_err(|error| why(&error))?;
     let mut preface = Vec::new();
     if let Some(proxy) = &config.proxy_protocol {
         let source = tcp.local_addr().map_err(|error| why(&error))?;
@@ -89,6 +94,22 @@ async fn attempt(peer: Peer<'_>, lane: &Lane) -> Result<Connected, ConnectError>
             Err(ConnectError::Tls(error))
         }
     }
+}
+
+/// A connection to the first address that takes one.
+async fn dial(peer: Peer<'_>) -> io::Result<(TcpStream, SocketAddr)> {
+    let connect = async |address| {
+        let stream = socket(address, peer.config)?.connect(address).await?;
+        Ok((stream, address))
+    };
+    let mut connected = connect(peer.address).await;
+    for address in peer.more_addresses {
+        if connected.is_ok() {
+            break;
+        }
+        connected = connect(*address).await;
+    }
+    connected
 }
 
 /// Options are set in the order in which Envoy sets them.

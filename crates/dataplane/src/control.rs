@@ -22,7 +22,7 @@ use crate::{
     listen::{SocketId, bind},
     plan::{Compiler, ListenerPlan, NEEDS_ZONE, Plan},
     report::{BindError, Report, State, Unsupported},
-    resolve::{Answer, Resolved, Resolver},
+    resolve::{Answer, Resolver},
     worker::Command,
 };
 
@@ -46,7 +46,6 @@ pub(crate) struct Control {
     workers: Vec<mpsc::UnboundedSender<Command>>,
     shown: Arc<Shown>,
     compiler: Compiler,
-    resolved: Resolved,
     resolver: Resolver,
     answers: mpsc::UnboundedReceiver<Answer>,
     /// What the last snapshot asks for.
@@ -76,8 +75,7 @@ impl Control {
             workers,
             shown,
             compiler: Compiler::default(),
-            resolved: Resolved::default(),
-            resolver: Resolver::new(sender),
+            resolver: Resolver::new(registry.clone(), sender),
             answers,
             target: Plan::default(),
             warming: Warming::default(),
@@ -112,9 +110,12 @@ impl Control {
     }
 
     fn apply(&mut self, snapshot: &Snapshot) {
-        let (target, resources) = self.compiler.compile(snapshot, &self.resolved);
+        let resolved = self.resolver.resolved();
+        let (target, resources) = self.compiler.compile(snapshot, resolved);
         self.target = target;
-        self.resolver.follow(&self.target);
+        if self.resolver.follow(&self.target) {
+            self.target = self.compiler.plan(self.resolver.resolved());
+        }
         self.membership.updated(!resources.is_empty());
         self.enforce();
         let binds = self.bind();
@@ -130,12 +131,14 @@ impl Control {
 
     /// Takes in what a cluster's names stand for.
     fn resolve(&mut self, answer: Answer) {
-        self.resolver.answered(&answer.0);
-        if self.resolved.update(answer) {
-            self.target = self.compiler.plan(&self.resolved);
+        let changed = self.resolver.answered(answer);
+        if changed {
+            self.target = self.compiler.plan(self.resolver.resolved());
         }
-        self.enforce();
-        self.open_at_last();
+        if changed || self.promote() {
+            self.enforce();
+            self.open_at_last();
+        }
     }
 
     /// Takes in what was learnt about a host.

@@ -7,7 +7,12 @@ mod establish;
 mod proxy_protocol;
 mod socket;
 
-use std::{io, net::TcpListener as StdListener, rc::Rc, time::Duration};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener as StdListener},
+    rc::Rc,
+    time::Duration,
+};
 
 use tokio::net::TcpListener;
 
@@ -24,6 +29,11 @@ pub(crate) fn adopt(socket: StdListener) -> io::Result<TcpListener> {
     TcpListener::from_std(socket)
 }
 
+/// An IPv4 client of an IPv6 socket is an IPv4 client.
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
 /// Accepts until aborted. Each connection is served under the listener that owns the address then.
 pub(crate) async fn accept(worker: Rc<Worker>, socket: TcpListener, id: SocketId) {
     loop {
@@ -35,6 +45,7 @@ pub(crate) async fn accept(worker: Rc<Worker>, socket: TcpListener, id: SocketId
                     .iter()
                     .find(|listener| listener.address == id.configured);
                 if let Some(listener) = owner {
+                    let peer = canonical(peer);
                     let connection = life::serve(worker.clone(), listener.clone(), tcp, peer, id);
                     tokio::task::spawn_local(connection);
                 }

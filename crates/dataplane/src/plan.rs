@@ -9,6 +9,7 @@ mod balancing;
 mod breakers;
 mod cluster;
 mod compile;
+mod dns;
 mod endpoint;
 mod filter_chain;
 mod hash_policy;
@@ -32,8 +33,9 @@ use std::{collections::HashMap, sync::Arc};
 
 pub(crate) use balancing::Balancing;
 pub(crate) use breakers::Thresholds;
-pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Query, Underscores};
+pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Underscores};
 pub(crate) use compile::Compiler;
+pub(crate) use dns::{DnsConfig, DnsTimers, Family, ResolverConfig, Servers};
 pub(crate) use endpoint::{Endpoint, Endpoints, Health};
 pub(crate) use filter_chain::{FilterChain, Transport};
 pub(crate) use health_check::{Check, Events, Probe};

@@ -276,8 +276,10 @@ fn start(host: &Rc<Host>, priority: Priority, lane: Lane) {
     let host = host.clone();
     tokio::task::spawn_local(async move {
         let begun = Instant::now();
+        let endpoint = host.endpoint.borrow().clone();
         let peer = Peer {
             address: host.address,
+            more_addresses: &endpoint.more_addresses,
             config: &host.config,
             tls: host.config.tls.as_ref(),
             ssl_stats: host.ssl_stats.as_deref(),

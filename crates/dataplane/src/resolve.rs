@@ -2,23 +2,30 @@
 //! Endpoints of DNS clusters.
 //!
 //! In: clusters whose endpoints are names. Out: the endpoints those names stand for, looked up again
-//! at the cluster's refresh rate by the system's resolver, on the control runtime.
+//! and again on the control runtime.
+
+mod client;
+mod schedule;
+mod target;
 
 use std::{
-    collections::{HashMap, HashSet},
-    net::{IpAddr, SocketAddr},
+    collections::{BTreeSet, HashMap, HashSet},
+    net::IpAddr,
     sync::Arc,
 };
 
-use sluicegate_xds::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
-use tokio::{
-    net::lookup_host,
-    sync::mpsc,
-    task::JoinHandle,
-    time::{Duration, sleep},
+use sluicegate_stats::Registry;
+use tokio::{sync::mpsc, task::JoinHandle};
+
+use crate::{
+    plan::{ClusterConfig, Discovery, DnsConfig, Endpoints, Plan, ResolverConfig},
+    stats::{DnsStats, ResolverStats},
 };
 
-use crate::plan::{ClusterConfig, Discovery, Endpoints, Plan, Query};
+use client::{Client, Outcome};
+use target::Target;
+
+pub(crate) use target::Answer;
 
 /// What the names of each DNS cluster stand for.
 #[derive(Debug, Default)]
@@ -26,16 +33,28 @@ pub(crate) struct Resolved {
     clusters: HashMap<Arc<str>, Arc<Endpoints>>,
 }
 
-/// News about one cluster; `None` when looking up failed.
-pub(crate) type Answer = (Arc<str>, Option<Endpoints>);
-
-/// Looks names up, one task per DNS cluster.
-#[derive(Debug)]
+/// Looks names up, one task per name and cluster.
 pub(crate) struct Resolver {
-    tasks: HashMap<Arc<str>, (Arc<ClusterConfig>, JoinHandle<()>)>,
+    registry: Registry,
+    clusters: HashMap<Arc<str>, Followed>,
     /// Clusters that have not been answered for yet.
     pending: HashSet<Arc<str>>,
+    /// Clusters with the same settings ask through the same client.
+    clients: HashMap<ResolverConfig, Arc<Client>>,
+    resolved: Resolved,
+    stats: Arc<ResolverStats>,
     answers: mpsc::UnboundedSender<Answer>,
+    round: u64,
+}
+
+/// A cluster whose names are looked up.
+struct Followed {
+    config: Arc<ClusterConfig>,
+    round: u64,
+    /// What is known about the names; the order is that of the answer.
+    names: HashMap<Arc<str>, Vec<IpAddr>>,
+    tasks: Vec<JoinHandle<()>>,
+    stats: Arc<DnsStats>,
 }
 
 impl Resolved {
@@ -43,131 +62,189 @@ impl Resolved {
     pub(crate) fn endpoints(&self, cluster: &str) -> Option<Arc<Endpoints>> {
         self.clusters.get(cluster).cloned()
     }
-
-    /// Takes news in. Says whether anything changed; a failed look-up changes nothing.
-    pub(crate) fn update(&mut self, (cluster, endpoints): Answer) -> bool {
-        let Some(endpoints) = endpoints else {
-            return false;
-        };
-        if self
-            .clusters
-            .get(&cluster)
-            .is_some_and(|old| old.same_hosts(&endpoints))
-        {
-            return false;
-        }
-        self.clusters.insert(cluster, Arc::new(endpoints));
-        true
-    }
 }
 
 impl Resolver {
     /// A resolver that reports to `answers`.
-    pub(crate) fn new(answers: mpsc::UnboundedSender<Answer>) -> Self {
+    pub(crate) fn new(registry: Registry, answers: mpsc::UnboundedSender<Answer>) -> Self {
+        let stats = Arc::<ResolverStats>::default();
+        registry.register("dns.cares.", &stats);
         Self {
-            tasks: HashMap::new(),
+            registry,
+            clusters: HashMap::new(),
             pending: HashSet::new(),
+            clients: HashMap::new(),
+            resolved: Resolved::default(),
+            stats,
             answers,
+            round: 0,
         }
     }
 
-    /// Starts and stops look-ups so that they match the plan.
-    pub(crate) fn follow(&mut self, plan: &Plan) {
-        let wanted: HashMap<_, _> = plan
-            .clusters
-            .iter()
-            .flatten()
-            .filter(|cluster| matches!(cluster.config.discovery, Discovery::Dns { .. }))
-            .map(|cluster| (cluster.config.name.clone(), cluster.config.clone()))
-            .collect();
-        self.tasks.retain(|name, (config, task)| {
-            let same = wanted.get(name).is_some_and(|new| Arc::ptr_eq(new, config));
-            if !same {
-                task.abort();
+    /// What is known.
+    pub(crate) fn resolved(&self) -> &Resolved {
+        &self.resolved
+    }
+
+    /// Starts and stops look-ups so that they match the plan. Says whether endpoints changed: what
+    /// a cluster's names stand for outlives a change of its other settings.
+    pub(crate) fn follow(&mut self, plan: &Plan) -> bool {
+        let mut before = std::mem::take(&mut self.clusters);
+        let mut changed = false;
+        for cluster in plan.clusters.iter().flatten() {
+            let config = &cluster.config;
+            let Discovery::Dns(assignment, dns) = &config.discovery else {
+                continue;
+            };
+            let followed = match before.remove(&config.name) {
+                Some(same) if Arc::ptr_eq(&same.config, config) => same,
+                old => {
+                    let names = Endpoints::names(assignment);
+                    let followed = self.begin(config, dns, names, old);
+                    changed |= self.build(&followed);
+                    followed
+                }
+            };
+            self.clusters.insert(config.name.clone(), followed);
+        }
+        for name in before.keys() {
+            self.resolved.clusters.remove(name);
+            self.pending.remove(name);
+        }
+        self.clients
+            .retain(|_, client| Arc::strong_count(client) > 1);
+        changed
+    }
+
+    fn begin(
+        &mut self,
+        config: &Arc<ClusterConfig>,
+        dns: &DnsConfig,
+        names: BTreeSet<String>,
+        old: Option<Followed>,
+    ) -> Followed {
+        self.round += 1;
+        let (mut known, stats) = match old {
+            Some(mut old) => (std::mem::take(&mut old.names), old.stats.clone()),
+            None => {
+                let stats = Arc::<DnsStats>::default();
+                let prefix = format!("cluster.{}.", config.stat_name);
+                self.registry.register(&prefix, &stats);
+                (HashMap::new(), stats)
             }
-            same
-        });
-        self.pending.retain(|name| wanted.contains_key(name));
-        for (name, config) in wanted {
-            if !self.tasks.contains_key(&name) {
-                self.pending.insert(name.clone());
-                let task = tokio::spawn(look_up(config.clone(), self.answers.clone()));
-                self.tasks.insert(name, (config, task));
-            }
+        };
+        known.retain(|name, _| names.contains(&**name));
+        // Without a name there is nothing to wait for.
+        if known.is_empty() && !names.is_empty() {
+            self.pending.insert(config.name.clone());
+        }
+        let client = self
+            .clients
+            .entry(dns.resolver.clone())
+            .or_insert_with(|| Arc::new(Client::new(&dns.resolver, self.stats.clone())))
+            .clone();
+        let start = |name: String| {
+            let target = Target {
+                cluster: config.name.clone(),
+                round: self.round,
+                name: name.into(),
+                config: dns.clone(),
+                client: client.clone(),
+                stats: stats.clone(),
+                answers: self.answers.clone(),
+            };
+            tokio::spawn(target.run())
+        };
+        Followed {
+            config: config.clone(),
+            round: self.round,
+            names: known,
+            tasks: names.into_iter().map(start).collect(),
+            stats,
         }
     }
 
-    /// Notes that a cluster was answered for.
-    pub(crate) fn answered(&mut self, cluster: &str) {
-        self.pending.remove(cluster);
+    /// Takes news in. Says whether endpoints changed.
+    pub(crate) fn answered(&mut self, answer: Answer) -> bool {
+        let Answer {
+            cluster,
+            round,
+            name,
+            outcome,
+        } = answer;
+        let Some(mut followed) = self.clusters.remove(&cluster) else {
+            return false;
+        };
+        // What an older configuration asked for no longer counts.
+        let changed = followed.round == round && {
+            self.pending.remove(&cluster);
+            followed.learn(name, outcome) && self.build(&followed)
+        };
+        self.clusters.insert(cluster, followed);
+        changed
     }
 
     /// Whether a cluster was not answered for yet.
     pub(crate) fn awaits(&self, cluster: &str) -> bool {
         self.pending.contains(cluster)
     }
-}
 
-async fn look_up(config: Arc<ClusterConfig>, answers: mpsc::UnboundedSender<Answer>) {
-    let Discovery::Dns {
-        assignment,
-        refresh,
-        query,
-    } = &config.discovery
-    else {
-        return;
-    };
-    loop {
-        let found = all(assignment, *query).await;
-        if answers.send((config.name.clone(), found)).is_err() {
-            return;
-        }
-        sleep((*refresh).max(FASTEST)).await;
-    }
-}
-
-/// Looks all names up; `None` when one of them failed.
-async fn all(assignment: &ClusterLoadAssignment, query: Query) -> Option<Endpoints> {
-    let mut names = HashMap::new();
-    for (host, port) in Endpoints::names(assignment) {
-        let addresses = match host.parse::<IpAddr>() {
-            Ok(ip) => vec![SocketAddr::new(ip, port)],
-            Err(_) => match lookup_host((host.as_str(), port)).await {
-                Ok(addresses) => choose(addresses.collect(), query),
-                Err(error) => {
-                    tracing::warn!(host, %error, "look-up failed");
-                    return None;
-                }
-            },
+    /// Makes the endpoints of a cluster of what is known about its names.
+    fn build(&mut self, followed: &Followed) -> bool {
+        let Discovery::Dns(assignment, dns) = &followed.config.discovery else {
+            return false;
         };
-        names.insert((host, port), addresses);
-    }
-    Endpoints::resolve(assignment, &names).ok()
-}
-
-/// Keeps the wanted family, sorted so that the same answer gives the same list.
-fn choose(mut addresses: Vec<SocketAddr>, query: Query) -> Vec<SocketAddr> {
-    let has_v4 = addresses.iter().any(SocketAddr::is_ipv4);
-    let has_v6 = addresses.iter().any(SocketAddr::is_ipv6);
-    let keep_v4 = match query.family {
-        // AUTO and V6_ONLY, V4_ONLY, V4_PREFERRED, ALL, by number.
-        0 => !has_v6,
-        1 | 3 => has_v4,
-        2 => false,
-        _ => {
-            addresses.sort_unstable();
-            addresses.dedup();
-            return addresses;
+        if followed.names.is_empty() {
+            return false;
         }
-    };
-    addresses.retain(|address| address.is_ipv4() == keep_v4);
-    if query.first_only {
-        addresses.truncate(1);
+        match Endpoints::resolve(assignment, &followed.names, dns.single) {
+            Ok(endpoints) => {
+                let name = followed.config.name.clone();
+                self.resolved.clusters.insert(name, Arc::new(endpoints));
+                true
+            }
+            Err(error) => {
+                tracing::warn!(cluster = %followed.config.name, error, "no endpoints");
+                false
+            }
+        }
     }
-    addresses.sort_unstable();
-    addresses.dedup();
-    addresses
 }
 
-/// Envoy's own lower limit on refresh rates is a millisecond; ours keeps a resolver usable.
-const FASTEST: Duration = Duration::from_millis(50);
+impl Followed {
+    /// Says whether what a name stands for is something else now.
+    fn learn(&mut self, name: Arc<str>, outcome: Outcome) -> bool {
+        let Outcome::Completed(addresses) = outcome else {
+            return false;
+        };
+        let Discovery::Dns(_, dns) = &self.config.discovery else {
+            return false;
+        };
+        let same = self.names.get(&name).is_some_and(|known| {
+            let set = |ips: &[IpAddr]| ips.iter().copied().collect::<BTreeSet<IpAddr>>();
+            // The first address is the one that counts, or all of them in any order.
+            if dns.single {
+                *known == addresses.ips
+            } else {
+                set(known) == set(&addresses.ips)
+            }
+        });
+        if same {
+            self.stats.update_no_rebuild.inc();
+            return false;
+        }
+        // Without addresses before and after, nothing was rebuilt either.
+        let nothing = !self.names.contains_key(&name) && addresses.ips.is_empty();
+        self.names.insert(name, addresses.ips);
+        if nothing {
+            self.stats.update_no_rebuild.inc();
+        }
+        !nothing
+    }
+}
+
+impl Drop for Followed {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}

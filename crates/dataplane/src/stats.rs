@@ -235,6 +235,28 @@ stat_group! {
 }
 
 stat_group! {
+    /// Look-ups of one DNS cluster's names, kept by the control side; under `cluster.<name>.`.
+    pub(crate) struct DnsStats {
+        update_attempt: Counter,
+        update_success: Counter,
+        update_failure: Counter,
+        update_no_rebuild: Counter,
+    }
+}
+
+stat_group! {
+    /// Look-ups of all clusters, kept by the control side; under `dns.cares.`, as in Envoy, whose
+    /// resolver is called that.
+    pub(crate) struct ResolverStats {
+        resolve_total: Counter,
+        pending_resolutions: Gauge,
+        not_found: Counter,
+        get_addr_failure: Counter,
+        timeouts: Counter,
+    }
+}
+
+stat_group! {
     /// The ring of one cluster, which all workers share: only ever set. Under
     /// `cluster.<name>.ring_hash_lb.`.
     pub(crate) struct RingStats {

@@ -234,3 +234,6 @@ impl LocalCluster {
         self.for_each_host(|host| host.retire());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use sluicegate_stats::Registry;
 use super::{ClusterShared, Usable};
 use crate::{
     balance::Policy,
-    plan::{ClusterPlan, Endpoints, Plan, Priority},
+    plan::{ClusterPlan, Discovery, Endpoints, Plan, Priority},
     stats::{ManagerStats, MembershipStats},
 };
 
@@ -24,6 +24,8 @@ pub(crate) struct Membership {
 struct Followed {
     shared: Arc<ClusterShared>,
     endpoints: Arc<Endpoints>,
+    /// Its endpoints are names.
+    looked_up: bool,
     stats: Arc<MembershipStats>,
 }
 
@@ -39,7 +41,7 @@ impl Membership {
         }
     }
 
-    /// A snapshot came; of it, resources were `refused` or not.
+    /// Notes that a snapshot came. With `refused`, some of its resources were not taken.
     pub(crate) fn updated(&self, refused: bool) {
         let manager = &self.manager;
         manager.cds_update_attempt.inc();
@@ -90,8 +92,12 @@ impl Membership {
         let followed = Followed {
             shared: cluster.shared.clone(),
             endpoints: cluster.endpoints.clone(),
+            looked_up: matches!(cluster.config.discovery, Discovery::Dns(..)),
             stats,
         };
+        if !cluster.endpoints.endpoints.is_empty() {
+            followed.stats.membership_change.inc();
+        }
         followed.count();
         followed
     }
@@ -142,6 +148,10 @@ impl Followed {
         let stats = &self.stats;
         stats.membership_total.set(to_gauge(all.len()));
         self.count_health();
+        if self.looked_up {
+            // Its resolver counts the updates.
+            return;
+        }
         stats.update_attempt.inc();
         stats.update_success.inc();
         if all.is_empty() {

@@ -186,6 +186,7 @@ impl Checker {
     async fn connect(&self, config: &ClusterConfig) -> Result<Kept, Failure> {
         let peer = Peer {
             address: self.address,
+            more_addresses: &[],
             config,
             tls: self.tls.as_ref(),
             ssl_stats: Some(&self.ssl_stats),

@@ -78,7 +78,8 @@ impl HashInput for Request<'_> {
     }
 
     fn connection(&self) -> (SocketAddr, SocketAddr) {
-        (self.session.peer, self.session.bound)
+        let local = self.session.local();
+        (self.session.peer, local.unwrap_or(self.session.bound))
     }
 }
 

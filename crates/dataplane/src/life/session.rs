@@ -19,7 +19,7 @@ use crate::{
     http::leading_empty_lines,
     http2,
     io::{Inbox, Stream, Timer},
-    listen::{Established, SocketId},
+    listen::{Established, SocketId, canonical},
     plan::{CodecType, ConnectionManager, FilterChain, ListenerPlan, Plan, Routes, Transport},
     route::RouteTable,
     stats::{CodecStats, HttpStats, ListenerStats},
@@ -304,16 +304,19 @@ impl Session {
     pub(super) fn origin(&self) -> Option<Origin> {
         Some(Origin {
             source: self.peer,
-            destination: match self.local {
-                Some(local) => local,
-                None => self.stream.local_addr()?,
-            },
+            destination: self.local()?,
         })
+    }
+
+    /// The address that the client connected to. Costs a system call.
+    pub(super) fn local(&self) -> Option<SocketAddr> {
+        let own = || self.stream.local_addr().map(canonical);
+        self.local.or_else(own)
     }
 
     /// Notes its own address before the stream is given away.
     pub(super) fn note_local(&mut self) {
-        self.local = self.local.or_else(|| self.stream.local_addr());
+        self.local = self.local();
     }
 
     /// Whether responses must carry `connection: close`.

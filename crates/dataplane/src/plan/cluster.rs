@@ -25,6 +25,7 @@ use sluicegate_xds::{
 use super::{
     balancing::Balancing,
     breakers::{self, Thresholds},
+    dns::{self, DnsConfig},
     health_check::{self, Check},
     host_set::HostSet,
     http2::Http2Options,
@@ -110,27 +111,11 @@ pub(crate) struct ClusterConfig {
 #[derive(Debug)]
 pub(crate) enum Discovery {
     /// Names to look up: hostnames stand where addresses should be.
-    Dns {
-        /// The names.
-        assignment: Box<ClusterLoadAssignment>,
-        /// How often.
-        refresh: Duration,
-        /// How.
-        query: Query,
-    },
+    Dns(Box<ClusterLoadAssignment>, DnsConfig),
     /// The endpoint resource of this name.
     Eds(String),
     /// The cluster itself.
     Static(Box<ClusterLoadAssignment>),
-}
-
-/// How names are looked up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Query {
-    /// `dns_lookup_family`, by number.
-    pub(crate) family: i32,
-    /// LOGICAL_DNS: one address stands for the name.
-    pub(crate) first_only: bool,
 }
 
 /// TCP keepalive as measured on Envoy: no field set still switches it on, any zero leaves it off.
@@ -267,20 +252,16 @@ fn http_options(cluster: &Cluster) -> Result<HttpProtocolOptions, String> {
 
 fn discovery(cluster: &Cluster) -> Result<Discovery, String> {
     let assignment = || Box::new(cluster.load_assignment.clone().unwrap_or_default());
-    let refresh = |rate: Option<&_>| timeout(rate, None).unwrap_or(DNS_REFRESH);
+    let dns = |dns: &DnsCluster| {
+        let assignment = assignment();
+        let config = DnsConfig::compile(dns, &assignment)?;
+        Ok(Discovery::Dns(assignment, config))
+    };
     match &cluster.cluster_discovery_type {
         Some(ClusterDiscoveryType::Type(kind)) => match DiscoveryType::try_from(*kind) {
             Ok(DiscoveryType::Static) => Ok(Discovery::Static(assignment())),
-            Ok(dns @ (DiscoveryType::StrictDns | DiscoveryType::LogicalDns)) => {
-                Ok(Discovery::Dns {
-                    assignment: assignment(),
-                    refresh: refresh(cluster.dns_refresh_rate.as_ref()),
-                    query: Query {
-                        family: cluster.dns_lookup_family,
-                        first_only: dns == DiscoveryType::LogicalDns,
-                    },
-                })
-            }
+            Ok(DiscoveryType::StrictDns) => dns(&dns::of_fields(cluster, false)),
+            Ok(DiscoveryType::LogicalDns) => dns(&dns::of_fields(cluster, true)),
             Ok(DiscoveryType::Eds) => Ok(Discovery::Eds(
                 cluster
                     .eds_cluster_config
@@ -292,17 +273,8 @@ fn discovery(cluster: &Cluster) -> Result<Discovery, String> {
             _ => Err(format!("discovery type {kind} is not implemented")),
         },
         Some(ClusterDiscoveryType::ClusterType(custom)) => {
-            let dns: Option<DnsCluster> = custom.typed_config.as_ref().and_then(any::unpack);
-            let dns = dns.ok_or_else(|| format!("cluster type {} is not known", custom.name))?;
-            Ok(Discovery::Dns {
-                assignment: assignment(),
-                refresh: refresh(dns.dns_refresh_rate.as_ref()),
-                query: Query {
-                    // This message counts from UNSPECIFIED, the cluster's own field from AUTO.
-                    family: (dns.dns_lookup_family - 1).max(0),
-                    first_only: dns.all_addresses_in_single_endpoint,
-                },
-            })
+            let extension = custom.typed_config.as_ref().and_then(any::unpack);
+            dns(&extension.ok_or_else(|| format!("cluster type {} is not known", custom.name))?)
         }
         None => Ok(Discovery::Static(assignment())),
     }
@@ -314,4 +286,3 @@ const BUFFER_LIMIT: usize = 1024 * 1024;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 const HEADERS_COUNT: u32 = 100;
 const RESPONSE_HEADERS_KB: u32 = 80;
-const DNS_REFRESH: Duration = Duration::from_secs(5);

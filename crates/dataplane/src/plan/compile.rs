@@ -42,6 +42,8 @@ pub(crate) struct Compiler {
     routes: BTreeMap<Arc<str>, Cached<Arc<RouteTable>>>,
     secrets: BTreeMap<Arc<str>, Cached<Option<Certificate>>>,
     listeners: BTreeMap<Arc<str>, Cached<Arc<ListenerPlan>>>,
+    /// The endpoints of clusters whose endpoints are not known: the same ones every time.
+    nothing: Arc<Endpoints>,
 }
 
 /// Numbers for cluster names. They are never used twice, so that a compiled route stays valid when
@@ -190,14 +192,14 @@ impl Compiler {
 
     fn endpoints_of(&self, built: &Built, resolved: &Resolved) -> Arc<Endpoints> {
         let found = match &built.config.discovery {
-            Discovery::Dns { .. } => resolved.endpoints(&built.config.name),
+            Discovery::Dns(..) => resolved.endpoints(&built.config.name),
             Discovery::Eds(name) => self
                 .endpoints
                 .get(name.as_str())
                 .and_then(|cached| cached.value.clone()),
             Discovery::Static(_) => built.inline.clone(),
         };
-        found.unwrap_or_default()
+        found.unwrap_or_else(|| self.nothing.clone())
     }
 }
 

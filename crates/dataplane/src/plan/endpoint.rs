@@ -4,7 +4,7 @@
 //! In: a ClusterLoadAssignment. Out: its endpoints in order, by priority.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
@@ -34,7 +34,9 @@ pub(crate) struct Endpoints {
 pub(crate) struct Endpoint {
     /// Where to connect to.
     pub(crate) address: SocketAddr,
-    /// Its hostname, if it has one.
+    /// Where to connect to when that fails: the other addresses of a logical host.
+    pub(crate) more_addresses: Vec<SocketAddr>,
+    /// Its hostname, if it has one. Of a name that was looked up: that name.
     pub(crate) hostname: String,
     /// Its weight.
     pub(crate) weight: u32,
@@ -50,6 +52,13 @@ pub(crate) struct Endpoint {
     pub(crate) hash_key: Option<Arc<str>>,
     /// `health_check_config`.
     pub(crate) checked: Checked,
+}
+
+/// Where an endpoint is.
+struct Located<'a> {
+    hostname: &'a str,
+    address: SocketAddr,
+    more: Vec<SocketAddr>,
 }
 
 /// `health_check_config` of an endpoint.
@@ -102,12 +111,16 @@ impl Endpoints {
     /// Compiles an assignment of addresses.
     pub(super) fn compile(assignment: &ClusterLoadAssignment) -> Result<Self, String> {
         Self::build(assignment, |host| {
-            Ok(vec![socket_address(host.address.as_ref())?])
+            Ok(vec![Located {
+                hostname: &host.hostname,
+                address: socket_address(host.address.as_ref())?,
+                more: Vec::new(),
+            }])
         })
     }
 
-    /// The names and ports of an assignment of names.
-    pub(crate) fn names(assignment: &ClusterLoadAssignment) -> Vec<(String, u16)> {
+    /// The names in an assignment of names.
+    pub(crate) fn names(assignment: &ClusterLoadAssignment) -> BTreeSet<String> {
         let groups = assignment.endpoints.iter();
         groups
             .flat_map(|group| &group.lb_endpoints)
@@ -115,38 +128,45 @@ impl Endpoints {
                 HostIdentifier::Endpoint(host) => host_and_port(host.address.as_ref()).ok(),
                 HostIdentifier::EndpointName(_) => None,
             })
-            .map(|(host, port)| (host.to_owned(), port))
+            .map(|(host, _)| host.to_owned())
             .collect()
     }
 
-    /// Compiles an assignment of names, given what they stand for.
+    /// Compiles an assignment of names, given what they stand for. With `single`, one host stands
+    /// for all addresses of a name.
     pub(crate) fn resolve(
         assignment: &ClusterLoadAssignment,
-        names: &HashMap<(String, u16), Vec<SocketAddr>>,
+        names: &HashMap<Arc<str>, Vec<IpAddr>>,
+        single: bool,
     ) -> Result<Self, String> {
         Self::build(assignment, |host| {
             let (name, port) = host_and_port(host.address.as_ref())?;
-            Ok(names
-                .get(&(name.to_owned(), port))
-                .cloned()
-                .unwrap_or_default())
+            let hostname = match host.hostname.as_str() {
+                "" => name,
+                hostname => hostname,
+            };
+            let mut located: Vec<Located<'_>> = Vec::new();
+            for ip in names.get(name).into_iter().flatten() {
+                let address = SocketAddr::new(*ip, port);
+                if located.iter().any(|known| known.address == address) {
+                    continue;
+                }
+                match located.first_mut() {
+                    Some(first) if single => first.more.push(address),
+                    _ => located.push(Located {
+                        hostname,
+                        address,
+                        more: Vec::new(),
+                    }),
+                }
+            }
+            Ok(located)
         })
-    }
-
-    /// Whether both lead to the same hosts.
-    pub(crate) fn same_hosts(&self, other: &Self) -> bool {
-        let addresses = |of: &Self| -> Vec<SocketAddr> {
-            of.endpoints
-                .iter()
-                .map(|endpoint| endpoint.address)
-                .collect()
-        };
-        addresses(self) == addresses(other)
     }
 
     fn build(
         assignment: &ClusterLoadAssignment,
-        addresses: impl Fn(&ProtoEndpoint) -> Result<Vec<SocketAddr>, String>,
+        find: impl Fn(&ProtoEndpoint) -> Result<Vec<Located<'_>>, String>,
     ) -> Result<Self, String> {
         let policy = assignment.policy.as_ref();
         let mut endpoints = Vec::new();
@@ -155,8 +175,8 @@ impl Endpoints {
                 let Some(HostIdentifier::Endpoint(host)) = &endpoint.host_identifier else {
                     return Err("an endpoint without an address".to_owned());
                 };
-                for address in addresses(host)? {
-                    endpoints.push(Arc::new(one(endpoint, host, address, group)));
+                for located in find(host)? {
+                    endpoints.push(Arc::new(one(endpoint, host, located, group)));
                 }
             }
         }
@@ -173,23 +193,21 @@ impl Endpoints {
 fn one(
     endpoint: &LbEndpoint,
     host: &ProtoEndpoint,
-    address: SocketAddr,
+    located: Located<'_>,
     group: &LocalityLbEndpoints,
 ) -> Endpoint {
-    let name = host_and_port(host.address.as_ref()).map_or("", |(name, _)| name);
-    let is_name = name.parse::<IpAddr>().is_err();
     Endpoint {
-        address,
-        hostname: if host.hostname.is_empty() && is_name {
-            name.to_owned()
-        } else {
-            host.hostname.clone()
-        },
+        address: located.address,
+        more_addresses: located.more,
+        hostname: located.hostname.to_owned(),
         weight: number(endpoint.load_balancing_weight.as_ref()).unwrap_or(1),
         priority: group.priority,
         health: Health::of(endpoint.health_status()),
         locality: group.locality.clone(),
-        locality_weight: number(group.load_balancing_weight.as_ref()).unwrap_or(0),
+        // Without a name it has no weight either.
+        locality_weight: number(group.load_balancing_weight.as_ref())
+            .filter(|_| group.locality.is_some())
+            .unwrap_or(0),
         hash_key: hash_key(endpoint),
         checked: checked(host),
     }

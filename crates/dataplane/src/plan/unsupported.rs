@@ -9,13 +9,12 @@ use sluicegate_xds::{
     any,
     pb::envoy::{
         config::{
-            cluster::v3::{Cluster, cluster::ClusterDiscoveryType},
+            cluster::v3::Cluster,
             core::v3::{HealthCheck, Http2ProtocolOptions},
             listener::v3::{FilterChain, FilterChainMatch, Listener},
             route::v3::{RouteAction, VirtualHost},
         },
         extensions::{
-            clusters::dns::v3::DnsCluster,
             filters::{
                 http::router::v3::Router,
                 network::http_connection_manager::v3::{
@@ -81,11 +80,8 @@ fn http2_options(options: &HttpProtocolOptions) -> Option<&Http2ProtocolOptions>
 pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Vec<&'static str> {
     let http2 = http2_options(options);
     let http1 = http1_options(options);
-    let dns = dns(cluster);
     let retries = options.retry_policy.iter().flat_map(retry::unsupported);
     let mut fields = listed([
-        (dns.dns_jitter.is_some(), "cluster_type.dns_jitter"),
-        (dns.respect_dns_ttl, "cluster_type.respect_dns_ttl"),
         (
             breakers::has_budget_interval(cluster.circuit_breakers.as_ref()),
             "circuit_breakers.thresholds.retry_budget.budget_interval",
@@ -123,18 +119,6 @@ pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Ve
     ]);
     fields.extend(retries);
     fields
-}
-
-/// The DNS extension of a cluster, or its defaults.
-fn dns(cluster: &Cluster) -> DnsCluster {
-    match &cluster.cluster_discovery_type {
-        Some(ClusterDiscoveryType::ClusterType(custom)) => custom
-            .typed_config
-            .as_ref()
-            .and_then(any::unpack)
-            .unwrap_or_default(),
-        _ => DnsCluster::default(),
-    }
 }
 
 /// Listener fields that are not enforced.

@@ -197,6 +197,25 @@ fn a_generated_cookie_makes_a_client_stick() {
     }
 }
 
+/// Row 56. The cookie is made of what the client connected to, not of what was bound.
+#[test]
+fn a_generated_cookie_knows_both_ends_of_the_connection() {
+    let upstreams = letters(2);
+    let mut resources = resources(
+        &upstreams,
+        |cluster| cluster.lb_policy = LbPolicy::RingHash as i32,
+        |route| route.hash_policy = vec![cookie_policy(0.0, "", &[])],
+    );
+    resources.listeners[0].address = xds::address("0.0.0.0:0".parse().unwrap());
+    let gateway = Gateway::start(&resources);
+    let listener = SocketAddr::from(([127, 0, 0, 2], gateway.address().port()));
+    let mut client = Client::connect(listener);
+    let ends = format!("{}{listener}", client.stream.local_addr().unwrap());
+    let value = xxhash_rust::xxh64::xxh64(ends.as_bytes(), 0);
+    let wanted = format!("sess=\"{value:016x}\"; HttpOnly");
+    assert_eq!(client.get("/").field("set-cookie"), Some(&*wanted));
+}
+
 /// Row 58.
 #[test]
 fn least_request_prefers_idle_hosts() {
@@ -237,6 +256,26 @@ fn weights_count_for_turns_and_not_for_draws() {
     gateway.publish(&resources);
     let counts = answers(&mut gateway.client(), 200);
     assert!(counts["A"] > 60 && counts["B"] > 60, "{counts:?}");
+}
+
+/// Row 57.
+#[test]
+fn turns_repeat_with_the_sum_of_the_weights() {
+    let upstreams = letters(3);
+    let mut resources = resources(&upstreams, |_| {}, |_| {});
+    let group = &mut resources.endpoints[0].endpoints[0];
+    for (weight, endpoint) in (1..).zip(&mut group.lb_endpoints) {
+        endpoint.load_balancing_weight = xds::number(weight);
+    }
+    let gateway = Gateway::start(&resources);
+    let mut client = gateway.client();
+    let turns: Vec<String> = (0..36).map(|_| client.get("/").text().to_owned()).collect();
+    let of = |letter: &str| turns.iter().filter(|turn| *turn == letter).count();
+    assert_eq!(["A", "B", "C"].map(of), [6, 12, 18]);
+    assert_eq!(turns[6..], turns[..30]);
+    // As seen on Envoy, which starts anywhere in it.
+    let twice = turns[..12].concat();
+    assert!(twice.contains("ABCCBC"), "{twice}");
 }
 
 /// Row 60.

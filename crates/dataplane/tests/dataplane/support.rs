@@ -5,6 +5,8 @@
 
 pub(crate) mod checked;
 pub(crate) mod client;
+pub(crate) mod dns;
+pub(crate) mod envoy;
 pub(crate) mod gateway;
 pub(crate) mod http2;
 pub(crate) mod pki;

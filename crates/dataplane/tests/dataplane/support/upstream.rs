@@ -58,11 +58,25 @@ impl Upstream {
         })
     }
 
+    /// Like [`Upstream::ok`], at this address.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        Self::bound(TcpListener::bind(address).unwrap(), |exchange| {
+            let response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+            exchange.stream.write_all(response.as_bytes()).is_ok()
+        })
+    }
+
     /// Handles each request; `false` closes the connection.
     pub(crate) fn start(
         handle: impl Fn(&mut Exchange<'_>) -> bool + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::bound(TcpListener::bind("127.0.0.1:0").unwrap(), handle)
+    }
+
+    fn bound(
+        listener: TcpListener,
+        handle: impl Fn(&mut Exchange<'_>) -> bool + Send + Sync + 'static,
+    ) -> Self {
         let upstream = Self {
             address: listener.local_addr().unwrap(),
             heads: Arc::default(),
