@@ -41,7 +41,7 @@ impl Membership {
         }
     }
 
-    /// Notes that a snapshot came. With `refused`, some of its resources were not taken.
+    /// A snapshot came; of it, resources were `refused` or not.
     pub(crate) fn updated(&self, refused: bool) {
         let manager = &self.manager;
         manager.cds_update_attempt.inc();

@@ -93,10 +93,9 @@ fn extension(cluster: &mut Cluster, config: &DnsCluster) {
 
 /// Addresses of the hosts, in order.
 fn hosts(gateway: &Gateway) -> Vec<String> {
-    // None while the first answer is awaited.
     let clusters = gateway.plane.clusters().cluster_statuses.into_iter();
-    let hosts = clusters.flat_map(|cluster| cluster.host_statuses);
-    hosts
+    clusters
+        .flat_map(|cluster| cluster.host_statuses)
         .map(|host| match host.address.unwrap().address {
             Some(Address::SocketAddress(socket)) => {
                 assert!(matches!(
