@@ -28,6 +28,8 @@ ORIGINS = 3
 # A request is explained by a crash until this long after the origin is back, in seconds: the gateway may
 # find a dead connection in its pool.
 AFTERMATH = 1.0
+# What a crash may look like to a client, if it is answered at all.
+CRASH_CODES = (502, 503)
 # Growth that is no leak: allocators keep pages, pools keep connections.
 RSS_GROWTH, RSS_SLACK_KIB = 1.15, 8 * 1024
 FILES_SLACK = 40
@@ -120,11 +122,12 @@ class Soak:
         self.gateway, self.admin = self.ports.pop(), self.ports.pop()
         self.origins, self.process = {}, None
 
-    def note(self, kind, started, outcome, detail=""):
+    def note(self, kind, started, outcome, detail="", status=503):
         count = self.counts.setdefault(kind, Count())
         if outcome == "failed":
             now = time.monotonic()
             hit = any(begin < now and started < end for begin, end in self.crashes)
+            hit = hit and status in CRASH_CODES
             outcome = "explained" if hit else "unexplained"
         setattr(count, outcome, getattr(count, outcome) + 1)
         if outcome in ("wrong", "unexplained") and len(count.samples) < 5:
@@ -145,7 +148,7 @@ class Soak:
                 self.note(kind, started, "wrong" if wrong else "ok", wrong)
                 done = closes or not keep
             except Failed as failed:
-                self.note(kind, started, "failed", str(failed))
+                self.note(kind, started, "failed", str(failed), failed.status)
                 done = failed.closes
             except (OSError, EOFError, asyncio.TimeoutError) as error:
                 self.note(kind, started, "failed", f"{type(error).__name__}: {error}")
@@ -334,7 +337,7 @@ class Sample:
 class Failed(Exception):
     def __init__(self, status, closes):
         super().__init__(f"status {status}")
-        self.closes = closes
+        self.status, self.closes = status, closes
 
 
 async def answer(reader, pause=0.0):
