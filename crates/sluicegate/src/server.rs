@@ -57,6 +57,8 @@ pub struct Config {
     pub max_connections: Option<u64>,
     /// Takes over from the process that runs with the same admin address.
     pub replace: bool,
+    /// Where this gateway runs, for zone aware routing.
+    pub zone: Option<sluicegate_dataplane::LocalZone>,
     /// Node id that `/server_info` shows.
     pub node_id: String,
 }
@@ -124,7 +126,7 @@ impl Server {
             max_connections: config.max_connections,
             bind: config.bind,
             // There is no bootstrap that says where this gateway runs.
-            zone: None,
+            zone: config.zone.clone(),
         };
         let data_plane =
             DataPlane::take_over(options, subscriber.clone(), registry.clone(), sockets)
@@ -321,6 +323,7 @@ impl Config {
             drain_strategy: DrainStrategy::default(),
             max_connections: None,
             replace: false,
+            zone: None,
             node_id: "sluicegate".to_owned(),
         }
     }

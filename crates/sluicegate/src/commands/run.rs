@@ -12,6 +12,8 @@ use std::{
 use clap::{Args, ValueEnum};
 use sluicegate_admin::LogLevel;
 use sluicegate_dataplane::DrainStrategy;
+use sluicegate_dataplane::LocalZone;
+use sluicegate_xds::pb::envoy::config::core::v3::Locality;
 
 use crate::{
     failure::{Failure, Outcome},
@@ -63,6 +65,13 @@ pub struct Serving {
     /// How connections are told to close over that time, and when a listener changes
     #[arg(long, value_name = "STRATEGY", default_value = "immediate")]
     pub drain_strategy: Strategy,
+    /// The zone that this gateway runs in
+    #[arg(long, value_name = "ZONE", requires = "local_cluster")]
+    pub service_zone: Option<String>,
+    /// The cluster whose endpoints are this gateway and its siblings, such as
+    /// kube_infra_gateway_80; with the zone, requests stay in their zone as far as that is fair
+    #[arg(long, value_name = "CLUSTER", requires = "service_zone")]
+    pub local_cluster: Option<String>,
     /// How much to log
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: Level,
@@ -145,12 +154,24 @@ impl Serving {
             bind: self.bind.or(config.bind),
             workers: self.workers.map(usize::from),
             drain_time: Duration::from_secs(self.drain_time),
+            zone: self.zone(),
             drain_strategy: match self.drain_strategy {
                 Strategy::Gradual => DrainStrategy::Gradual,
                 Strategy::Immediate => DrainStrategy::Immediate,
             },
             ..config
         }
+    }
+
+    fn zone(&self) -> Option<LocalZone> {
+        let zone = self.service_zone.clone()?;
+        Some(LocalZone {
+            locality: Locality {
+                zone,
+                ..Locality::default()
+            },
+            local_cluster_name: self.local_cluster.clone()?,
+        })
     }
 }
 
