@@ -16,8 +16,7 @@ use super::{
     probe::{HttpProbe, ProbeAnswer, grpc_body, grpc_result, matches},
 };
 use crate::{
-    connect::{Connected, Peer, connect},
-    failure::Failure,
+    connect::{Connected, Peer, establish},
     http::Limits,
     http2::Opened,
     io::Stream,
@@ -107,21 +106,17 @@ impl Checker {
         if kept.as_mut().is_some_and(|kept| !kept.usable()) {
             kept = None;
         }
-        let mut kept = match kept {
-            Some(kept) => kept,
-            None => match timeout(check.timeout, self.connect(config)).await {
-                Ok(Ok(kept)) => kept,
-                Err(_) | Ok(Err(Failure::ConnectTimeout)) => {
-                    return failed(CheckResult::NetworkTimeout);
-                }
-                Ok(Err(_)) => return failed(CheckResult::Network),
-            },
+        let asked = async {
+            let mut kept = match kept {
+                Some(kept) => kept,
+                None => self.connect(config).await?,
+            };
+            let (outcome, reusable) = self.ask(&mut kept, check, config).await?;
+            Ok((outcome, reusable.then_some(kept)))
         };
-        match timeout(check.timeout, self.ask(&mut kept, check, config)).await {
-            Ok(Ok((outcome, reusable))) => {
-                if reusable && check.reuse_connection {
-                    self.kept = Some(kept);
-                }
+        match timeout(check.timeout, asked).await {
+            Ok(Ok((outcome, kept))) => {
+                self.kept = kept.filter(|_| check.reuse_connection);
                 outcome
             }
             Ok(Err(Broken)) => failed(CheckResult::Network),
@@ -182,8 +177,9 @@ impl Checker {
         }
     }
 
-    /// A connection of its own, with the header of the PROXY protocol sent.
-    async fn connect(&self, config: &ClusterConfig) -> Result<Kept, Failure> {
+    /// A connection of its own, with the header of the PROXY protocol sent. `connect_timeout` is for
+    /// traffic only, as in Envoy.
+    async fn connect(&self, config: &ClusterConfig) -> Result<Kept, Broken> {
         let peer = Peer {
             address: self.address,
             more_addresses: &[],
@@ -194,9 +190,10 @@ impl Checker {
         let Connected {
             mut stream,
             preface,
-        } = connect(peer, &Lane::default()).await?;
-        let sent = write(&mut stream, &preface).await;
-        sent.map_err(|Broken| Failure::Terminated)?;
+        } = establish(peer, &Lane::default())
+            .await
+            .map_err(|_| Broken)?;
+        write(&mut stream, &preface).await?;
         let http2 = match &self.probe {
             Probe::Grpc(_) => true,
             Probe::Http(http) => http.http2,
@@ -205,9 +202,7 @@ impl Checker {
         if !http2 {
             return Ok(Kept::Plain(stream));
         }
-        let session = http2::Session::begin(stream).await;
-        let session = session.map_err(|Broken| Failure::Terminated)?;
-        Ok(Kept::Http2(session))
+        Ok(Kept::Http2(http2::Session::begin(stream).await?))
     }
 }
 
