@@ -9,6 +9,7 @@ pub mod condition_table;
 pub mod explain;
 pub mod failure;
 pub mod findings;
+pub mod fragment;
 pub mod input;
 pub mod output;
 pub mod pipeline;

@@ -9,6 +9,7 @@ mod ancestors;
 mod backend;
 mod backend_config_policy;
 mod backend_tls_policy;
+mod backend_traffic_policy;
 mod condition;
 mod gateway;
 mod gateway_class;
@@ -107,6 +108,8 @@ pub fn statuses(
     statuses.extend(policies.map(|policy| backend_config_policy::status(policy, &context)));
     let policies = graph.tls_policies.iter();
     statuses.extend(policies.map(|policy| backend_tls_policy::status(policy, &context)));
+    let policies = store.backend_traffic_policies.values();
+    statuses.extend(policies.map(|policy| backend_traffic_policy::status(policy, &context)));
     statuses.extend(graph.backends.values().filter_map(|it| backend::status(it)));
     statuses.sort_by(|a, b| a.object.cmp(&b.object));
     statuses

@@ -4,6 +4,7 @@
 mod check;
 mod diff;
 mod explain;
+mod fragments;
 mod manifests;
 mod misc;
 mod status;
