@@ -5,13 +5,6 @@ mod balancer;
 mod edf;
 mod hash;
 mod least_request;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "zone awareness needs to know the own zone's hosts"
-    )
-)]
 mod locality;
 mod maglev;
 mod normalise;
@@ -19,6 +12,7 @@ mod priority;
 mod random;
 mod ring_hash;
 mod slow_start;
+mod zone_aware;
 
 pub(crate) use balancer::{Balancer, HashTable, ListedHost, Pick, Policy, Table};
 pub(crate) use hash::{
@@ -32,3 +26,4 @@ pub(crate) use normalise::{WeighedHost, normalise_hosts, normalise_localities};
 pub(crate) use priority::{Availability, shares};
 pub(crate) use ring_hash::RingConfig;
 pub(crate) use slow_start::SlowStart;
+pub(crate) use zone_aware::{Off, Way, Zone, ZoneAware, ZoneAwareConfig, Zones};

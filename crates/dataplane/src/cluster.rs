@@ -15,6 +15,7 @@ mod membership;
 mod outcome;
 mod shared;
 mod tables;
+mod zones;
 
 pub(crate) use board::{Flag, HealthBoard, HostHealth, Usable};
 pub(crate) use budgets::Resource;

@@ -64,10 +64,10 @@ impl Control {
         let (sender, answers) = mpsc::unbounded_channel();
         let (teller, news) = mpsc::unbounded_channel();
         Self {
+            compiler: Compiler::new(&options.node),
             options,
             workers,
             shown,
-            compiler: Compiler::default(),
             resolver: Resolver::new(registry.clone(), sender),
             answers,
             membership: Membership::new(registry.clone()),
@@ -250,9 +250,9 @@ fn is_empty(snapshot: &Snapshot) -> bool {
 
 fn unsupported(plan: &Plan) -> Vec<Unsupported> {
     let clusters = plan.clusters.iter().flatten().flat_map(|cluster| {
-        let config = &cluster.config;
-        let fields = config.unsupported.iter();
-        fields.map(|field| (ResourceType::Cluster, config.name.clone(), *field))
+        let name = &cluster.config.name;
+        let fields = cluster.unsupported();
+        fields.map(|field| (ResourceType::Cluster, name.clone(), field))
     });
     let listeners = plan.listeners.iter().flat_map(|listener| {
         let fields = listener.unsupported.iter();

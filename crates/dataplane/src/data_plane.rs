@@ -17,7 +17,10 @@ use std::{
 use arc_swap::ArcSwap;
 use sluicegate_snapshot::Subscriber;
 use sluicegate_stats::Registry;
-use sluicegate_xds::pb::envoy::admin::v3::{Clusters, Listeners};
+use sluicegate_xds::pb::envoy::{
+    admin::v3::{Clusters, Listeners},
+    config::core::v3::Locality,
+};
 use tokio::{runtime::Builder, sync::mpsc, time::timeout};
 
 use crate::{
@@ -37,6 +40,18 @@ pub struct Options {
     pub drain_time: Duration,
     /// Binds listeners to this address instead of their own.
     pub bind: Option<IpAddr>,
+    /// Where it runs.
+    pub node: Node,
+}
+
+/// Where a gateway runs, as the bootstrap of an Envoy says it; for zone aware routing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Node {
+    /// `node.locality`. Default: not known.
+    pub locality: Option<Locality>,
+    /// `cluster_manager.local_cluster_name`: the cluster whose endpoints are this gateway and its
+    /// siblings. Default: none, and requests are not kept in their zone.
+    pub local_cluster_name: String,
 }
 
 /// A running data plane; clones share it. It stops when the last one is dropped.
@@ -74,6 +89,7 @@ impl Default for Options {
             workers: available_parallelism().map_or(1, usize::from),
             drain_time: Duration::from_secs(600),
             bind: None,
+            node: Node::default(),
         }
     }
 }

@@ -14,6 +14,7 @@ mod endpoint;
 mod filter_chain;
 mod hash_policy;
 mod health_check;
+mod home;
 mod http2;
 mod listener;
 mod matcher;
@@ -35,6 +36,7 @@ pub(crate) use dns::{DnsConfig, DnsTimers, Family, ResolverConfig, Servers};
 pub(crate) use endpoint::{Endpoint, Endpoints, Health};
 pub(crate) use filter_chain::{FilterChain, Transport};
 pub(crate) use health_check::{Check, Probe};
+pub(crate) use home::{Home, Siblings};
 pub(crate) use http2::{Http2Keepalive, Http2Options};
 pub(crate) use listener::{
     CodecType, ConnectionManager, ListenerPlan, Routes, ServerHeader, StripPort,
@@ -69,6 +71,17 @@ pub(crate) struct ClusterPlan {
     pub(crate) endpoints: Arc<Endpoints>,
     /// What its workers share; lives as long as `config`.
     pub(crate) shared: Arc<ClusterShared>,
+    /// Where this gateway runs, seen from there.
+    pub(crate) home: Home,
+}
+
+impl ClusterPlan {
+    /// Settings that are not enforced.
+    pub(crate) fn unsupported(&self) -> impl Iterator<Item = &'static str> {
+        let lonely = self.config.balancing.zone_aware.is_some() && self.home.local.is_none();
+        let zones = lonely.then_some("zone_aware_lb_config without a local cluster");
+        self.config.unsupported.iter().copied().chain(zones)
+    }
 }
 
 impl Plan {

@@ -186,7 +186,7 @@ impl Worker {
             };
             match plan.clusters.get(at).and_then(Option::as_ref) {
                 Some(new) if Arc::ptr_eq(&new.config, &local.config) => {
-                    local.update(&new.endpoints);
+                    local.update(new);
                 }
                 new => {
                     local.retire();

@@ -83,6 +83,7 @@ impl Server {
             workers,
             drain_time: config.drain_time,
             bind: config.bind,
+            node: defaults.node,
         };
         let data_plane = DataPlane::start(options, subscriber.clone(), registry.clone())
             .context("starting the data plane")?;

@@ -12,13 +12,15 @@ use sluicegate_xds::pb::envoy::config::core::v3::Locality;
 use super::{
     ClusterShared, Host,
     board::{HostHealth, Usable},
+    zones::{LocalZones, ZoneRouting, is_own},
 };
 use crate::{
     balance::{
         Availability, Balancer, HashTable, ListedHost, LocalityHosts, LocalityWeighted, Pick,
         WeighedHost, normalise_hosts, normalise_localities, shares,
     },
-    plan::{Balancing, Endpoint},
+    plan::{Balancing, Endpoint, Home},
+    stats::ClusterStats,
 };
 
 /// Hosts that are balanced among themselves, with their share of the load.
@@ -30,9 +32,20 @@ pub(super) struct Group {
     pub(super) percent: u32,
     /// Health does not count.
     pub(super) panic: bool,
-    localities: Option<LocalityWeighted>,
-    /// One per locality if those count, else one.
+    spread: Spread,
+    /// One per locality if those count, and then, if they do not always count, one of all hosts.
     lists: Vec<List>,
+}
+
+/// How requests find a list.
+#[derive(Debug)]
+enum Spread {
+    /// There is one list.
+    Not,
+    /// By the localities' weights.
+    Weights(LocalityWeighted),
+    /// By zone.
+    Zones(ZoneRouting),
 }
 
 #[derive(Debug)]
@@ -50,6 +63,10 @@ pub(super) struct Source<'a> {
     pub(super) factor: u32,
     /// Keeps tables that workers share.
     pub(super) shared: &'a ClusterShared,
+    /// Counts what becomes of zones.
+    pub(super) stats: &'a ClusterStats,
+    /// Where this gateway runs.
+    pub(super) home: &'a Home,
     /// The hosts, in the order of the assignment.
     pub(super) hosts: Vec<Member>,
     /// On the board's clock.
@@ -80,10 +97,16 @@ impl Member {
 
 impl Group {
     /// A host of this group.
-    pub(super) fn pick(&mut self, pick: Pick<'_>, active: impl Fn(usize) -> u64) -> Option<usize> {
-        let at = match &mut self.localities {
-            Some(localities) => localities.pick()?,
-            None => 0,
+    pub(super) fn pick(
+        &mut self,
+        pick: Pick<'_>,
+        stats: &ClusterStats,
+        active: impl Fn(usize) -> u64,
+    ) -> Option<usize> {
+        let at = match &mut self.spread {
+            Spread::Not => 0,
+            Spread::Weights(localities) => localities.pick()?,
+            Spread::Zones(zones) => zones.pick(self.lists.len() - 1, pick.rng, stats)?,
         };
         let List { members, balancer } = self.lists.get_mut(at)?;
         let position = balancer.pick(pick, |at| active(members[at]))?;
@@ -116,7 +139,7 @@ impl Source<'_> {
                     degraded,
                     percent,
                     panic,
-                    localities: None,
+                    spread: Spread::Not,
                     lists: before.map_or_else(Vec::new, |group| group.lists),
                 };
                 self.fill(group, rng)
@@ -154,29 +177,62 @@ impl Source<'_> {
             return group;
         }
         let localities = self.localities(group.priority);
-        if self.balancing.locality_weighted && !group.panic {
-            let counts: Vec<LocalityHosts> = localities
-                .iter()
-                .map(|(_, members)| self.count(members, &fits))
-                .collect();
-            group.localities = LocalityWeighted::new(&counts, self.factor, rng.usize(..1 << 16));
+        if !panic {
+            group.spread = self.spread(&group, &localities, &fits, rng);
         }
-        let filter = |members: &[usize]| -> Vec<usize> {
-            let fitting = members.iter().filter(|at| fits(&self.hosts[**at]));
-            fitting.copied().collect()
-        };
-        if group.localities.is_some() {
-            for (_, members) in &localities {
-                let list = self.list(filter(members), None, before.next(), rng);
-                group.lists.push(list);
+        let mut lists: Vec<Vec<usize>> = match group.spread {
+            Spread::Not => Vec::new(),
+            Spread::Weights(_) | Spread::Zones(_) => {
+                localities.into_iter().map(|(_, members)| members).collect()
             }
-        } else {
-            let all: Vec<usize> = self.at(group.priority).collect();
-            group
-                .lists
-                .push(self.list(filter(&all), None, before.next(), rng));
+        };
+        if !matches!(group.spread, Spread::Weights(_)) {
+            lists.push(self.at(group.priority).collect());
+        }
+        for mut members in lists {
+            members.retain(|at| fits(&self.hosts[*at]));
+            let list = self.list(members, None, before.next(), rng);
+            group.lists.push(list);
         }
         group
+    }
+
+    fn spread(
+        &self,
+        group: &Group,
+        localities: &[(u32, Vec<usize>)],
+        fits: &dyn Fn(&Member) -> bool,
+        rng: &mut Rng,
+    ) -> Spread {
+        let weights = self.balancing.locality_weighted.then(|| {
+            let counts: Vec<LocalityHosts> = localities
+                .iter()
+                .map(|(_, members)| self.count(members, fits))
+                .collect();
+            LocalityWeighted::new(&counts, self.factor, rng.usize(..1 << 16))
+        });
+        if let Some(weights) = weights.flatten() {
+            return Spread::Weights(weights);
+        }
+        // Zones count for the first priority only.
+        let zones = (group.priority == 0).then(|| self.zones(localities));
+        zones.flatten().map_or(Spread::Not, Spread::Zones)
+    }
+
+    fn zones(&self, localities: &[(u32, Vec<usize>)]) -> Option<ZoneRouting> {
+        let own = self.home.locality.as_deref();
+        let config = self.balancing.zone_aware.unwrap_or_default();
+        let threshold = self.balancing.panic_threshold;
+        let siblings = self.home.local.as_ref()?;
+        let local = LocalZones::count(siblings, own, config.by_weight, threshold);
+        let upstream = localities.iter().filter_map(|(_, members)| {
+            let hosts = members.iter().map(|at| &self.hosts[*at]);
+            let healthy = hosts.filter(|host| host.usable == Usable::Healthy);
+            let first = &self.hosts[*members.first()?].endpoint;
+            Some((first, healthy.map(|host| &host.endpoint).collect()))
+        });
+        let zones = local.compare(upstream, own, config.by_weight);
+        ZoneRouting::new(config, &zones, &local, self.stats)
     }
 
     fn hashed(
@@ -274,7 +330,7 @@ impl Source<'_> {
             .map(|(at, _)| at)
     }
 
-    /// Localities of a priority in Envoy's order, with weight and positions.
+    /// Localities of a priority in Envoy's order, the own one first, with weight and positions.
     fn localities(&self, priority: u32) -> Vec<(u32, Vec<usize>)> {
         let mut found: Vec<(&Option<Locality>, u32, Vec<usize>)> = Vec::new();
         for at in self.at(priority) {
@@ -284,9 +340,11 @@ impl Source<'_> {
                 None => found.push((&endpoint.locality, endpoint.locality_weight, vec![at])),
             }
         }
+        let own = self.home.locality.as_deref();
         let key = |locality: &Option<Locality>| {
+            let is_own = is_own(locality.as_ref(), own);
             let locality = locality.clone().unwrap_or_default();
-            (locality.region, locality.zone, locality.sub_zone)
+            (!is_own, locality.region, locality.zone, locality.sub_zone)
         };
         found.sort_by_cached_key(|one| key(one.0));
         let weighed = found

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     balance::Pick,
-    plan::{ClusterConfig, ClusterPlan, Endpoints},
+    plan::{ClusterConfig, ClusterPlan, Endpoints, Home},
     retry::select_host,
     stats::{ClusterStats, SslStats},
 };
@@ -37,7 +37,7 @@ pub(crate) struct LocalCluster {
     pub(crate) stats: Arc<ClusterStats>,
     ssl_stats: Option<Arc<SslStats>>,
     members: RefCell<Members>,
-    /// The generation of the health board that `members` stands for.
+    /// The generation of the health boards that `members` stands for.
     generation: Cell<u64>,
 }
 
@@ -45,6 +45,7 @@ pub(crate) struct LocalCluster {
 #[derive(Debug, Default)]
 struct Members {
     endpoints: Arc<Endpoints>,
+    home: Home,
     hosts: Vec<Rc<Host>>,
     groups: Vec<Group>,
     rng: Rng,
@@ -65,14 +66,18 @@ impl LocalCluster {
             members: RefCell::default(),
             generation: Cell::new(0),
         };
-        cluster.update(&plan.endpoints);
+        cluster.update(plan);
         cluster
     }
 
     /// Takes over new endpoints. Hosts that stay keep their connections.
-    pub(crate) fn update(&self, endpoints: &Arc<Endpoints>) {
+    pub(crate) fn update(&self, plan: &ClusterPlan) {
+        let endpoints = &plan.endpoints;
         let mut members = self.members.borrow_mut();
-        if Arc::ptr_eq(&members.endpoints, endpoints) && !members.hosts.is_empty() {
+        if Arc::ptr_eq(&members.endpoints, endpoints)
+            && members.home.is(&plan.home)
+            && !members.hosts.is_empty()
+        {
             return;
         }
         let mut before: HashMap<SocketAddr, Rc<Host>> = members
@@ -81,6 +86,7 @@ impl LocalCluster {
             .map(|host| (host.address, host))
             .collect();
         members.endpoints = endpoints.clone();
+        members.home = plan.home.clone();
         for endpoint in &endpoints.endpoints {
             let host = match before.remove(&endpoint.address) {
                 Some(host) => {
@@ -101,10 +107,10 @@ impl LocalCluster {
         self.regroup(&mut members);
     }
 
-    /// Takes over changes of health. Costs an atomic load when there are none. Connections to hosts
-    /// that failed are closed.
+    /// Takes over changes of health. Costs an atomic load or two when there are none. Connections to
+    /// hosts that failed are closed.
     pub(crate) fn refresh(&self) {
-        if self.generation.get() == self.shared.health.generation() {
+        if self.generation.get() == self.generation_of(&self.members.borrow().home) {
             return;
         }
         let mut members = self.members.borrow_mut();
@@ -113,12 +119,19 @@ impl LocalCluster {
         failed.for_each(|host| host.pool.close_idle());
     }
 
+    /// Each of the two only grows, and so does their sum.
+    fn generation_of(&self, home: &Home) -> u64 {
+        self.shared.health.generation() + home.generation()
+    }
+
     fn regroup(&self, members: &mut Members) {
-        self.generation.set(self.shared.health.generation());
+        self.generation.set(self.generation_of(&members.home));
         let source = Source {
             balancing: &self.config.balancing,
             factor: members.endpoints.overprovisioning,
             shared: &self.shared,
+            stats: &self.stats,
+            home: &members.home,
             hosts: members.hosts.iter().map(|host| Member::new(host)).collect(),
             now: self.shared.health.now(),
         };
@@ -171,6 +184,9 @@ impl LocalCluster {
         };
         if group.panic {
             self.stats.lb_healthy_panic.inc();
+            if balancing.fails_on_panic() {
+                return None;
+            }
         }
         let now = match balancing.slow_start() {
             Some(_) => self.shared.health.now(),
@@ -182,7 +198,7 @@ impl LocalCluster {
             now,
             rng,
         };
-        let position = group.pick(pick, |at| hosts[at].health.active_requests())?;
+        let position = group.pick(pick, &self.stats, |at| hosts[at].health.active_requests())?;
         hosts.get(position).cloned()
     }
 

@@ -14,7 +14,9 @@ use sluicegate_xds::{
                 Cluster,
                 cluster::{
                     LbConfig, LbPolicy, SlowStartConfig as OldSlowStart,
-                    common_lb_config::LocalityConfigSpecifier as OldLocality,
+                    common_lb_config::{
+                        LocalityConfigSpecifier as OldLocality, ZoneAwareLbConfig as OldZoneAware,
+                    },
                 },
             },
             core::v3::{RuntimeDouble, TypedExtensionConfig},
@@ -22,7 +24,9 @@ use sluicegate_xds::{
         extensions::load_balancing_policies::{
             common::v3::{
                 ConsistentHashingLbConfig, LocalityLbConfig, SlowStartConfig,
-                locality_lb_config::LocalityConfigSpecifier,
+                locality_lb_config::{
+                    LocalityConfigSpecifier, ZoneAwareLbConfig, zone_aware_lb_config::LocalityBasis,
+                },
             },
             least_request::v3::LeastRequest as ProtoLeastRequest,
             maglev::v3::Maglev,
@@ -41,7 +45,7 @@ use super::{
 };
 use crate::balance::{
     HashFunction, HashPolicy, LeastRequest, Policy, RingConfig, SelectionMethod, SlowStart,
-    TABLE_SIZE,
+    TABLE_SIZE, ZoneAwareConfig,
 };
 
 /// How load is spread over the hosts of a cluster.
@@ -51,6 +55,8 @@ pub(crate) struct Balancing {
     pub(crate) policy: Policy,
     /// `locality_weighted_lb_config` is set: weights of localities count.
     pub(crate) locality_weighted: bool,
+    /// `zone_aware_lb_config`, if it is set.
+    pub(crate) zone_aware: Option<ZoneAwareConfig>,
     /// `healthy_panic_threshold`, percent.
     pub(crate) panic_threshold: u32,
     /// Hash hostnames, not addresses.
@@ -89,6 +95,14 @@ impl Balancing {
         matches!(self.policy, Policy::Maglev(_) | Policy::RingHash(_))
     }
 
+    /// Whether requests fail in panic. Hashing balancers know no such thing.
+    pub(crate) fn fails_on_panic(&self) -> bool {
+        !self.hashes()
+            && self
+                .zone_aware
+                .is_some_and(|zones| zones.fail_traffic_on_panic)
+    }
+
     /// Whether the balancer looks at active requests.
     pub(crate) fn counts_requests(&self) -> bool {
         matches!(self.policy, Policy::LeastRequest(..))
@@ -106,6 +120,7 @@ impl Balancing {
         Self {
             policy,
             locality_weighted: false,
+            zone_aware: None,
             panic_threshold: PANIC_THRESHOLD,
             use_hostname: false,
             hash_policies: Vec::new(),
@@ -118,8 +133,8 @@ impl Balancing {
             Some(LocalityConfigSpecifier::LocalityWeightedLbConfig(_)) => {
                 self.locality_weighted = true;
             }
-            Some(LocalityConfigSpecifier::ZoneAwareLbConfig(_)) => {
-                self.unsupported.push("zone_aware_lb_config");
+            Some(LocalityConfigSpecifier::ZoneAwareLbConfig(config)) => {
+                self.zone_aware = Some(zone_aware(config));
             }
             None => {}
         }
@@ -249,10 +264,8 @@ fn old(cluster: &Cluster) -> Result<Balancing, String> {
     if let Some(common) = &cluster.common_lb_config {
         match &common.locality_config_specifier {
             Some(OldLocality::LocalityWeightedLbConfig(_)) => balancing.locality_weighted = true,
-            Some(OldLocality::ZoneAwareLbConfig(_)) => {
-                balancing
-                    .unsupported
-                    .push("common_lb_config.zone_aware_lb_config");
+            Some(OldLocality::ZoneAwareLbConfig(config)) => {
+                balancing.zone_aware = Some(old_zone_aware(config));
             }
             None => {}
         }
@@ -292,6 +305,33 @@ fn ring(least: Option<&UInt64Value>, most: Option<&UInt64Value>, murmur: bool) -
         } else {
             HashFunction::XxHash
         },
+    }
+}
+
+fn zone_aware(config: &ZoneAwareLbConfig) -> ZoneAwareConfig {
+    let forced = config.force_local_zone.as_ref();
+    let least = forced.map(|zone| u64::from(number(zone.min_size.as_ref()).unwrap_or(1)));
+    ZoneAwareConfig {
+        // The older flag says the same without a number.
+        force_local_zone: least.or(config.force_locality_direct_routing.then_some(1)),
+        by_weight: config.locality_basis() == LocalityBasis::HealthyHostsWeight,
+        ..old_zone_aware(&OldZoneAware {
+            routing_enabled: config.routing_enabled,
+            min_cluster_size: config.min_cluster_size,
+            fail_traffic_on_panic: config.fail_traffic_on_panic,
+        })
+    }
+}
+
+fn old_zone_aware(config: &OldZoneAware) -> ZoneAwareConfig {
+    let default = ZoneAwareConfig::default();
+    let enabled = config.routing_enabled.as_ref();
+    let least = config.min_cluster_size.as_ref();
+    ZoneAwareConfig {
+        routing_enabled: enabled.map_or(default.routing_enabled, whole_percent),
+        min_cluster_size: least.map_or(default.min_cluster_size, |size| size.value),
+        fail_traffic_on_panic: config.fail_traffic_on_panic,
+        ..default
     }
 }
 

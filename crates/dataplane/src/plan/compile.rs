@@ -14,17 +14,20 @@ use sluicegate_snapshot::{Resource, ResourceType, Snapshot, Version};
 use sluicegate_xds::{
     pb::envoy::{
         config::{
-            cluster::v3::Cluster, endpoint::v3::ClusterLoadAssignment, listener::v3::Listener,
-            route::v3::RouteConfiguration,
+            cluster::v3::Cluster, core::v3::Locality, endpoint::v3::ClusterLoadAssignment,
+            listener::v3::Listener, route::v3::RouteConfiguration,
         },
         extensions::transport_sockets::tls::v3::Secret,
     },
     prost::Message,
 };
 
-use super::{ClusterConfig, ClusterPlan, Discovery, Endpoints, ListenerPlan, Plan, route};
+use super::{
+    ClusterConfig, ClusterPlan, Discovery, Endpoints, Home, ListenerPlan, Plan, Siblings, route,
+};
 use crate::{
     cluster::{ClusterId, ClusterShared, HealthBoard},
+    data_plane::Node,
     report::ResourceError,
     resolve::Resolved,
     route::RouteTable,
@@ -43,6 +46,8 @@ pub(crate) struct Compiler {
     listeners: BTreeMap<Arc<str>, Cached<Arc<ListenerPlan>>>,
     /// The endpoints of clusters whose endpoints are not known: the same ones every time.
     nothing: Arc<Endpoints>,
+    locality: Option<Arc<Locality>>,
+    local_cluster_name: String,
 }
 
 /// Numbers for cluster names. They are never used twice, so that a compiled route stays valid when
@@ -80,6 +85,15 @@ struct Built {
 }
 
 impl Compiler {
+    /// A compiler for the gateway that runs there.
+    pub(crate) fn new(node: &Node) -> Self {
+        Self {
+            locality: node.locality.clone().map(Arc::new),
+            local_cluster_name: node.local_cluster_name.clone(),
+            ..Self::default()
+        }
+    }
+
     /// Compiles `snapshot`. `resolved` answers for DNS clusters.
     pub(crate) fn compile(
         &mut self,
@@ -145,16 +159,22 @@ impl Compiler {
 
     /// The plan of what was compiled last, with the names as they are resolved now.
     pub(crate) fn plan(&self, resolved: &Resolved) -> Plan {
+        let local = self.siblings(resolved);
         let mut clusters = vec![None; self.names.ids.len()];
         for built in self
             .clusters
             .values()
             .filter_map(|cached| cached.value.as_ref())
         {
+            let is_local = *built.config.name == *self.local_cluster_name;
             clusters[built.config.id.index()] = Some(Arc::new(ClusterPlan {
                 config: built.config.clone(),
                 shared: built.shared.clone(),
                 endpoints: self.endpoints_of(built, resolved),
+                home: Home {
+                    locality: self.locality.clone(),
+                    local: local.clone().filter(|_| !is_local),
+                },
             }));
         }
         Plan {
@@ -170,6 +190,16 @@ impl Compiler {
                 .filter_map(|cached| cached.value.clone())
                 .collect(),
         }
+    }
+
+    /// The local cluster, if there is one. Envoy refuses to start when it is named but missing.
+    fn siblings(&self, resolved: &Resolved) -> Option<Siblings> {
+        let cached = self.clusters.get(self.local_cluster_name.as_str())?;
+        let built = cached.value.as_ref()?;
+        Some(Siblings {
+            endpoints: self.endpoints_of(built, resolved),
+            shared: built.shared.clone(),
+        })
     }
 
     fn endpoints_of(&self, built: &Built, resolved: &Resolved) -> Arc<Endpoints> {

@@ -35,3 +35,4 @@ mod support;
 mod tls_downstream;
 mod tls_upstream;
 mod upgrades;
+mod zones;
