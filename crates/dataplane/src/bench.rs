@@ -102,7 +102,7 @@ impl Heads {
             close: false,
             chunked: false,
             empty: false,
-            upgrade: false,
+            upgrade: None,
             attempts: None,
             set_cookies: &[],
             clock: &self.clock,

@@ -20,6 +20,7 @@ use crate::{
     failure::{ConnectError, Failure},
     io::Stream,
     plan::ClusterConfig,
+    pool::Lane,
     stats::SslStats,
 };
 
@@ -47,14 +48,14 @@ pub(crate) struct Connected {
 }
 
 /// Connects within `connect_timeout`, which covers the TLS handshake as well.
-pub(crate) async fn connect(peer: Peer<'_>, origin: Option<Origin>) -> Result<Connected, Failure> {
-    match timeout(peer.config.connect_timeout, attempt(peer, origin)).await {
+pub(crate) async fn connect(peer: Peer<'_>, lane: &Lane) -> Result<Connected, Failure> {
+    match timeout(peer.config.connect_timeout, attempt(peer, lane)).await {
         Ok(connected) => connected.map_err(Failure::ConnectFailed),
         Err(_) => Err(Failure::ConnectTimeout),
     }
 }
 
-async fn attempt(peer: Peer<'_>, origin: Option<Origin>) -> Result<Connected, ConnectError> {
+async fn attempt(peer: Peer<'_>, lane: &Lane) -> Result<Connected, ConnectError> {
     let Peer {
         config, ssl_stats, ..
     } = peer;
@@ -67,16 +68,16 @@ async fn attempt(peer: Peer<'_>, origin: Option<Origin>) -> Result<Connected, Co
             source,
             destination,
         };
-        preface = proxy.header(origin, own);
+        preface = proxy.header(lane.origin, own);
     }
     let (Some(tls), Some(stats)) = (&config.tls, ssl_stats) else {
         let stream = Stream::Tcp(tcp);
         return Ok(Connected { stream, preface });
     };
     tcp.write_all(&preface).await.map_err(|error| why(&error))?;
-    match tls.connect(tcp, address.ip()).await {
+    match tls.connect(tcp, address.ip(), lane).await {
         Ok(stream) => {
-            stats.handshake.inc();
+            stream.count(stats);
             Ok(Connected {
                 stream: Stream::Tls(Box::new(stream)),
                 preface: Vec::new(),

@@ -12,7 +12,7 @@ mod message;
 
 pub(crate) use gather::Gather;
 pub(crate) use keepalive::Keepalive;
-pub(crate) use lines::request;
+pub(crate) use lines::{Opened, request};
 pub(crate) use message::Message;
 
 /// Whether a connection's first bytes are those of HTTP/2. Four are enough: no HTTP/1 request that

@@ -5,6 +5,7 @@
 //! used idle connection, a new one within the circuit breakers' limits, or a place in the queue.
 
 mod http2;
+mod lane;
 mod lease;
 mod upstream;
 mod wait;
@@ -17,15 +18,16 @@ use std::{
 
 use tokio::time::Instant;
 
+pub(crate) use lane::{Lane, Protocol};
 pub(crate) use lease::{Closed, Lease, RequestLease, RetryLease};
 pub(crate) use upstream::Upstream;
 pub(crate) use wait::Ticket;
 
 use crate::{
     cluster::{Host, Resource},
-    connect::{Connected, Origin, Peer, connect},
+    connect::{Connected, Peer, connect},
     failure::Failure,
-    plan::Priority,
+    plan::{ClusterConfig, Priority},
 };
 
 /// The pool of one host.
@@ -39,8 +41,8 @@ pub(crate) struct Pool {
     /// Connections of HTTP/2.
     shared: RefCell<Vec<Rc<http2::Shared>>>,
     queue: RefCell<VecDeque<Ticket>>,
-    /// By whose connections they are; all under `None` without the PROXY protocol.
-    tallies: RefCell<HashMap<Option<Origin>, Tally>>,
+    /// By what the connections were made for.
+    tallies: RefCell<HashMap<Lane, Tally>>,
 }
 
 /// Numbers of connections.
@@ -64,46 +66,46 @@ pub(crate) enum Checkout {
 }
 
 impl Pool {
-    /// The most recently used idle connection for `origin`.
-    fn take_idle(&self, origin: Option<Origin>) -> Option<Box<Upstream>> {
+    /// The most recently used idle connection of a lane.
+    fn take_idle(&self, lane: &Lane) -> Option<Box<Upstream>> {
         let mut idle = self.idle.borrow_mut();
-        if idle.last()?.origin == origin {
+        if idle.last()?.fits(lane) {
             return idle.pop();
         }
-        let at = idle.iter().rposition(|one| one.origin == origin)?;
+        let at = idle.iter().rposition(|one| one.fits(lane))?;
         Some(idle.remove(at))
     }
 
-    fn tally(&self, origin: Option<Origin>) -> Tally {
+    fn tally(&self, lane: &Lane) -> Tally {
         let tallies = self.tallies.borrow();
-        tallies.get(&origin).copied().unwrap_or_default()
+        tallies.get(lane).copied().unwrap_or_default()
     }
 
     /// Returns the tally after the change; without a connection it is forgotten.
-    fn change_tally(&self, origin: Option<Origin>, change: impl FnOnce(&mut Tally)) -> Tally {
+    fn change_tally(&self, lane: &Lane, change: impl FnOnce(&mut Tally)) -> Tally {
         let mut tallies = self.tallies.borrow_mut();
-        let tally = tallies.entry(origin).or_default();
+        let tally = tallies.entry(lane.clone()).or_default();
         change(tally);
         let changed = *tally;
         if changed.count == 0 {
-            tallies.remove(&origin);
+            tallies.remove(lane);
         }
         changed
     }
 
-    /// Somebody for whom no connection is being made, apart from `refused`. A connection serves
-    /// `each` requests at a time.
-    fn starving(&self, each: u32, refused: &[Option<Origin>]) -> Option<Option<Origin>> {
-        let mut waiting: HashMap<Option<Origin>, u32> = HashMap::new();
+    /// The lane of somebody for whom no connection is being made, apart from `refused`.
+    fn starving(&self, config: &ClusterConfig, refused: &[Lane]) -> Option<Lane> {
+        let mut waiting: HashMap<&Lane, u32> = HashMap::new();
         let queue = self.queue.borrow();
         let mut tickets = queue.iter().filter(|ticket| ticket.waits());
         tickets.find_map(|ticket| {
-            let origin = ticket.origin();
-            let count = waiting.entry(origin).or_default();
+            let lane = ticket.lane();
+            let count = waiting.entry(lane).or_default();
             *count += 1;
-            let coming = self.tally(origin).connecting.saturating_mul(each);
-            let starves = *count > coming && !refused.contains(&origin);
-            starves.then_some(origin)
+            let each = http2::streams(config, lane.protocol);
+            let coming = self.tally(lane).connecting.saturating_mul(each);
+            let starves = *count > coming && !refused.contains(lane);
+            starves.then(|| lane.clone())
         })
     }
 
@@ -159,30 +161,30 @@ impl Pool {
     }
 }
 
-/// Asks for a connection to `host`. `origin` is whose request it is, where that matters.
+/// Asks for a connection to `host`.
 pub(crate) fn checkout(
     host: &Rc<Host>,
     priority: Priority,
-    origin: Option<Origin>,
+    lane: &Lane,
 ) -> Result<Checkout, Failure> {
-    while let Some(mut upstream) = host.pool.take_idle(origin) {
+    while let Some(mut upstream) = host.pool.take_idle(lane) {
         if upstream.stream.quiet() {
             return Ok(Checkout::Ready(upstream));
         }
         upstream.close(Closed::Remote);
     }
-    if host.config.http2.is_some()
-        && let Some(place) = http2::place(host)
+    if lane.protocol != Protocol::Http1
+        && let Some(place) = http2::place(host, lane)
     {
         return Ok(Checkout::Ready(Box::new(Upstream::shared(place))));
     }
     let stats = &host.cluster_stats;
-    let fresh = host.pool.tally(origin).count == 0;
+    let fresh = host.pool.tally(lane).count == 0;
     if fresh && !host.shared.budgets(priority).fits(Resource::Pools) {
         stats.upstream_cx_pool_overflow.inc();
         return Err(Failure::NoHealthyUpstream);
     }
-    let Some(ticket) = Ticket::new(host, priority, origin) else {
+    let Some(ticket) = Ticket::new(host, priority, lane) else {
         stats.upstream_rq_pending_overflow.inc();
         return Err(Failure::Overflow);
     };
@@ -227,7 +229,7 @@ fn deliver(host: &Rc<Host>, mut upstream: Box<Upstream>) {
     }
     loop {
         let mut queue = host.pool.queue.borrow_mut();
-        let fits = |ticket: &Ticket| ticket.origin() == upstream.origin;
+        let fits = |ticket: &Ticket| upstream.fits(ticket.lane());
         let ticket = queue.iter().position(fits).and_then(|at| queue.remove(at));
         drop(queue);
         let Some(ticket) = ticket else {
@@ -249,30 +251,28 @@ fn deliver(host: &Rc<Host>, mut upstream: Box<Upstream>) {
 /// one.
 fn grow(host: &Rc<Host>, priority: Priority) {
     let pool = &host.pool;
-    let each = http2::streams(&host.config);
     let mut refused = Vec::new();
-    while let Some(origin) = pool.starving(each, &refused) {
+    while let Some(lane) = pool.starving(&host.config, &refused) {
         let budgets = host.shared.budgets(priority);
         let room = budgets
             .connections_per_host()
             .is_none_or(|limit| host.shared.connections_of(host.address) < i64::from(limit));
         if room && budgets.try_take(Resource::Connections) {
             // It fits.
-        } else if pool.tally(origin).count == 0 {
+        } else if pool.tally(&lane).count == 0 {
             budgets.take(Resource::Connections);
         } else {
             host.cluster_stats.upstream_cx_overflow.inc();
-            refused.push(origin);
+            refused.push(lane);
             continue;
         }
-        start(host, priority, origin);
+        start(host, priority, lane);
     }
 }
 
-fn start(host: &Rc<Host>, priority: Priority, origin: Option<Origin>) {
-    let lease = Lease::new(host, priority, origin);
-    host.pool
-        .change_tally(origin, |tally| tally.connecting += 1);
+fn start(host: &Rc<Host>, priority: Priority, lane: Lane) {
+    let lease = Lease::new(host, priority, &lane);
+    host.pool.change_tally(&lane, |tally| tally.connecting += 1);
     let host = host.clone();
     tokio::task::spawn_local(async move {
         let begun = Instant::now();
@@ -283,9 +283,9 @@ fn start(host: &Rc<Host>, priority: Priority, origin: Option<Origin>) {
             config: &host.config,
             ssl_stats: host.ssl_stats.as_deref(),
         };
-        let connected = connect(peer, origin).await;
+        let connected = connect(peer, &lane).await;
         let pool = &host.pool;
-        pool.change_tally(origin, |tally| tally.connecting -= 1);
+        pool.change_tally(&lane, |tally| tally.connecting -= 1);
         let stats = &host.cluster_stats;
         match connected {
             Ok(Connected { stream, preface }) => {
@@ -294,8 +294,24 @@ fn start(host: &Rc<Host>, priority: Priority, origin: Option<Origin>) {
                 stats
                     .upstream_cx_connect_ms
                     .record(u64::try_from(took).unwrap_or(u64::MAX));
-                match &host.config.http2 {
-                    Some(options) => http2::begin(&host, stream, lease, options).await,
+                let http2 = match lane.protocol {
+                    Protocol::Http1 => false,
+                    Protocol::Http2 => true,
+                    Protocol::Negotiated => {
+                        let http2 = stream.negotiated_http2();
+                        if http2 {
+                            stats.upstream_cx_http2_total.inc();
+                        } else {
+                            stats.upstream_cx_http1_total.inc();
+                        }
+                        http2
+                    }
+                };
+                match host.config.http2.as_ref().filter(|_| http2) {
+                    Some(options) => {
+                        let connected = Connected { stream, preface };
+                        http2::begin(&host, connected, lease, options).await;
+                    }
                     None => {
                         let mut upstream = Upstream::new(stream, lease, now);
                         upstream.preface = preface;
@@ -311,9 +327,8 @@ fn start(host: &Rc<Host>, priority: Priority, origin: Option<Origin>) {
                 }
                 // Before the lease: giving it up may start another connection.
                 let queue = std::mem::take(&mut *pool.queue.borrow_mut());
-                let (failed, others): (VecDeque<_>, VecDeque<_>) = queue
-                    .into_iter()
-                    .partition(|ticket| ticket.origin() == origin);
+                let (failed, others): (VecDeque<_>, VecDeque<_>) =
+                    queue.into_iter().partition(|ticket| *ticket.lane() == lane);
                 *pool.queue.borrow_mut() = others;
                 for ticket in failed {
                     if ticket.fail(failure) {

@@ -5,6 +5,7 @@
 //! rewrite asks for it.
 
 mod action;
+mod format;
 mod matcher;
 mod mutation;
 mod redirect;
@@ -12,9 +13,10 @@ mod rewrite;
 mod table;
 
 pub(crate) use action::{
-    Action, Backend, BufferLimits, Choice, DirectResponse, Mirror, PathRewrite, Redirect, Route,
-    RouteAction,
+    Action, Backend, BufferLimits, Choice, DirectResponse, GrpcTimeout, Mirror, PathRewrite,
+    Redirect, Route, RouteAction,
 };
+pub(crate) use format::{Facts, Format};
 pub(crate) use matcher::{
     HeaderMatch, Path, PathMatch, QueryMatch, RequestView, RouteMatch, ValueMatch,
 };

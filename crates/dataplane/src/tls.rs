@@ -5,6 +5,7 @@
 //! encrypted streams. The TLS library's types appear nowhere else, so that its next major version
 //! is a change to this folder.
 
+mod count;
 mod downstream;
 mod error;
 mod material;
@@ -13,7 +14,7 @@ mod stream;
 mod upstream;
 mod verify;
 
-pub(crate) use downstream::{DownstreamTls, Handshake};
+pub(crate) use downstream::{DownstreamTls, Handshake, MissingSecret};
 pub(crate) use error::TlsError;
 pub(crate) use material::Certificate;
 pub(crate) use stream::TlsStream;

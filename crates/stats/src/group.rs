@@ -3,7 +3,7 @@
 //!
 //! In: a struct declared with [`stat_group!`](crate::stat_group). Out: its fields, visited by name.
 
-use crate::{Counter, Gauge, Histogram, ResponseCodes, TextReadout};
+use crate::{Counter, Gauge, Histogram, LazyCounter, ResponseCodes, TextReadout};
 
 /// A set of metrics with names relative to the prefix it is registered under.
 pub trait Group: Send + Sync {
@@ -42,6 +42,17 @@ impl Metric for Counter {
     }
     fn reset_counter(&self) {
         self.reset();
+    }
+}
+
+impl Metric for LazyCounter {
+    fn visit(&self, name: &str, visitor: &mut dyn Visitor) {
+        if self.0.used() {
+            visitor.counter(name, &self.0);
+        }
+    }
+    fn reset_counter(&self) {
+        self.0.reset();
     }
 }
 

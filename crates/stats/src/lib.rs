@@ -25,7 +25,7 @@ mod text;
 pub use collect::Collected;
 pub use group::{Group, Metric, Visitor};
 pub use histogram::Histogram;
-pub use metric::{Counter, Gauge, TextReadout};
+pub use metric::{Counter, Gauge, LazyCounter, TextReadout};
 pub use pattern::compile as compile_pattern;
 pub use query::{Format, Query};
 pub use registry::{Prefixed, Registry};

@@ -44,6 +44,17 @@ impl Counter {
     }
 }
 
+/// A counter that is not listed before its first use, as those that Envoy creates on the way.
+#[derive(Debug, Default)]
+pub struct LazyCounter(pub(crate) Counter);
+
+impl LazyCounter {
+    /// Adds one.
+    pub fn inc(&self) {
+        self.0.inc();
+    }
+}
+
 /// A value that goes up and down, 63 bits wide; one writer at a time and laid out like [`Counter`].
 #[derive(Debug, Default)]
 pub struct Gauge(AtomicI64);

@@ -17,6 +17,7 @@ use crate::{
     failure::Failure,
     io::Stream,
     plan::{Check, ClusterConfig, Probe},
+    pool::Lane,
     stats::SslStats,
 };
 
@@ -92,7 +93,7 @@ impl Checker {
         let Connected {
             mut stream,
             preface,
-        } = connect(peer, None).await?;
+        } = connect(peer, &Lane::default()).await?;
         let sent = write(&mut stream, &preface).await;
         sent.map_err(|_| Failure::Terminated)?;
         Ok(stream)

@@ -62,7 +62,7 @@ fn imf_fixdate(seconds: u64) -> [u8; 29] {
 
 /// Year, month from 0 and day from 1 of a day since 1970, in the Gregorian calendar counted from
 /// the first of March, so that leap days come last.
-fn civil(days: u64) -> (u64, usize, u64) {
+pub(crate) fn civil(days: u64) -> (u64, usize, u64) {
     let days = days + 719_468;
     let era = days / 146_097;
     let day_of_era = days % 146_097;
@@ -76,8 +76,10 @@ fn civil(days: u64) -> (u64, usize, u64) {
     (year, usize::try_from(month).unwrap_or(0), day)
 }
 
-const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-const MONTHS: [&str; 12] = [
+/// As HTTP abbreviates them.
+pub(crate) const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+/// As HTTP abbreviates them.
+pub(crate) const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 

@@ -113,6 +113,17 @@ impl Framing {
         }
     }
 
+    /// The same framing for a copy of a message that has not begun.
+    pub(crate) fn fresh(&self) -> Self {
+        match self {
+            Self::Chunked(..) | Self::Dechunked(_) | Self::UntilClose => {
+                Self::chunked(Trailers::Forward)
+            }
+            Self::Length(length) => Self::Length(*length),
+            Self::Empty | Self::Tunnel => Self::Empty,
+        }
+    }
+
     /// The trailer lines of a chunked body that is over.
     pub(crate) fn trailers(&self) -> &[u8] {
         match self {

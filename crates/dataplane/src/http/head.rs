@@ -30,6 +30,8 @@ pub(crate) struct RequestHead {
     pub(crate) redirect: bool,
     /// The authority: of the absolute-form target, else the first Host field.
     pub(crate) authority: Span,
+    /// Whether the scheme is https, where the client named one.
+    pub(crate) https: Option<bool>,
     /// Fields and their summary.
     pub(crate) message: Message,
 }
@@ -119,6 +121,7 @@ impl RequestHead {
         self.method = Span::new(0, method);
         self.path = Span::new(method + 1, method + 1 + target.len());
         self.normalized.clear();
+        self.https = None;
         self.redirect = false;
         if self.message.lines(bytes, end + 2, limits)? == Parsed::Partial {
             return Ok(Parsed::Partial);
@@ -161,7 +164,7 @@ impl RequestHead {
             let whole_server = method == b"OPTIONS";
             return whole_server.then_some(()).ok_or(HeadError::Malformed);
         }
-        let after_scheme = [&b"http://"[..], b"https://"]
+        let after_scheme = [&b"http://"[..], HTTPS]
             .iter()
             .find(|scheme| {
                 target.len() > scheme.len() && target[..scheme.len()].eq_ignore_ascii_case(scheme)
@@ -176,6 +179,7 @@ impl RequestHead {
         if authority.is_empty() || !is_authority(authority) || path.starts_with(b"?") {
             return Err(HeadError::Malformed);
         }
+        self.https = Some(target.len() - after_scheme.len() == HTTPS.len());
         let end = self.path.end();
         self.path = Span::new(end - path.len(), end);
         self.authority = Span::new(end - path.len() - authority.len(), end - path.len());
@@ -340,6 +344,8 @@ const AUTHORITY: [bool; 256] = {
     }
     table
 };
+
+const HTTPS: &[u8] = b"https://";
 
 /// The methods that Envoy's HTTP/1 codec knows.
 const METHODS: [&str; 36] = [

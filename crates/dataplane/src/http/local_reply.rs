@@ -28,6 +28,8 @@ pub(crate) struct LocalReply<'a> {
     pub(crate) head_only: bool,
     /// The request was gRPC: status 200, the outcome in `grpc-status`.
     pub(crate) grpc: bool,
+    /// The client's time was up, which gRPC tells from other causes.
+    pub(crate) deadline: bool,
     /// The client speaks HTTP/2: a missing body is not announced.
     pub(crate) http2: bool,
     /// Additions of the route, if one was found.
@@ -98,7 +100,12 @@ impl LocalReply<'_> {
 
     fn grpc_lines(&self, out: &mut Vec<u8>) {
         self.line(b"content-type", b"application/grpc", out);
-        self.line(b"grpc-status", grpc_status(self.status).as_bytes(), out);
+        let status = if self.deadline {
+            "4"
+        } else {
+            grpc_status(self.status)
+        };
+        self.line(b"grpc-status", status.as_bytes(), out);
         if !self.body.is_empty() {
             self.line(b"grpc-message", self.body, out);
         }

@@ -41,8 +41,8 @@ pub(crate) struct DownstreamResponse<'a> {
     pub(crate) chunked: bool,
     /// There is no body, and nothing that says so yet.
     pub(crate) empty: bool,
-    /// Upgrade headers are kept.
-    pub(crate) upgrade: bool,
+    /// The upgrade that happens: its fields are kept, or added when the upstream is of HTTP/2.
+    pub(crate) upgrade: Option<&'a [u8]>,
     /// `x-envoy-attempt-count`, if it is to be told.
     pub(crate) attempts: Option<u32>,
     /// Values of `set-cookie` fields to add.
@@ -111,6 +111,12 @@ impl DownstreamResponse<'_> {
         if self.close {
             writer.new_line(b"connection", b"close", out);
         }
+        if let Some(kind) = self.upgrade
+            && !writer.has(Known::Upgrade)
+        {
+            writer.new_line(b"upgrade", kind, out);
+            writer.new_line(b"connection", b"upgrade", out);
+        }
         if self.empty {
             writer.new_line(b"content-length", b"0", out);
         }
@@ -135,7 +141,7 @@ impl DownstreamResponse<'_> {
         let value = field.value.of(self.bytes);
         match field.known {
             Known::KeepAlive | Known::ProxyConnection | Known::TransferEncoding => {}
-            Known::Connection | Known::Upgrade if !self.upgrade => {}
+            Known::Connection | Known::Upgrade if self.upgrade.is_none() => {}
             Known::Connection => writer.line(field, b"Upgrade", out),
             // RFC 9110 8.6: a 204 carries no length.
             Known::ContentLength if self.head.status == 204 => {}

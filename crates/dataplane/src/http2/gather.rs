@@ -44,6 +44,11 @@ impl Gather {
         })))
     }
 
+    /// Puts bytes in front of whatever the codec writes.
+    pub(crate) fn put_first(&self, bytes: Vec<u8>) {
+        self.0.borrow_mut().out.splice(0..0, bytes);
+    }
+
     /// Sends what was gathered. To be called before the task sleeps.
     pub(crate) fn poll_send(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.borrow_mut().poll_send(cx)

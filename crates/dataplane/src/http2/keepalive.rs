@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `connection_keepalive`: PING at intervals.
+//! `connection_keepalive`: PING at intervals, or when an idle connection is to be used.
 //!
 //! In: the settings and time. Out: ready when the peer did not answer in time.
 
 use std::task::{Context, Poll, ready};
 
 use h2::{Ping, PingPong};
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 
 use crate::{io::Timer, plan::Http2Keepalive};
 
@@ -14,8 +14,8 @@ use crate::{io::Timer, plan::Http2Keepalive};
 pub(crate) struct Keepalive {
     pings: PingPong,
     options: Http2Keepalive,
-    interval: Duration,
-    next: Instant,
+    /// The next one by the interval.
+    next: Option<Instant>,
     /// An answer is expected by then.
     answer_by: Option<Instant>,
     timer: Timer,
@@ -25,22 +25,25 @@ impl Keepalive {
     /// `None` when nothing is to be sent.
     pub(crate) fn new(options: Option<Http2Keepalive>, pings: Option<PingPong>) -> Option<Self> {
         let (options, pings) = options.zip(pings)?;
-        let interval = options.interval?;
         Some(Self {
             pings,
             options,
-            interval,
-            next: Instant::now() + jittered(interval, options.jitter),
+            next: next(options),
             answer_by: None,
             timer: Timer::default(),
         })
+    }
+
+    /// Sends one at the next poll, unless one is under way.
+    pub(crate) fn hurry(&mut self) {
+        self.next = Some(Instant::now());
     }
 
     /// Ready when the peer is to be given up.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let Some(deadline) = self.answer_by else {
-                ready!(self.timer.poll(cx, Some(self.next)));
+                ready!(self.timer.poll(cx, self.next));
                 if self.pings.send_ping(Ping::opaque()).is_err() {
                     // The connection is over and will say so itself.
                     return Poll::Pending;
@@ -51,7 +54,7 @@ impl Keepalive {
             match self.pings.poll_pong(cx) {
                 Poll::Ready(Ok(_)) => {
                     self.answer_by = None;
-                    self.next = Instant::now() + jittered(self.interval, self.options.jitter);
+                    self.next = next(self.options);
                 }
                 Poll::Ready(Err(_)) => return Poll::Pending,
                 Poll::Pending => return self.timer.poll(cx, Some(deadline)),
@@ -60,6 +63,8 @@ impl Keepalive {
     }
 }
 
-fn jittered(interval: Duration, percent: u32) -> Duration {
-    interval + interval * fastrand::u32(..=percent) / 100
+fn next(options: Http2Keepalive) -> Option<Instant> {
+    let interval = options.interval?;
+    let jitter = interval * fastrand::u32(..=options.jitter) / 100;
+    Some(Instant::now() + interval + jitter)
 }

@@ -4,6 +4,7 @@
 //! In: the bytes that the one writer of heads wrote, or trailer lines. Out: what the HTTP/2 codec
 //! encodes. Fields that HTTP/2 forbids stay behind.
 
+use h2::ext::Protocol;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri,
     header::{CONTENT_LENGTH, HOST, TE},
@@ -12,22 +13,44 @@ use http::{
 
 use crate::http::Known;
 
-/// A request, from its head as written for HTTP/1. `None` when the codec cannot express it.
-pub(crate) fn request(head: &[u8]) -> Option<Request<()>> {
-    let (first, lines) = split(head);
+/// A request that is about to be sent.
+pub(crate) struct Opened<'a> {
+    /// Its head, as written for HTTP/1.
+    pub(crate) head: &'a [u8],
+    /// `:scheme` is https.
+    pub(crate) https: bool,
+    /// No body follows.
+    pub(crate) ends: bool,
+}
+
+/// A request. `None` when the codec cannot express it. One for an upgrade becomes an extended
+/// CONNECT (RFC 8441).
+pub(crate) fn request(opened: &Opened<'_>) -> Option<Request<()>> {
+    let (first, lines) = split(opened.head);
     let mut parts = first.split(|byte| *byte == b' ');
     let method = Method::from_bytes(parts.next()?).ok()?;
     let path = parts.next()?;
     let mut fields = parse(lines);
+    let upgrade = value_of(lines, b"upgrade").and_then(|kind| std::str::from_utf8(kind).ok());
     let host = fields.remove(HOST)?;
     let uri = Uri::builder()
-        .scheme(Scheme::HTTP)
+        .scheme(if opened.https {
+            Scheme::HTTPS
+        } else {
+            Scheme::HTTP
+        })
         .authority(host.as_bytes())
         .path_and_query(path)
         .build()
         .ok()?;
     let mut request = Request::new(());
-    *request.method_mut() = method;
+    *request.method_mut() = match upgrade {
+        Some(kind) => {
+            request.extensions_mut().insert(Protocol::from(kind));
+            Method::CONNECT
+        }
+        None => method,
+    };
     *request.uri_mut() = uri;
     *request.version_mut() = http::Version::HTTP_2;
     *request.headers_mut() = fields;
@@ -38,6 +61,11 @@ pub(crate) fn request(head: &[u8]) -> Option<Request<()>> {
 pub(crate) fn response(head: &[u8]) -> Option<Response<()>> {
     let (first, lines) = split(head);
     let status = StatusCode::from_bytes(first.split(|byte| *byte == b' ').nth(1)?).ok()?;
+    // A switch is a success of CONNECT.
+    let status = match status {
+        StatusCode::SWITCHING_PROTOCOLS => StatusCode::OK,
+        other => other,
+    };
     let mut response = Response::new(());
     *response.status_mut() = status;
     *response.version_mut() = http::Version::HTTP_2;
@@ -73,24 +101,33 @@ fn split(head: &[u8]) -> (&[u8], &[u8]) {
     (&head[..end], head.get(end + 2..).unwrap_or_default())
 }
 
-fn parse(lines: &[u8]) -> HeaderMap {
-    let mut fields = HeaderMap::with_capacity(16);
-    for line in lines.split(|byte| *byte == b'\n') {
+fn fields(lines: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    lines.split(|byte| *byte == b'\n').filter_map(|line| {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let Some(colon) = line.iter().position(|byte| *byte == b':') else {
-            continue;
-        };
-        let value = line[colon + 1..].trim_ascii();
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        Some((&line[..colon], line[colon + 1..].trim_ascii()))
+    })
+}
+
+fn value_of<'a>(lines: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
+    let mut fields = fields(lines);
+    let found = fields.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+    found.map(|(_, value)| value)
+}
+
+fn parse(lines: &[u8]) -> HeaderMap {
+    let mut parsed = HeaderMap::with_capacity(16);
+    for (name, value) in fields(lines) {
         // Case is folded on the way in.
-        let name = HeaderName::from_bytes(&line[..colon]);
+        let name = HeaderName::from_bytes(name);
         let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) else {
             continue;
         };
         if !FORBIDDEN.contains(&name.as_str()) {
-            fields.append(name, value);
+            parsed.append(name, value);
         }
     }
-    fields
+    parsed
 }
 
 /// RFC 9113 8.2.2.
@@ -110,9 +147,14 @@ mod tests {
     fn heads_become_what_the_codec_takes() {
         let head = b"POST /a?b HTTP/1.1\r\nHost: h:8\r\nX-A: 1\r\nx-a: 2\r\n\
                      transfer-encoding: chunked\r\n\r\n";
-        let request = request(head).expect("a request");
+        let opened = |head, https| Opened {
+            head,
+            https,
+            ends: false,
+        };
+        let request = request(&opened(head, true)).expect("a request");
         assert_eq!(request.method(), Method::POST);
-        assert_eq!(request.uri(), "http://h:8/a?b");
+        assert_eq!(request.uri(), "https://h:8/a?b");
         let values: Vec<_> = request.headers().get_all("x-a").iter().collect();
         assert_eq!(values, ["1", "2"]);
         assert_eq!(request.headers().len(), 2);

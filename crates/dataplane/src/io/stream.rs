@@ -127,6 +127,11 @@ impl Stream {
         matches!(self, Self::Http2(_))
     }
 
+    /// Whether ALPN chose HTTP/2.
+    pub(crate) fn negotiated_http2(&self) -> bool {
+        matches!(self, Self::Tls(tls) if tls.protocol() == Some(b"h2"))
+    }
+
     /// Ready when the kernel has everything that was taken. Without TLS that is always so.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {

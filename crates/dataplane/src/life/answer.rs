@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{
     attempt,
     exchange::Exchange,
-    finish, http2,
+    facts, finish, http2,
     session::{After, Session},
 };
 use crate::{
@@ -170,6 +170,9 @@ async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>)
     record.responding = true;
     exchange.answer.clear(&session.worker.buffers);
     exchange.download.clear();
+    let record = &exchange.record;
+    let changes = record.mutations.as_deref();
+    let formatted = changes.and_then(|all| facts::of_reply(session, exchange, reply.status, all));
     LocalReply {
         status: reply.status,
         body: reply.body,
@@ -180,8 +183,9 @@ async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>)
         close: record.close,
         head_only: record.head_only,
         grpc: record.grpc && reply.location.is_none(),
+        deadline: record.failure == Some(Failure::MaxDuration),
         http2,
-        mutations: record.mutations.as_deref(),
+        mutations: formatted.as_ref().or(changes),
         manager: session.manager(),
         clock: &session.worker.clock,
         now,

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::{exchange::Exchange, pick_host::Target, session::Session};
 use crate::{
     failure::Failure,
+    http2::Opened,
     pool::{Checkout, RequestLease, Ticket, Upstream, checkout as from_pool, give_back},
 };
 
@@ -24,9 +25,8 @@ pub(super) async fn checkout(
         let limit = exchange.record.route_timeout;
         exchange.deadlines.route = limit.and_then(|limit| started.map(|at| at + limit));
     }
-    let announced = target.cluster.config.proxy_protocol.is_some();
-    let origin = announced.then(|| session.origin()).flatten();
-    let upstream = match from_pool(&target.host, target.action.priority, origin)? {
+    let lane = &exchange.record.lane;
+    let upstream = match from_pool(&target.host, target.action.priority, lane)? {
         Checkout::Ready(upstream) => upstream,
         Checkout::Wait(ticket) => wait(session, exchange, &ticket).await?,
     };
@@ -38,6 +38,14 @@ pub(super) async fn checkout(
     if upstream.requests == 0 {
         target.host.connected();
     }
+    let shared = upstream.is_shared();
+    exchange.upload.trailers = exchange.request.message.chunked
+        && match (session.stream.is_http2(), shared) {
+            (false, false) => false,
+            (false, true) => session.manager().trailers,
+            (true, false) => target.cluster.config.trailers,
+            (true, true) => true,
+        };
     attach(exchange, upstream, lease)
 }
 
@@ -71,8 +79,11 @@ fn open(exchange: &mut Exchange, upstream: &mut Upstream) -> Result<(), Failure>
     exchange.record.shared = true;
     let upload = &mut exchange.upload;
     upload.strip_framing();
-    let head = upload.head();
-    let opened = upstream.open(head, upload.ends_with_head());
+    let opened = upstream.open(&Opened {
+        head: upload.head(),
+        https: exchange.record.https,
+        ends: upload.ends_with_head(),
+    });
     upload.drop_head();
     opened
 }

@@ -4,7 +4,7 @@
 //! In: the phases. Out: what later phases, stats and logs want to know. Vectors keep their capacity
 //! from request to request.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::{
     failure::Failure,
     http::{RequestHead, ResponseHead},
     io::Inbox,
-    pool::{RequestLease, Upstream},
+    pool::{Lane, RequestLease, Upstream},
     route::Mutations,
     stats::ClusterStats,
 };
@@ -64,7 +64,11 @@ pub(crate) struct Record {
     /// The client asked to close.
     pub(super) close: bool,
     /// The upgrade that was asked for and is allowed.
-    pub(super) upgrade: bool,
+    pub(super) upgrade: Option<Box<[u8]>>,
+    /// `:scheme` towards an upstream of HTTP/2 is https.
+    pub(super) https: bool,
+    /// What a connection must have been made for.
+    pub(super) lane: Lane,
     /// The upstream agreed to it.
     pub(super) switched: bool,
     /// Interim responses so far.
@@ -87,6 +91,10 @@ pub(crate) struct Record {
     pub(super) shared: bool,
     /// The upstream does not take the request body any more.
     pub(super) upload_broken: bool,
+    /// The client's trusted address, kept where formatters may ask for it.
+    pub(super) client: Option<SocketAddr>,
+    /// The request's head, kept where changes of the response read it.
+    pub(super) sent_head: Vec<u8>,
     /// The client is told how many attempts there were.
     pub(super) tell_attempts: bool,
     /// Response header changes of the route.
@@ -99,6 +107,8 @@ pub(crate) struct Record {
     pub(super) set_cookies: Vec<String>,
     /// Route timeout, to be started when the request is complete.
     pub(super) route_timeout: Option<Duration>,
+    /// What the upstream is told in `grpc-timeout`.
+    pub(super) grpc_timeout: Option<Duration>,
     /// `max_stream_duration` of the cluster.
     pub(super) upstream_limit: Option<Duration>,
 }

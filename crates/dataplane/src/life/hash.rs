@@ -74,6 +74,27 @@ impl HashInput for Request<'_> {
     }
 
     fn client(&self) -> SocketAddr {
+        self.trusted()
+    }
+
+    fn connection(&self) -> (SocketAddr, SocketAddr) {
+        let local = self.session.local();
+        (self.session.peer, local.unwrap_or(self.session.bound))
+    }
+}
+
+/// The client's address, as far as the proxies in front of us are trusted.
+pub(super) fn client(session: &Session, head: &RequestHead) -> SocketAddr {
+    Request {
+        session,
+        bytes: session.inbox.bytes(),
+        head,
+    }
+    .trusted()
+}
+
+impl Request<'_> {
+    fn trusted(&self) -> SocketAddr {
         let peer = self.session.peer;
         let manager = self.session.manager();
         if manager.use_remote_address && manager.trusted_hops == 0 {
@@ -85,10 +106,5 @@ impl HashInput for Request<'_> {
             .and_then(|text| std::str::from_utf8(text).ok())
             .and_then(|text| text.parse::<IpAddr>().ok());
         trusted.map_or(peer, |ip| SocketAddr::new(ip, 0))
-    }
-
-    fn connection(&self) -> (SocketAddr, SocketAddr) {
-        let local = self.session.local();
-        (self.session.peer, local.unwrap_or(self.session.bound))
     }
 }

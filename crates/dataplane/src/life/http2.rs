@@ -84,6 +84,9 @@ fn builder(manager: &ConnectionManager) -> server::Builder {
         .header_table_size(options.header_table)
         .max_header_list_size(bytes)
         .max_send_buffer_size(SEND_BUFFER);
+    if options.allow_connect {
+        builder.enable_connect_protocol();
+    }
     builder
 }
 
@@ -261,7 +264,7 @@ pub(super) fn send_response(session: &mut Session, exchange: &mut Exchange) -> R
     let out = &mut download.out;
     let end = out.windows(4).position(|bytes| bytes == b"\r\n\r\n");
     let end = end.map_or(out.len(), |at| at + 4);
-    let ends = download.framing.done() && end == out.len();
+    let ends = download.framing.done() && end == out.len() && !download.open;
     let sent = message.send_response(&out[..end], ends);
     out.drain(..end);
     sent

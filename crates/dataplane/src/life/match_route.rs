@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{exchange::Exchange, session::Session};
+use super::{exchange::Exchange, facts, grpc_timeout, session::Session};
 use crate::{
     failure::Failure,
     route::{Action, RequestView, Route, RouteAction, RouteTable},
@@ -35,6 +35,7 @@ pub(super) fn match_route<'a>(
         return Err(Failure::NoRoute);
     };
     exchange.record.mutations = Some(route.response_headers.clone());
+    facts::keep_received(session, exchange);
     let Action::Route(action) = &route.action else {
         return Ok(Found::Answer(route));
     };
@@ -49,6 +50,7 @@ pub(super) fn match_route<'a>(
         deadlines.stream = off(limit).and_then(|limit| started.map(|at| at + limit));
     }
     exchange.record.route_timeout = action.timeout;
+    grpc_timeout::apply(session, exchange, action);
     exchange.record.tell_attempts = action.tell_attempts;
     Ok(Found::Forward(action))
 }
@@ -77,6 +79,6 @@ fn upgrade(
         session.stats.downstream_rq_ws_on_non_ws_route.inc();
         return Err(Failure::UpgradeRefused);
     }
-    exchange.record.upgrade = true;
+    exchange.record.upgrade = Some(kind.into());
     Ok(())
 }

@@ -21,9 +21,10 @@ use crate::{
     cluster::LocalCluster,
     failure::Failure,
     http::{Framing, Limits, Parsed, ResponseHead, Trailers},
+    http2::Opened,
     io::Inbox,
     plan::Priority,
-    pool::{Checkout, Closed, RequestLease, Upstream, checkout, give_back},
+    pool::{Checkout, Closed, Lane, RequestLease, Upstream, checkout, give_back},
     worker::Worker,
 };
 
@@ -44,6 +45,12 @@ enum Piece {
 pub(super) struct Mirrored {
     /// The head, rewritten.
     pub(super) head: Vec<u8>,
+    /// How the body is delimited.
+    pub(super) framing: Framing,
+    /// What its connection must have been made for.
+    pub(super) lane: Lane,
+    /// Its scheme is https.
+    pub(super) https: bool,
     /// Where it goes.
     pub(super) cluster: Rc<LocalCluster>,
     /// `HEAD`.
@@ -85,7 +92,8 @@ pub(super) fn start(worker: &Rc<Worker>, mirrored: Mirrored) -> Tee {
             pieces: received,
             waiting,
             written: 0,
-            queue: VecDeque::from([mirrored.head.clone()]),
+            queue: VecDeque::new(),
+            framed: None,
         };
         let status = match timeout(limit, send(&worker, mirrored, body)).await {
             Ok(Ok(status)) => status,
@@ -104,6 +112,8 @@ struct Body {
     queue: VecDeque<Vec<u8>>,
     /// Bytes of the first in the queue that were written.
     written: usize,
+    /// HTTP/2: the framing to take off, and the bytes that it has not been taken off yet.
+    framed: Option<(Framing, Vec<u8>)>,
 }
 
 async fn send(worker: &Rc<Worker>, mirrored: Mirrored, mut body: Body) -> Result<u16, Failure> {
@@ -111,7 +121,7 @@ async fn send(worker: &Rc<Worker>, mirrored: Mirrored, mut body: Body) -> Result
         .cluster
         .pick(None)
         .ok_or(Failure::NoHealthyUpstream)?;
-    let mut upstream = match checkout(&host, Priority::Default, None)? {
+    let mut upstream = match checkout(&host, Priority::Default, &mirrored.lane)? {
         Checkout::Ready(upstream) => upstream,
         Checkout::Wait(ticket) => poll_fn(|cx| ticket.poll(cx)).await?,
     };
@@ -121,11 +131,12 @@ async fn send(worker: &Rc<Worker>, mirrored: Mirrored, mut body: Body) -> Result
         return Err(Failure::Overflow);
     };
     upstream.requests += 1;
-    if !upstream.preface.is_empty() {
-        body.queue.push_front(std::mem::take(&mut upstream.preface));
-    }
-    let sent = poll_fn(|cx| body.poll_send(cx, &mut upstream)).await;
+    let sent = match body.begin(&mirrored, &mut upstream) {
+        Ok(()) => poll_fn(|cx| body.poll_send(cx, &mut upstream)).await,
+        Err(failure) => Err(failure),
+    };
     let answered = match sent {
+        Ok(()) if upstream.is_shared() => read_stream(&mut upstream).await,
         Ok(()) => read_answer(worker, &mut upstream, &mirrored).await,
         Err(failure) => Err(failure),
     };
@@ -148,6 +159,49 @@ async fn send(worker: &Rc<Worker>, mirrored: Mirrored, mut body: Body) -> Result
 }
 
 impl Body {
+    /// Puts the head in front of the body.
+    fn begin(&mut self, mirrored: &Mirrored, upstream: &mut Upstream) -> Result<(), Failure> {
+        if !upstream.is_shared() {
+            let preface = std::mem::take(&mut upstream.preface);
+            self.queue.push_back([&*preface, &*mirrored.head].concat());
+            self.waiting.set(self.waiting.get() + mirrored.head.len());
+            return Ok(());
+        }
+        let framing = mirrored.framing.fresh().bare();
+        let ends = framing.done();
+        self.framed = Some((framing, Vec::new()));
+        upstream.open(&Opened {
+            head: &mirrored.head,
+            https: mirrored.https,
+            ends,
+        })
+    }
+
+    /// Takes in a piece of the body.
+    fn take(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
+        let Some((framing, framed)) = &mut self.framed else {
+            self.queue.push_back(bytes);
+            return Ok(());
+        };
+        framed.extend_from_slice(&bytes);
+        while !framed.is_empty() && !framing.done() {
+            let staged = framing.stage(framed, &mut Vec::new());
+            let staged = staged.map_err(|_| Failure::Protocol)?;
+            if staged.taken == 0 {
+                break;
+            }
+            let raw = framed[staged.raw.clone()].to_vec();
+            let overhead = staged.taken - raw.len();
+            self.waiting
+                .set(self.waiting.get().saturating_sub(overhead));
+            framed.drain(..staged.taken);
+            if !raw.is_empty() {
+                self.queue.push_back(raw);
+            }
+        }
+        Ok(())
+    }
+
     fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
@@ -171,8 +225,13 @@ impl Body {
                 return Poll::Ready(Err(Failure::Terminated));
             }
             match self.pieces.poll_recv(cx) {
-                Poll::Ready(Some(Piece::Bytes(bytes))) => self.queue.push_back(bytes),
-                Poll::Ready(Some(Piece::End)) => return Poll::Ready(Ok(())),
+                Poll::Ready(Some(Piece::Bytes(bytes))) => self.take(bytes)?,
+                Poll::Ready(Some(Piece::End)) => {
+                    if let Some(message) = upstream.stream.message() {
+                        message.finish(b"");
+                    }
+                    return Poll::Ready(Ok(()));
+                }
                 Poll::Ready(None) => return Poll::Ready(Err(Failure::ClientGone)),
                 Poll::Pending => return Poll::Pending,
             }
@@ -248,6 +307,26 @@ async fn read_answer(
     inbox.clear(&worker.buffers);
     let bodiless = mirrored.head_only || matches!(head.status, 204 | 304);
     Ok((head.status, clean && (bodiless || !until_close)))
+}
+
+/// The same for a stream of HTTP/2, whose connection can be used whatever happens.
+async fn read_stream(upstream: &mut Upstream) -> Result<(u16, bool), Failure> {
+    let mut status = None;
+    poll_fn(|cx| {
+        let Some(message) = upstream.stream.message() else {
+            return Poll::Ready(Err(Failure::Terminated));
+        };
+        let status = match status {
+            Some(status) => status,
+            None => *status.insert(ready!(message.poll_response(cx))?.status.as_u16()),
+        };
+        ready!(message.poll_ended(cx));
+        Poll::Ready(match message.failure() {
+            None => Ok((status, true)),
+            Some(failure) => Err(failure),
+        })
+    })
+    .await
 }
 
 fn framing_of(head: &ResponseHead, head_only: bool) -> Framing {

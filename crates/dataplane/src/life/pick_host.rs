@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use super::{exchange::Exchange, hash, retry, session::Session};
+use super::{exchange::Exchange, facts, hash, retry, session::Session};
 use crate::{
     cluster::{Host, LocalCluster},
     failure::Failure,
@@ -39,6 +39,7 @@ pub(super) fn pick_host<'a>(
         return Err(Failure::NoCluster(action.cluster_not_found));
     };
     exchange.record.mutations = Some(backend.response_headers.clone());
+    facts::keep_received(session, exchange);
     exchange.record.upstream_limit = cluster.config.max_stream_duration;
     exchange.record.cluster = Some(cluster.stats.clone());
     let message = &exchange.request.message;
@@ -47,9 +48,6 @@ pub(super) fn pick_host<'a>(
     }
     if message.underscores && cluster.config.underscores == Underscores::Reject {
         return Err(Failure::ClusterUnderscore);
-    }
-    if exchange.record.upgrade && cluster.config.http2.is_some() {
-        return Err(Failure::UpgradeRefused);
     }
     let hash = hash::hash(session, exchange, &cluster, &action.hash_policies);
     exchange.retry.hash = hash;

@@ -36,6 +36,8 @@ pub(super) struct Pump {
     pub(super) waits: (u64, u64),
     /// Trailers are forwarded, where an HTTP/2 stream is at either end.
     pub(super) trailers: bool,
+    /// Its end is not the end of the stream: an upgrade may follow.
+    pub(super) open: bool,
     /// The framing was taken off for an HTTP/2 stream; mirrors get it back.
     stripped: bool,
     /// Copies for mirrors.
@@ -114,7 +116,10 @@ impl Pump {
                 .poll_fill(cx, ends.from, ends.buffers, ends.limit);
             match ready!(filled) {
                 Ok(count) if count > 0 => {}
-                outcome if self.closed(outcome.is_ok(), ends) => {}
+                outcome if self.closed(outcome.is_ok(), ends) => {
+                    let out = &self.out;
+                    self.tees.retain(|tee| tee.push([out, b"", b""]));
+                }
                 _ => return Poll::Ready(Err(Stopped::Cut)),
             }
         }
@@ -186,7 +191,8 @@ impl Pump {
 
     /// Whether the message is over after the head.
     pub(super) fn ends_with_head(&self) -> bool {
-        self.framing.done() && self.out.len() == self.head_length() && !self.trailers
+        let over = self.framing.done() && self.out.len() == self.head_length();
+        over && !self.trailers && !self.open
     }
 
     /// The head is on its way.
@@ -225,6 +231,9 @@ impl Pump {
 
     /// The body is over: HTTP/2 has an end of its own, and says when it is there.
     fn poll_end(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) -> Poll<()> {
+        if self.open {
+            return Poll::Ready(());
+        }
         if let Some(from) = ends.from.message() {
             ready!(from.poll_ended(cx));
         }
@@ -261,6 +270,7 @@ impl Pump {
         self.blocked = false;
         self.waits = (0, 0);
         self.trailers = false;
+        self.open = false;
         self.stripped = false;
         self.tees.clear();
         self.abandoned = 0;

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::{
     exchange::Exchange,
+    facts,
     forward_body::{poll_deadlines, poll_upload},
     pick_host::Target,
     pump::{Ends, Stopped},
@@ -35,7 +36,7 @@ pub(super) fn write_head(
     exchange.deadlines.per_try = None;
     let config = &target.cluster.config;
     let manager = &session.chain.manager;
-    let switching = exchange.response.status == 101 && exchange.record.upgrade;
+    let switching = switches(exchange);
     let both = manager.trailers && config.trailers;
     let http2 = [
         session.stream.is_http2(),
@@ -68,7 +69,8 @@ pub(super) fn write_head(
             .downstream_rq_response_before_rq_complete
             .inc();
     }
-    let refused_upgrade = exchange.record.upgrade && !switching;
+    let refused_upgrade = exchange.record.upgrade.is_some() && !switching;
+    exchange.download.open = switching;
     let record = &mut exchange.record;
     record.close |= !complete || session.draining() || refused_upgrade;
     record.status = exchange.response.status;
@@ -80,12 +82,15 @@ pub(super) fn write_head(
         target.cluster.stats.upstream_cx_close_notify.inc();
     }
     let none = Mutations::default();
+    let changes = exchange.record.mutations.as_deref().unwrap_or(&none);
+    let formatted = facts::of_response(session, exchange, &target.host, changes);
+    let record = &exchange.record;
     let head_only = record.head_only;
     DownstreamResponse {
         bytes: exchange.answer.bytes(),
         head: &exchange.response,
         manager,
-        mutations: record.mutations.as_deref().unwrap_or(&none),
+        mutations: formatted.as_ref().unwrap_or(changes),
         case: if config.preserve_response_case {
             NameCase::Preserve
         } else {
@@ -103,7 +108,7 @@ pub(super) fn write_head(
                 && head_only
                 && exchange.response.message.content_length.is_none()
                 && !matches!(exchange.response.status, 204 | 304)),
-        upgrade: switching,
+        upgrade: record.upgrade.as_deref().filter(|_| switching),
         attempts: record.tell_attempts.then_some(exchange.retry.retries + 1),
         empty: ended
             && !http2[0]
@@ -121,10 +126,24 @@ pub(super) fn write_head(
     super::http2::send_response(session, exchange)
 }
 
+/// Whether the upstream agreed to an upgrade; one of HTTP/2 does so by a success.
+fn switches(exchange: &mut Exchange) -> bool {
+    if exchange.record.upgrade.is_none() {
+        return false;
+    }
+    let upstream = exchange.upstream.as_ref();
+    if upstream.is_some_and(|upstream| upstream.stream.is_http2())
+        && (200..300).contains(&exchange.response.status)
+    {
+        exchange.response.status = 101;
+    }
+    exchange.response.status == 101
+}
+
 /// How the body of a response ends, by RFC 9112 6.3.
 pub(super) fn framing(exchange: &Exchange, trailers: bool) -> Result<Framing, Failure> {
     let head = &exchange.response;
-    let switching = head.status == 101 && exchange.record.upgrade;
+    let switching = head.status == 101 && exchange.record.upgrade.is_some();
     let message = &head.message;
     // To the client, a switch that it did not ask for is no answer yet: the next response would
     // become its answer.

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::{
     exchange::Exchange,
+    facts, grpc_timeout, hash,
     mirror::{self, Mirrored},
     pick_host::Target,
     session::Session,
@@ -16,10 +17,12 @@ use crate::{
     cluster::LocalCluster,
     failure::Failure,
     http::{
-        ATTEMPT_COUNT, EXPECTED_TIMEOUT, Framing, NameCase, Trailers, UpstreamRequest,
+        ATTEMPT_COUNT, EXPECTED_TIMEOUT, Framing, Known, NameCase, Trailers, UpstreamRequest,
         expected_timeout, push_decimal, replace_value, timeout_milliseconds,
     },
     plan::Underscores,
+    pool::{Lane, Protocol},
+    route::{Format, without_port},
 };
 
 /// Writes the head into the upload. The client's head is gone from the inbox afterwards.
@@ -29,21 +32,21 @@ pub(super) fn write_head(
     target: &Target<'_>,
 ) -> Result<(), Failure> {
     session.name_peer();
+    exchange.record.lane = lane(session, exchange, target);
+    if target.cluster.config.http2.is_some() {
+        exchange.record.https = is_https(session, exchange);
+    }
     let mut out = std::mem::take(&mut exchange.upload.out);
     push(session, exchange, target, None, &mut out);
     exchange.upload.out = out;
     if !target.action.mirrors.is_empty() {
         start_mirrors(session, exchange, target);
     }
-    let config = &target.cluster.config;
-    exchange.upload.trailers = exchange.request.message.chunked
-        && match (session.stream.is_http2(), config.http2.is_some()) {
-            (false, false) => false,
-            (false, true) => session.manager().trailers,
-            (true, false) => config.trailers,
-            (true, true) => true,
-        };
-    if session.stream.is_http2() {
+    if exchange.record.upgrade.is_some() {
+        // What follows belongs to the tunnel.
+        exchange.upload.framing = Framing::Empty;
+        exchange.upload.open = true;
+    } else if session.stream.is_http2() {
         // Its framing says so already.
     } else if exchange.request.message.chunked {
         exchange.upload.framing = Framing::chunked(
@@ -54,10 +57,16 @@ pub(super) fn write_head(
             },
         );
     }
+    let response_changes = exchange.record.mutations.as_ref();
+    let formats = response_changes.is_some_and(|changes| changes.has_formats());
     if exchange.retry.keeps() {
         keep(session, exchange, target);
     }
     let expects_continue = exchange.request.message.expects_continue;
+    if formats {
+        exchange.record.client = Some(hash::client(session, &exchange.request));
+        exchange.record.sent_head.clone_from(&exchange.upload.out);
+    }
     session.inbox.consume(exchange.request.message.length);
     exchange.record.taken = true;
     if expects_continue && !exchange.upload.framing.done() && session.inbox.is_empty() {
@@ -74,8 +83,12 @@ pub(super) fn write_head(
 fn keep(session: &Session, exchange: &mut Exchange, target: &Target<'_>) {
     let Exchange { upload, retry, .. } = exchange;
     retry.head.extend_from_slice(&upload.out);
-    if target.cluster.config.http2.is_some() {
-        upload.strip_framing();
+    match exchange.record.lane.protocol {
+        Protocol::Http1 => {}
+        Protocol::Http2 => upload.strip_framing(),
+        // The next connection may want the other framing.
+        Protocol::Negotiated if exchange.request.message.chunked => return,
+        Protocol::Negotiated => {}
     }
     upload.keep(target.action.buffer.limit(session.listener.buffer_limit));
 }
@@ -130,6 +143,13 @@ fn push(
     let auto_host =
         (action.auto_host && !endpoint.hostname.is_empty()).then_some(endpoint.hostname.as_bytes());
     let config = mirror.map_or(&cluster.config, |mirror| &mirror.config);
+    let mut formatted =
+        facts::of_request(session, exchange, &config.name, &backend.request_headers);
+    if let Some(limit) = exchange.record.grpc_timeout {
+        let told = Format::plain(grpc_timeout::value(limit).as_bytes());
+        let changes = formatted.get_or_insert_with(|| backend.request_headers.clone());
+        changes.overwrite("grpc-timeout", &told);
+    }
     UpstreamRequest {
         bytes: session.inbox.bytes(),
         head: &exchange.request,
@@ -137,7 +157,7 @@ fn push(
         client: &session.client_text,
         peer: &session.peer_text,
         scheme: session.scheme,
-        mutations: &backend.request_headers,
+        mutations: formatted.as_ref().unwrap_or(&backend.request_headers),
         case: request_case(session, config.request_case),
         host: backend
             .host
@@ -147,10 +167,10 @@ fn push(
         forwarded_host: action.forwarded_host,
         path: &action.path,
         drop_underscores: [manager.underscores, config.underscores].contains(&Underscores::Drop),
-        expected_timeout: expected_timeout(exchange.retry.per_try, action.timeout),
+        expected_timeout: expected_timeout(exchange.retry.per_try, exchange.record.route_timeout),
         attempt: action.count_attempts.then_some(1),
-        upgrade: exchange.record.upgrade,
-        http2: config.http2.is_some(),
+        upgrade: exchange.record.upgrade.is_some(),
+        http2: config.speaks.protocol(session.stream.is_http2()) == Protocol::Http2,
         shadow: mirror.is_some(),
     }
     .push(out);
@@ -165,15 +185,16 @@ fn start_mirrors(session: &Session, exchange: &mut Exchange, target: &Target<'_>
         let Some(cluster) = session.worker.cluster(mirror.cluster) else {
             continue;
         };
-        if cluster.config.http2.is_some() {
-            // Mirrors speak HTTP/1 only, see `docs/reference/differences.md`.
-            cluster.stats.retry_or_shadow_abandoned.inc();
-            continue;
-        }
         let mut head = Vec::new();
         push(session, exchange, target, Some(&cluster), &mut head);
         let mirrored = Mirrored {
             head,
+            lane: Lane {
+                protocol: cluster.config.speaks.protocol(session.stream.is_http2()),
+                ..Lane::default()
+            },
+            https: is_https(session, exchange),
+            framing: exchange.upload.framing.fresh(),
             cluster,
             head_only: exchange.record.head_only,
             limit: target.action.timeout,
@@ -183,6 +204,45 @@ fn start_mirrors(session: &Session, exchange: &mut Exchange, target: &Target<'_>
             .tees
             .push(mirror::start(&session.worker, mirrored));
     }
+}
+
+/// What the connection must have been made for.
+fn lane(session: &Session, exchange: &Exchange, target: &Target<'_>) -> Lane {
+    let config = &target.cluster.config;
+    let announced = config.proxy_protocol.is_some();
+    let server_name = config.auto_sni.then(|| {
+        let rewritten = target.backend.host.as_deref();
+        let host = rewritten
+            .or(target.action.host.as_deref())
+            .unwrap_or(exchange.request.authority.of(session.inbox.bytes()));
+        let name = without_port(host);
+        let name = name.strip_prefix(b"[").unwrap_or(name);
+        let name = name.strip_suffix(b"]").unwrap_or(name);
+        String::from_utf8_lossy(name).into()
+    });
+    Lane {
+        protocol: config.speaks.protocol(session.stream.is_http2()),
+        origin: announced.then(|| session.origin()).flatten(),
+        server_name,
+    }
+}
+
+/// Whether `:scheme` is https: what the client named, else what the proxy in front of us said, else
+/// whether the client's connection is encrypted.
+fn is_https(session: &Session, exchange: &Exchange) -> bool {
+    let edge = session.manager().use_remote_address && session.manager().trusted_hops == 0;
+    let bytes = session.inbox.bytes();
+    let forwarded = || {
+        let mut fields = exchange.request.message.fields.iter();
+        let said = fields.find(|field| !edge && field.known == Known::ForwardedProto)?;
+        match said.value.of(bytes) {
+            b"https" => Some(true),
+            b"http" => Some(false),
+            _ => None,
+        }
+    };
+    let named = exchange.request.https.or_else(forwarded);
+    named.unwrap_or(session.scheme == b"https")
 }
 
 /// A message that carries its spelling along wins over the writer's rule; one of HTTP/2 has none.

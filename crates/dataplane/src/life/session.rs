@@ -20,7 +20,7 @@ use crate::{
     http2,
     io::{Inbox, Stream, Timer},
     listen::{Established, SocketId, canonical},
-    plan::{CodecType, ConnectionManager, FilterChain, ListenerPlan, Plan, Routes},
+    plan::{CodecType, ConnectionManager, FilterChain, ListenerPlan, Plan, Routes, Transport},
     route::RouteTable,
     stats::{CodecStats, HttpStats, ListenerStats},
     worker::{Mark, Worker},
@@ -113,7 +113,11 @@ impl Session {
         let mark = worker.connections.open(&listener);
         let now = Instant::now();
         let scheme: &[u8] = match &stream {
-            Stream::Tls(_) => b"https",
+            Stream::Tls(_) => {
+                stats.downstream_cx_ssl_total.inc();
+                stats.downstream_cx_ssl_active.add(1);
+                b"https"
+            }
             _ => b"http",
         };
         Self {
@@ -346,6 +350,9 @@ impl Session {
         self.worker.connections.closed(&self.mark);
         let stats = &self.stats;
         stats.downstream_cx_active.add(-1);
+        if matches!(self.chain.transport, Transport::Tls(_)) {
+            stats.downstream_cx_ssl_active.add(-1);
+        }
         match self.version {
             Some(Version::Http1) => stats.downstream_cx_http1_active.add(-1),
             Some(Version::Http2) => stats.downstream_cx_http2_active.add(-1),

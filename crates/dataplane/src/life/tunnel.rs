@@ -16,8 +16,10 @@ use crate::{failure::Failure, http::Framing};
 
 /// Carries bytes.
 pub(super) async fn tunnel(session: &mut Session, exchange: &mut Exchange) -> Result<(), Failure> {
-    exchange.upload.framing = Framing::Tunnel;
-    exchange.download.framing = Framing::Tunnel;
+    for pump in [&mut exchange.upload, &mut exchange.download] {
+        pump.framing = Framing::Tunnel;
+        pump.open = false;
+    }
     exchange.deadlines.route = None;
     exchange.record.close = true;
     session.stats.downstream_cx_upgrades_total.inc();
@@ -42,7 +44,16 @@ pub(super) async fn tunnel(session: &mut Session, exchange: &mut Exchange) -> Re
         if exchange.upload.written > before {
             exchange.deadlines.active = Some(Instant::now());
         }
-        if down.is_ready() || up.is_ready() {
+        match up {
+            // A stream of HTTP/2 has two ends; a client's FIN ends all.
+            Poll::Ready(Ok(())) if session.stream.is_http2() => {
+                // An upstream that is gone says so to the other direction.
+                let _ = upstream.stream.poll_shutdown(cx);
+            }
+            Poll::Ready(_) => return Poll::Ready(Ok(())),
+            Poll::Pending => {}
+        }
+        if down.is_ready() {
             return Poll::Ready(Ok(()));
         }
         poll_deadlines(cx, session, exchange).map(Err)

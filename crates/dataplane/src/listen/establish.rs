@@ -107,7 +107,7 @@ async fn tls(
     };
     match timeout(chain.handshake_timeout, hello.finish(tls)).await {
         Ok(Ok(stream)) => {
-            stats.handshake.inc();
+            stream.count(&stats);
             Some(Established {
                 stream: Stream::Tls(Box::new(stream)),
                 chain: chain.clone(),

@@ -15,18 +15,10 @@ use sluicegate_xds::{
                 Cluster,
                 cluster::{ClusterDiscoveryType, DiscoveryType},
             },
-            core::v3::{Http1ProtocolOptions, TcpKeepalive},
+            core::v3::TcpKeepalive,
             endpoint::v3::ClusterLoadAssignment,
         },
-        extensions::{
-            clusters::dns::v3::DnsCluster,
-            upstreams::http::v3::{
-                HttpProtocolOptions,
-                http_protocol_options::{
-                    UpstreamProtocolOptions, explicit_http_config::ProtocolConfig,
-                },
-            },
-        },
+        extensions::{clusters::dns::v3::DnsCluster, upstreams::http::v3::HttpProtocolOptions},
     },
 };
 
@@ -37,7 +29,9 @@ use super::{
     health_check::{self, Check},
     http2::Http2Options,
     listener::{Names, names},
-    outlier, retry,
+    outlier,
+    protocol::{Speaks, http1_options, names_of_requests, versions},
+    retry,
     transport::{self, Transport},
     unsupported,
     value::{number, timeout},
@@ -88,8 +82,12 @@ pub(crate) struct ClusterConfig {
     pub(crate) preserve_response_case: bool,
     /// Trailers are forwarded.
     pub(crate) trailers: bool,
-    /// HTTP/2 is spoken to the hosts.
+    /// Which version of HTTP is spoken to the hosts.
+    pub(crate) speaks: Speaks,
+    /// Settings for HTTP/2, where that may be.
     pub(crate) http2: Option<Http2Options>,
+    /// Requests decide the name that TLS asks for.
+    pub(crate) auto_sni: bool,
     /// Header in front of everything on a connection.
     pub(crate) proxy_protocol: Option<ProxyProtocol>,
     /// TLS to its hosts.
@@ -146,7 +144,7 @@ impl ClusterConfig {
         let retry = options.retry_policy.as_ref().map(retry::compile);
         let common = options.common_http_protocol_options.unwrap_or_default();
         let http1 = http1_options(&options);
-        let http2 = http2_options(cluster, &options)?;
+        let (speaks, http2) = versions(cluster, &options)?;
         let Names { case, preserve } = names(http1.header_key_format.as_ref());
         let stat_name = if cluster.alt_stat_name.is_empty() {
             &cluster.name
@@ -154,16 +152,17 @@ impl ClusterConfig {
             &cluster.alt_stat_name
         };
         let max_headers_count = number(common.max_headers_count.as_ref());
-        unsupported::refuse_cluster(cluster, &options)?;
+        unsupported::refuse_cluster(cluster)?;
+        let (auto_sni, auto_san) = names_of_requests(&options)?;
         let Transport {
             proxy_protocol,
             tls,
         } = {
-            let protocol = if http2.is_some() { "h2" } else { "http/1.1" };
-            transport::transport_socket(cluster.transport_socket.as_ref(), protocol)?
+            let socket = cluster.transport_socket.as_ref();
+            transport::transport_socket(socket, auto_san)?
         };
-        if http2.is_some() && proxy_protocol.is_some() {
-            return Err("the PROXY protocol towards HTTP/2 is not implemented yet".to_owned());
+        if speaks == Speaks::Negotiated && tls.is_none() {
+            return Err("auto_config without TLS: nothing tells the version".to_owned());
         }
         let balancing = Balancing::compile(cluster)?;
         let mut unsupported = unsupported::of_cluster(cluster, &options);
@@ -199,7 +198,9 @@ impl ClusterConfig {
             request_case: case,
             preserve_response_case: preserve,
             trailers: http1.enable_trailers,
-            http2,
+            speaks,
+            auto_sni: auto_sni && tls.is_some(),
+            http2: http2.map(|http2| Http2Options::compile(&http2)),
             proxy_protocol,
             tls,
             balancing,
@@ -243,46 +244,6 @@ fn http_options(cluster: &Cluster) -> Result<HttpProtocolOptions, String> {
             ..HttpProtocolOptions::default()
         }),
     }
-}
-
-pub(super) fn http1_options(options: &HttpProtocolOptions) -> Http1ProtocolOptions {
-    match &options.upstream_protocol_options {
-        Some(UpstreamProtocolOptions::ExplicitHttpConfig(explicit)) => {
-            match &explicit.protocol_config {
-                Some(ProtocolConfig::HttpProtocolOptions(http1)) => http1.clone(),
-                _ => Http1ProtocolOptions::default(),
-            }
-        }
-        Some(UpstreamProtocolOptions::UseDownstreamProtocolConfig(both)) => {
-            both.http_protocol_options.clone().unwrap_or_default()
-        }
-        Some(UpstreamProtocolOptions::AutoConfig(auto)) => {
-            auto.http_protocol_options.clone().unwrap_or_default()
-        }
-        None => Http1ProtocolOptions::default(),
-    }
-}
-
-/// Set when the hosts are to be spoken to in HTTP/2 whatever the client speaks. A cluster with
-/// options of several versions gets HTTP/1, which every host of such a cluster understands.
-fn http2_options(
-    cluster: &Cluster,
-    options: &HttpProtocolOptions,
-) -> Result<Option<Http2Options>, String> {
-    let http2 = match &options.upstream_protocol_options {
-        Some(UpstreamProtocolOptions::ExplicitHttpConfig(explicit)) => {
-            match &explicit.protocol_config {
-                Some(ProtocolConfig::Http2ProtocolOptions(http2)) => Some(http2),
-                Some(ProtocolConfig::Http3ProtocolOptions(_)) => {
-                    return Err("HTTP/3 to upstreams is not implemented".to_owned());
-                }
-                _ => None,
-            }
-        }
-        Some(_) => None,
-        None => cluster.http2_protocol_options.as_ref(),
-    };
-    Ok(http2.map(Http2Options::compile))
 }
 
 fn discovery(cluster: &Cluster) -> Result<Discovery, String> {

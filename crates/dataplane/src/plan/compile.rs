@@ -154,7 +154,24 @@ impl Compiler {
                 ListenerPlan::compile(&listener, version, &secrets, names).map(Arc::new)
             },
         );
+        errors.extend(self.missing_secrets());
         (self.plan(resolved), errors)
+    }
+
+    /// Secrets that listeners name and that do not exist: the chains with them serve nobody.
+    fn missing_secrets(&self) -> impl Iterator<Item = ResourceError> {
+        let listeners = self.listeners.values();
+        let listeners = listeners.filter_map(|cached| cached.value.as_ref());
+        listeners.flat_map(|listener| {
+            listener.chains.missing.iter().map(|secret| ResourceError {
+                resource_type: ResourceType::Secret,
+                name: secret.as_str().into(),
+                message: format!(
+                    "does not exist: listener {} closes the handshakes that it is for",
+                    listener.name
+                ),
+            })
+        })
     }
 
     /// The plan of what was compiled last, with the names as they are resolved now.

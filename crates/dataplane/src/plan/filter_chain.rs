@@ -19,7 +19,7 @@ use super::{
     unsupported,
     value::timeout,
 };
-use crate::tls::{Certificate, DownstreamTls};
+use crate::tls::{Certificate, DownstreamTls, MissingSecret};
 
 /// A filter chain.
 #[derive(Debug)]
@@ -54,6 +54,8 @@ pub(crate) struct FilterChains {
     pub(crate) tls: bool,
     /// Settings seen here that are not enforced.
     pub(super) unsupported: Vec<&'static str>,
+    /// Secrets that do not exist.
+    pub(super) missing: Vec<String>,
 }
 
 impl FilterChains {
@@ -126,7 +128,7 @@ impl FilterChains {
             .iter()
             .find_map(connection_manager)
             .ok_or("no HTTP connection manager")?;
-        let transport = transport(proto, secrets)?;
+        let transport = self.transport(proto, secrets)?;
         self.unsupported
             .extend(unsupported::of_listener(listener, &manager));
         if let Transport::Tls(tls) = &transport {
@@ -139,21 +141,30 @@ impl FilterChains {
             handshake_timeout: timeout(limit, None).unwrap_or(HANDSHAKE),
         })
     }
-}
 
-fn transport(proto: &Proto, secrets: &HashMap<Arc<str>, Certificate>) -> Result<Transport, String> {
-    match &proto.transport_socket {
-        None => Ok(Transport::Raw),
-        Some(socket) if socket.name == RAW => Ok(Transport::Raw),
-        Some(socket) if socket.name == TLS => {
-            let context: DownstreamTlsContext = config(socket)?;
-            let tls = DownstreamTls::compile(&context, secrets)?;
-            Ok(tls.map_or(Transport::TlsWithoutSecret, Transport::Tls))
+    fn transport(
+        &mut self,
+        proto: &Proto,
+        secrets: &HashMap<Arc<str>, Certificate>,
+    ) -> Result<Transport, String> {
+        match &proto.transport_socket {
+            None => Ok(Transport::Raw),
+            Some(socket) if socket.name == RAW => Ok(Transport::Raw),
+            Some(socket) if socket.name == TLS => {
+                let context: DownstreamTlsContext = config(socket)?;
+                match DownstreamTls::compile(&context, secrets)? {
+                    Ok(tls) => Ok(Transport::Tls(tls)),
+                    Err(MissingSecret(name)) => {
+                        self.missing.push(name);
+                        Ok(Transport::TlsWithoutSecret)
+                    }
+                }
+            }
+            Some(socket) => Err(format!(
+                "transport socket {} is not implemented yet",
+                socket.name
+            )),
         }
-        Some(socket) => Err(format!(
-            "transport socket {} is not implemented yet",
-            socket.name
-        )),
     }
 }
 

@@ -21,6 +21,9 @@ pub(crate) struct Http2Options {
     pub(crate) connection_window: u32,
     /// `hpack_table_size`, bytes.
     pub(crate) header_table: u32,
+    /// `allow_connect`: clients may open tunnels within streams. Towards an upstream it is not
+    /// announced, as the codec cannot, but tunnels are asked for.
+    pub(crate) allow_connect: bool,
     /// `connection_keepalive`.
     pub(crate) keepalive: Option<Http2Keepalive>,
 }
@@ -30,6 +33,8 @@ pub(crate) struct Http2Options {
 pub(crate) struct Http2Keepalive {
     /// `interval`.
     pub(crate) interval: Option<Duration>,
+    /// `connection_idle_interval`.
+    pub(crate) idle_interval: Option<Duration>,
     /// `timeout`.
     pub(crate) timeout: Duration,
     /// `interval_jitter`, percent.
@@ -50,6 +55,7 @@ impl Http2Options {
             connection_window: number(options.initial_connection_window_size.as_ref())
                 .map_or(CONNECTION_WINDOW, bound),
             header_table: number(options.hpack_table_size.as_ref()).unwrap_or(HEADER_TABLE),
+            allow_connect: options.allow_connect,
             keepalive: keepalive.and_then(|keepalive| {
                 let percent = keepalive
                     .interval_jitter
@@ -57,6 +63,7 @@ impl Http2Options {
                     .map(|jitter| jitter.value);
                 Some(Http2Keepalive {
                     interval: timeout(keepalive.interval.as_ref(), None),
+                    idle_interval: timeout(keepalive.connection_idle_interval.as_ref(), None),
                     timeout: timeout(keepalive.timeout.as_ref(), None)?,
                     jitter: percent.map_or(JITTER, whole),
                 })

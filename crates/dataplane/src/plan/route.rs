@@ -9,13 +9,10 @@
 use std::{sync::Arc, time::Duration};
 
 use sluicegate_xds::pb::envoy::{
-    config::{
-        core::v3::{HeaderValueOption, header_value_option::HeaderAppendAction},
-        route::v3::{
-            DirectResponseAction, RouteAction as ProtoAction, RouteConfiguration,
-            RouteMatch as ProtoMatch, VirtualHost as ProtoHost, route, route_action,
-            weighted_cluster::ClusterWeight, weighted_cluster::cluster_weight,
-        },
+    config::route::v3::{
+        DirectResponseAction, RouteAction as ProtoAction, RouteConfiguration,
+        RouteMatch as ProtoMatch, VirtualHost as ProtoHost, route, route_action,
+        weighted_cluster::ClusterWeight, weighted_cluster::cluster_weight,
     },
     r#type::v3::{FractionalPercent, fractional_percent::DenominatorType},
 };
@@ -23,12 +20,14 @@ use sluicegate_xds::pb::envoy::{
 use super::{
     Priority,
     compile::Names,
-    hash_policy, matcher, retry, rewrite, unsupported,
+    hash_policy, matcher,
+    mutation::{Level, check_formats, merge},
+    retry, rewrite, unsupported,
     value::{data, duration, flag, number, timeout},
 };
 use crate::route::{
-    Action, Backend, BufferLimits, Choice, DirectResponse, Mirror, Mutations, Route, RouteAction,
-    RouteTable, VirtualHost,
+    Action, Backend, BufferLimits, Choice, DirectResponse, GrpcTimeout, Mirror, Mutations, Route,
+    RouteAction, RouteTable, VirtualHost,
 };
 
 /// Compiles a route configuration.
@@ -36,6 +35,7 @@ pub(crate) fn compile(
     config: &RouteConfiguration,
     names: &mut Names,
 ) -> Result<RouteTable, String> {
+    check_formats(config)?;
     let mut table = RouteTable::default();
     table.ignore_port = config.ignore_port_in_host_matching;
     for host in &config.virtual_hosts {
@@ -112,8 +112,6 @@ struct Levels<'a> {
     route: &'a sluicegate_xds::pb::envoy::config::route::v3::Route,
 }
 
-type Level<'a> = (&'a [String], &'a [HeaderValueOption]);
-
 impl Levels<'_> {
     fn route_action(
         &self,
@@ -143,6 +141,7 @@ impl Levels<'_> {
                 Some(_) => None,
                 None => timeout(action.timeout.as_ref(), Some(TIMEOUT)),
             },
+            grpc_timeout: grpc_timeout(action),
             idle_timeout: action.idle_timeout.as_ref().map(duration),
             max_stream_duration: duration_limit
                 .and_then(|limit| limit.max_stream_duration.as_ref())
@@ -242,24 +241,27 @@ impl Levels<'_> {
             host,
             route,
         } = self;
-        merge([
-            (
-                &weighted.request_headers_to_remove,
-                &weighted.request_headers_to_add,
-            ),
-            (
-                &route.request_headers_to_remove,
-                &route.request_headers_to_add,
-            ),
-            (
-                &host.request_headers_to_remove,
-                &host.request_headers_to_add,
-            ),
-            (
-                &config.request_headers_to_remove,
-                &config.request_headers_to_add,
-            ),
-        ])
+        merge(
+            &route.name,
+            [
+                (
+                    &weighted.request_headers_to_remove,
+                    &weighted.request_headers_to_add,
+                ),
+                (
+                    &route.request_headers_to_remove,
+                    &route.request_headers_to_add,
+                ),
+                (
+                    &host.request_headers_to_remove,
+                    &host.request_headers_to_add,
+                ),
+                (
+                    &config.request_headers_to_remove,
+                    &config.request_headers_to_add,
+                ),
+            ],
+        )
     }
 
     fn response_headers(&self, weighted: Option<&ClusterWeight>) -> Mutations {
@@ -274,21 +276,24 @@ impl Levels<'_> {
                 &one.response_headers_to_add,
             )
         });
-        merge([
-            first,
-            (
-                &route.response_headers_to_remove,
-                &route.response_headers_to_add,
-            ),
-            (
-                &host.response_headers_to_remove,
-                &host.response_headers_to_add,
-            ),
-            (
-                &config.response_headers_to_remove,
-                &config.response_headers_to_add,
-            ),
-        ])
+        merge(
+            &route.name,
+            [
+                first,
+                (
+                    &route.response_headers_to_remove,
+                    &route.response_headers_to_add,
+                ),
+                (
+                    &host.response_headers_to_remove,
+                    &host.response_headers_to_add,
+                ),
+                (
+                    &config.response_headers_to_remove,
+                    &config.response_headers_to_add,
+                ),
+            ],
+        )
     }
 
     /// The most specific list of mirrors wins as a whole.
@@ -315,41 +320,24 @@ impl Levels<'_> {
     }
 }
 
-fn merge(levels: [Level<'_>; 4]) -> Mutations {
-    let mut merged = Mutations::default();
-    for (remove, add) in levels {
-        for name in remove {
-            merged.remove(name);
-        }
-        for option in add {
-            let Some(header) = &option.header else {
-                continue;
-            };
-            let value = if header.raw_value.is_empty() {
-                header.value.replace("%%", "%").into_bytes()
-            } else {
-                header.raw_value.clone()
-            };
-            if value.is_empty() && !option.keep_empty_value {
-                continue;
-            }
-            let append = option.append.as_ref().map(|append| append.value);
-            match (option.append_action(), append) {
-                (HeaderAppendAction::AppendIfExistsOrAdd, Some(false)) => {
-                    merged.overwrite(&header.key, &value);
-                }
-                (HeaderAppendAction::AppendIfExistsOrAdd, _) => merged.append(&header.key, &value),
-                (HeaderAppendAction::AddIfAbsent, _) => merged.add_if_absent(&header.key, &value),
-                (HeaderAppendAction::OverwriteIfExistsOrAdd, _) => {
-                    merged.overwrite(&header.key, &value);
-                }
-                (HeaderAppendAction::OverwriteIfExists, _) => {
-                    merged.overwrite_if_exists(&header.key, &value);
-                }
-            }
-        }
+fn grpc_timeout(action: &ProtoAction) -> Option<GrpcTimeout> {
+    let or_zero = |field: Option<&_>| field.map(duration).unwrap_or_default();
+    match &action.max_stream_duration {
+        Some(limits) => limits
+            .grpc_timeout_header_max
+            .as_ref()
+            .map(|max| GrpcTimeout::Stream {
+                max: duration(max),
+                offset: or_zero(limits.grpc_timeout_header_offset.as_ref()),
+            }),
+        None => action
+            .max_grpc_timeout
+            .as_ref()
+            .map(|max| GrpcTimeout::Route {
+                max: duration(max),
+                offset: or_zero(action.grpc_timeout_offset.as_ref()),
+            }),
     }
-    merged
 }
 
 fn compile_direct(direct: &DirectResponseAction) -> Result<DirectResponse, String> {

@@ -32,10 +32,11 @@ pub(super) struct Transport {
     pub(super) tls: Option<UpstreamTls>,
 }
 
-/// Compiles a cluster's socket. None is a raw one. `protocol` is what TLS offers by default.
+/// Compiles a cluster's socket. None is a raw one. `auto_san` is the cluster's
+/// `auto_san_validation`.
 pub(super) fn transport_socket(
     socket: Option<&TransportSocket>,
-    protocol: &str,
+    auto_san: bool,
 ) -> Result<Transport, String> {
     let Some(socket) = socket else {
         return Ok(Transport::default());
@@ -45,7 +46,7 @@ pub(super) fn transport_socket(
         TLS => {
             let context: UpstreamTlsContext = config(socket)?;
             Ok(Transport {
-                tls: Some(UpstreamTls::compile(&context, &[protocol])?),
+                tls: Some(UpstreamTls::compile(&context, auto_san)?),
                 ..Transport::default()
             })
         }
@@ -59,7 +60,7 @@ pub(super) fn transport_socket(
             }
             Ok(Transport {
                 proxy_protocol: Some(proxy_protocol(&proxy.config.unwrap_or_default())?),
-                ..transport_socket(Some(&inner), protocol)?
+                ..transport_socket(Some(&inner), auto_san)?
             })
         }
         other => Err(format!("transport socket {other} is not implemented yet")),

@@ -31,17 +31,10 @@ use sluicegate_xds::{
     },
 };
 
-use super::{breakers, cluster::http1_options, hash_policy, retry};
+use super::{breakers, hash_policy, protocol::http1_options, retry};
 
 /// Refuses a cluster that cannot be reached safely.
-pub(super) fn refuse_cluster(
-    cluster: &Cluster,
-    options: &HttpProtocolOptions,
-) -> Result<(), String> {
-    let http = options.upstream_http_protocol_options.as_ref();
-    if http.is_some_and(|http| http.auto_san_validation) {
-        return Err("auto_san_validation is not implemented yet".to_owned());
-    }
+pub(super) fn refuse_cluster(cluster: &Cluster) -> Result<(), String> {
     if cluster.transport_socket_matches.is_empty() {
         Ok(())
     } else {
@@ -69,41 +62,24 @@ pub(super) fn filter_chain_names(chain: &FilterChain) -> Result<&[String], Strin
     Ok(&conditions.server_names)
 }
 
-/// HTTP/2 options of a cluster, by the way they are given.
-#[derive(Default)]
-struct Protocols<'a> {
-    auto: bool,
-    downstream: bool,
-    explicit: Option<&'a Http2ProtocolOptions>,
-}
-
-impl<'a> Protocols<'a> {
-    fn of(options: &'a HttpProtocolOptions) -> Self {
-        let mut protocols = Self::default();
-        match &options.upstream_protocol_options {
-            Some(UpstreamProtocolOptions::ExplicitHttpConfig(explicit)) => {
-                if let Some(ProtocolConfig::Http2ProtocolOptions(http2)) = &explicit.protocol_config
-                {
-                    protocols.explicit = Some(http2);
-                }
-            }
-            Some(UpstreamProtocolOptions::UseDownstreamProtocolConfig(both)) => {
-                protocols.downstream = both.http2_protocol_options.is_some();
-            }
-            Some(UpstreamProtocolOptions::AutoConfig(auto)) => {
-                protocols.auto = auto.http2_protocol_options.is_some();
-            }
-            None => {}
+/// HTTP/2 options of a cluster.
+fn http2_options(options: &HttpProtocolOptions) -> Option<&Http2ProtocolOptions> {
+    match options.upstream_protocol_options.as_ref()? {
+        UpstreamProtocolOptions::ExplicitHttpConfig(explicit) => match &explicit.protocol_config {
+            Some(ProtocolConfig::Http2ProtocolOptions(http2)) => Some(http2),
+            _ => None,
+        },
+        UpstreamProtocolOptions::UseDownstreamProtocolConfig(both) => {
+            both.http2_protocol_options.as_ref()
         }
-        protocols
+        UpstreamProtocolOptions::AutoConfig(auto) => auto.http2_protocol_options.as_ref(),
     }
 }
 
 /// Cluster fields that are not enforced.
 pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Vec<&'static str> {
     let lb = cluster.common_lb_config.as_ref();
-    let protocols = Protocols::of(options);
-    let explicit = protocols.explicit;
+    let http2 = http2_options(options);
     let http1 = http1_options(options);
     let retries = options.retry_policy.iter().flat_map(retry::unsupported);
     let mut fields = listed([
@@ -142,13 +118,6 @@ pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Ve
             "upstream_bind_config",
         ),
         (cluster.preconnect_policy.is_some(), "preconnect_policy"),
-        (
-            options
-                .upstream_http_protocol_options
-                .as_ref()
-                .is_some_and(|http| http.auto_sni),
-            "upstream_http_protocol_options.auto_sni",
-        ),
         (!options.hash_policy.is_empty(), "hash_policy"),
         (
             http1.allow_chunked_length,
@@ -159,23 +128,7 @@ pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Ve
             "http_protocol_options.send_fully_qualified_url",
         ),
         (
-            protocols.downstream,
-            "use_downstream_protocol_config.http2_protocol_options",
-        ),
-        (protocols.auto, "auto_config.http2_protocol_options"),
-        (
-            explicit.is_some_and(|http2| http2.allow_connect),
-            "http2_protocol_options.allow_connect",
-        ),
-        (
-            explicit.is_some_and(|http2| {
-                let keepalive = http2.connection_keepalive.as_ref();
-                keepalive.is_some_and(|keepalive| keepalive.connection_idle_interval.is_some())
-            }),
-            "http2_protocol_options.connection_keepalive.connection_idle_interval",
-        ),
-        (
-            explicit.is_some_and(|http2| !http2.custom_settings_parameters.is_empty()),
+            http2.is_some_and(|http2| !http2.custom_settings_parameters.is_empty()),
             "http2_protocol_options.custom_settings_parameters",
         ),
     ]);
@@ -195,6 +148,19 @@ pub(super) fn of_listener(
         (
             !manager.access_log.is_empty(),
             "http_connection_manager.access_log",
+        ),
+        (
+            manager
+                .common_http_protocol_options
+                .is_some_and(|common| common.max_connection_duration.is_some()),
+            "common_http_protocol_options.max_connection_duration",
+        ),
+        (
+            manager
+                .http2_protocol_options
+                .as_ref()
+                .is_some_and(|http2| !http2.custom_settings_parameters.is_empty()),
+            "http2_protocol_options.custom_settings_parameters",
         ),
         (manager.tracing.is_some(), "tracing"),
         (manager.local_reply_config.is_some(), "local_reply_config"),

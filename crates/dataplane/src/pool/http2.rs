@@ -16,24 +16,28 @@ use bytes::Bytes;
 use h2::client::{self, SendRequest};
 use tokio::time::Instant;
 
-use super::{Closed, Lease, Upstream};
+use super::{Closed, Lane, Lease, Protocol, Upstream};
 use crate::{
     cluster::Host,
+    connect::Connected,
     failure::Failure,
-    http2::{Gather, Keepalive, Message, request},
-    io::{Stream, Timer},
+    http2::{Gather, Keepalive, Message, Opened, request},
+    io::Timer,
     plan::{ClusterConfig, Http2Options},
 };
 
 /// A shared connection.
 pub(crate) struct Shared {
     host: Rc<Host>,
+    lane: Lane,
     sender: SendRequest<Bytes>,
     limit: u32,
     active: Cell<u32>,
     requests: Cell<u32>,
     /// No new requests are put on it.
     closing: Cell<bool>,
+    /// It was idle for long: a PING shall show whether it still works.
+    doubtful: Cell<bool>,
     idle_since: Cell<Instant>,
     waker: RefCell<Option<Waker>>,
 }
@@ -48,12 +52,12 @@ impl Place {
         &self.0.host
     }
 
-    /// Sends a request's head, as written for HTTP/1.
-    pub(super) fn open(&self, head: &[u8], ends: bool) -> Result<Message, Failure> {
-        let request = request(head).ok_or(Failure::Protocol)?;
-        let sent = self.0.sender.clone().send_request(request, ends);
+    /// Sends a request's head.
+    pub(super) fn open(&self, opened: &Opened<'_>) -> Result<Message, Failure> {
+        let request = request(opened).ok_or(Failure::Protocol)?;
+        let sent = self.0.sender.clone().send_request(request, opened.ends);
         match sent {
-            Ok((response, send)) => Ok(Message::client(response, send, ends)),
+            Ok((response, send)) => Ok(Message::client(response, send, opened.ends)),
             Err(_) => {
                 self.0.closing.set(true);
                 Err(Failure::Terminated)
@@ -89,6 +93,20 @@ impl Shared {
         self.wake();
     }
 
+    /// `connection_idle_interval`.
+    fn doubt(&self) {
+        let options = self.host.config.http2.as_ref();
+        let limit = options.and_then(|options| options.keepalive?.idle_interval);
+        if let Some(limit) = limit
+            && self.active.get() == 0
+            && self.requests.get() > 0
+            && self.idle_since.get().elapsed() >= limit
+        {
+            self.doubtful.set(true);
+            self.wake();
+        }
+    }
+
     fn wake(&self) {
         if let Some(waker) = self.waker.borrow().as_ref() {
             waker.wake_by_ref();
@@ -106,8 +124,10 @@ impl std::fmt::Debug for Shared {
 }
 
 /// How many requests one new connection will take.
-pub(super) fn streams(config: &ClusterConfig) -> u32 {
-    let Some(options) = &config.http2 else {
+pub(super) fn streams(config: &ClusterConfig, protocol: Protocol) -> u32 {
+    // One that is not negotiated yet may turn out to be of HTTP/1.
+    let http2 = protocol == Protocol::Http2;
+    let Some(options) = config.http2.as_ref().filter(|_| http2) else {
         return 1;
     };
     match config.max_requests_per_connection {
@@ -117,14 +137,15 @@ pub(super) fn streams(config: &ClusterConfig) -> u32 {
 }
 
 /// A place on a connection that has room.
-pub(super) fn place(host: &Rc<Host>) -> Option<Place> {
+pub(super) fn place(host: &Rc<Host>, lane: &Lane) -> Option<Place> {
     let shared = host
         .pool
         .shared
         .borrow()
         .iter()
-        .find(|one| one.has_room())?
+        .find(|one| one.lane == *lane && one.has_room())?
         .clone();
+    shared.doubt();
     shared.active.set(shared.active.get() + 1);
     shared.requests.set(shared.requests.get() + 1);
     host.cluster_stats.http2_streams_active.add(1);
@@ -136,31 +157,41 @@ pub(super) fn place(host: &Rc<Host>) -> Option<Place> {
     Some(Place(shared))
 }
 
-/// Gives places to those that wait, while there is room.
+/// Gives places to those that wait, in order, while there is room.
 pub(super) fn serve_queue(host: &Rc<Host>) {
     loop {
-        let front = {
-            let mut queue = host.pool.queue.borrow_mut();
-            while queue.front().is_some_and(|ticket| !ticket.waits()) {
-                queue.pop_front();
+        let mut queue = host.pool.queue.borrow_mut();
+        queue.retain(|ticket| ticket.waits());
+        let mut full = None;
+        let served = queue.iter().enumerate().find_map(|(at, ticket)| {
+            let lane = ticket.lane();
+            if full == Some(lane) {
+                return None;
             }
-            queue.front().cloned()
-        };
-        let Some(ticket) = front else {
+            full = Some(lane);
+            Some((at, place(host, lane)?))
+        });
+        let Some((at, place)) = served else {
             return;
         };
-        let Some(place) = place(host) else {
-            return;
-        };
-        host.pool.queue.borrow_mut().pop_front();
-        // It waits: nobody ran since it was asked.
-        let _ = ticket.hand_over(Box::new(Upstream::shared(place)));
+        let ticket = queue.remove(at);
+        drop(queue);
+        if let Some(ticket) = ticket {
+            // It waits: nobody ran since it was asked.
+            let _ = ticket.hand_over(Box::new(Upstream::shared(place)));
+        }
     }
 }
 
 /// Begins to speak HTTP/2 on a new connection.
-pub(super) async fn begin(host: &Rc<Host>, stream: Stream, lease: Lease, options: &Http2Options) {
-    let io = Gather::new(stream, b"");
+pub(super) async fn begin(
+    host: &Rc<Host>,
+    connected: Connected,
+    lease: Lease,
+    options: &Http2Options,
+) {
+    let io = Gather::new(connected.stream, b"");
+    io.put_first(connected.preface);
     let handshake = builder(&host.config, options).handshake(io.clone()).await;
     let Ok((sender, mut codec)) = handshake else {
         lease.close(Closed::Remote);
@@ -169,11 +200,13 @@ pub(super) async fn begin(host: &Rc<Host>, stream: Stream, lease: Lease, options
     let now = Instant::now();
     let shared = Rc::new(Shared {
         host: host.clone(),
+        lane: lease.lane().clone(),
         sender,
         limit: options.max_concurrent_streams,
         active: Cell::new(0),
         requests: Cell::new(0),
         closing: Cell::new(false),
+        doubtful: Cell::new(false),
         idle_since: Cell::new(now),
         waker: RefCell::default(),
     });
@@ -260,6 +293,11 @@ impl Driver {
             });
         }
         self.notice_goaway(cx);
+        if self.shared.doubtful.take()
+            && let Some(keepalive) = &mut self.keepalive
+        {
+            keepalive.hurry();
+        }
         if let Some(keepalive) = &mut self.keepalive
             && keepalive.poll(cx).is_ready()
         {

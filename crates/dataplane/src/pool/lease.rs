@@ -4,10 +4,9 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use super::grow;
+use super::{Lane, Protocol, grow};
 use crate::{
     cluster::{ClusterShared, Host, Resource},
-    connect::Origin,
     plan::Priority,
 };
 
@@ -16,7 +15,7 @@ use crate::{
 pub(crate) struct Lease {
     host: Rc<Host>,
     priority: Priority,
-    origin: Option<Origin>,
+    lane: Lane,
 }
 
 /// Who closed a connection.
@@ -34,9 +33,9 @@ pub(crate) enum Closed {
 
 impl Lease {
     /// For a connection that is about to be made; its budget is taken already.
-    pub(super) fn new(host: &Rc<Host>, priority: Priority, origin: Option<Origin>) -> Self {
-        let fresh = host.pool.tally(origin).count == 0;
-        host.pool.change_tally(origin, |tally| {
+    pub(super) fn new(host: &Rc<Host>, priority: Priority, lane: &Lane) -> Self {
+        let fresh = host.pool.tally(lane).count == 0;
+        host.pool.change_tally(lane, |tally| {
             tally.count += 1;
             if fresh {
                 tally.priority = priority;
@@ -47,10 +46,11 @@ impl Lease {
         }
         let stats = &host.cluster_stats;
         stats.upstream_cx_total.inc();
-        if host.config.http2.is_some() {
-            stats.upstream_cx_http2_total.inc();
-        } else {
-            stats.upstream_cx_http1_total.inc();
+        match lane.protocol {
+            Protocol::Http1 => stats.upstream_cx_http1_total.inc(),
+            Protocol::Http2 => stats.upstream_cx_http2_total.inc(),
+            // Counted once it is known.
+            Protocol::Negotiated => {}
         }
         stats.upstream_cx_active.add(1);
         host.stats.cx_total.inc();
@@ -58,13 +58,13 @@ impl Lease {
         Self {
             host: host.clone(),
             priority,
-            origin,
+            lane: lane.clone(),
         }
     }
 
-    /// Whose connection it is.
-    pub(super) fn origin(&self) -> Option<Origin> {
-        self.origin
+    /// What the connection was made for.
+    pub(super) fn lane(&self) -> &Lane {
+        &self.lane
     }
 
     /// The host.
@@ -96,9 +96,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let host = &self.host;
-        let tally = host
-            .pool
-            .change_tally(self.origin, |tally| tally.count -= 1);
+        let tally = host.pool.change_tally(&self.lane, |tally| tally.count -= 1);
         if tally.count == 0 {
             host.shared.budgets(tally.priority).give(Resource::Pools);
         }

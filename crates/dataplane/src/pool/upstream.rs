@@ -8,16 +8,14 @@ use std::rc::Rc;
 
 use tokio::time::Instant;
 
-use super::{Closed, Lease, http2::Place};
-use crate::{cluster::Host, connect::Origin, failure::Failure, io::Stream};
+use super::{Closed, Lane, Lease, http2::Place};
+use crate::{cluster::Host, failure::Failure, http2::Opened, io::Stream};
 
 /// The connection.
 #[derive(Debug)]
 pub(crate) struct Upstream {
     /// The stream.
     pub(crate) stream: Stream,
-    /// Whose connection it is, if it announced that; it serves no other.
-    pub(crate) origin: Option<Origin>,
     /// What goes out in front of the first request.
     pub(crate) preface: Vec<u8>,
     /// Requests put on it so far.
@@ -36,7 +34,6 @@ impl Upstream {
     pub(super) fn new(stream: Stream, lease: Lease, now: Instant) -> Self {
         Self {
             stream,
-            origin: lease.origin(),
             preface: Vec::new(),
             requests: 0,
             opened: now,
@@ -51,7 +48,6 @@ impl Upstream {
         let now = Instant::now();
         Self {
             stream: Stream::Gone,
-            origin: None,
             preface: Vec::new(),
             requests: 0,
             opened: now,
@@ -61,15 +57,22 @@ impl Upstream {
         }
     }
 
+    /// Whether it was made for requests like this.
+    pub(super) fn fits(&self, lane: &Lane) -> bool {
+        self.lease
+            .as_ref()
+            .is_some_and(|lease| lease.lane() == lane)
+    }
+
     /// Whether other requests use the connection as well.
     pub(crate) fn is_shared(&self) -> bool {
         self.place.is_some()
     }
 
     /// Sends a request's head on a shared connection.
-    pub(crate) fn open(&mut self, head: &[u8], ends: bool) -> Result<(), Failure> {
+    pub(crate) fn open(&mut self, opened: &Opened<'_>) -> Result<(), Failure> {
         let place = self.place.as_ref().ok_or(Failure::Terminated)?;
-        self.stream = Stream::Http2(Box::new(place.open(head, ends)?));
+        self.stream = Stream::Http2(Box::new(place.open(opened)?));
         Ok(())
     }
 

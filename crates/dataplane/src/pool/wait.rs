@@ -10,10 +10,9 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use super::{Closed, Upstream, deliver};
+use super::{Closed, Lane, Upstream, deliver};
 use crate::{
     cluster::{Host, Resource},
-    connect::Origin,
     failure::Failure,
     plan::Priority,
 };
@@ -26,7 +25,7 @@ pub(crate) struct Ticket(Rc<Place>);
 struct Place {
     host: Rc<Host>,
     priority: Priority,
-    origin: Option<Origin>,
+    lane: Lane,
     waits: Cell<bool>,
     outcome: RefCell<Option<Result<Box<Upstream>, Failure>>>,
     waker: RefCell<Option<Waker>>,
@@ -34,7 +33,7 @@ struct Place {
 
 impl Ticket {
     /// Takes a place; `None` when `max_pending_requests` is reached.
-    pub(super) fn new(host: &Rc<Host>, priority: Priority, origin: Option<Origin>) -> Option<Self> {
+    pub(super) fn new(host: &Rc<Host>, priority: Priority, lane: &Lane) -> Option<Self> {
         let budgets = host.shared.budgets(priority);
         if !budgets.try_take(Resource::Pending) {
             return None;
@@ -44,16 +43,16 @@ impl Ticket {
         Some(Self(Rc::new(Place {
             host: host.clone(),
             priority,
-            origin,
+            lane: lane.clone(),
             waits: Cell::new(true),
             outcome: RefCell::default(),
             waker: RefCell::default(),
         })))
     }
 
-    /// Whose request waits, where that matters.
-    pub(super) fn origin(&self) -> Option<Origin> {
-        self.0.origin
+    /// What connection it needs.
+    pub(super) fn lane(&self) -> &Lane {
+        &self.0.lane
     }
 
     /// Whether it still waits.

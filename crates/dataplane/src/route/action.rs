@@ -91,6 +91,8 @@ pub(crate) struct RouteAction {
     pub(crate) idle_timeout: Option<Duration>,
     /// Overrides the listener's maximum stream duration; zero is off.
     pub(crate) max_stream_duration: Option<Duration>,
+    /// What `grpc-timeout` does.
+    pub(crate) grpc_timeout: Option<GrpcTimeout>,
     /// Path rewrite.
     pub(crate) path: PathRewrite,
     /// `host_rewrite_literal`.
@@ -134,6 +136,25 @@ impl BufferLimits {
             .map_or(listener, |limit| limit.min(listener));
         self.request_body.unwrap_or(lowered)
     }
+}
+
+/// What `grpc-timeout` of a request does. Zero as a maximum is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GrpcTimeout {
+    /// `max_grpc_timeout`: it takes the place of the route timeout, for gRPC.
+    Route {
+        /// The longest; also what counts without the field.
+        max: Duration,
+        /// `grpc_timeout_offset`, subtracted.
+        offset: Duration,
+    },
+    /// `max_stream_duration.grpc_timeout_header_max`: it limits the stream.
+    Stream {
+        /// The longest.
+        max: Duration,
+        /// `grpc_timeout_header_offset`, subtracted.
+        offset: Duration,
+    },
 }
 
 /// Clusters with weights.

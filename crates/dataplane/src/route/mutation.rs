@@ -4,8 +4,10 @@
 //! In: removals and additions of several levels, most specific first, applied in that order (each
 //! level removes before it adds, as Envoy does). Out: one set that is applied in a single pass.
 
+use super::{Facts, Format};
+
 /// The merged changes.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Mutations {
     /// Names of the message that go, lower case.
     pub(crate) remove: Vec<Box<[u8]>>,
@@ -14,12 +16,14 @@ pub(crate) struct Mutations {
 }
 
 /// A field to add.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct AddedHeader {
     /// Lower case.
     pub(crate) name: Box<[u8]>,
-    /// The value.
+    /// The value; empty where there is a format.
     pub(crate) value: Box<[u8]>,
+    /// What makes the value, where requests decide it.
+    pub(crate) format: Option<Box<Format>>,
     /// When.
     pub(crate) condition: Condition,
 }
@@ -48,6 +52,32 @@ impl Mutations {
             .any(|removed| removed.eq_ignore_ascii_case(name))
     }
 
+    /// Whether requests decide any value.
+    pub(crate) fn has_formats(&self) -> bool {
+        self.add.iter().any(|added| added.format.is_some())
+    }
+
+    /// Whether a value is made of the request's fields.
+    pub(crate) fn reads_request(&self) -> bool {
+        let mut formats = self.add.iter().filter_map(|added| added.format.as_ref());
+        formats.any(|format| format.reads_request())
+    }
+
+    /// The same with the values for one request. A field whose value comes out empty is not added.
+    pub(crate) fn resolve(&self, facts: &Facts<'_>) -> Self {
+        let mut resolved = self.clone();
+        resolved.add.retain_mut(|added| {
+            let Some(format) = added.format.take() else {
+                return true;
+            };
+            let mut value = Vec::new();
+            format.push(facts, &mut value);
+            added.value = value.into();
+            !added.value.is_empty()
+        });
+        resolved
+    }
+
     /// Removes a name from the message and from what was added so far.
     pub(crate) fn remove(&mut self, name: &str) {
         let name = name.to_ascii_lowercase();
@@ -61,18 +91,18 @@ impl Mutations {
     }
 
     /// `APPEND_IF_EXISTS_OR_ADD`.
-    pub(crate) fn append(&mut self, name: &str, value: &[u8]) {
+    pub(crate) fn append(&mut self, name: &str, value: &Format) {
         self.push(name, value, Condition::Always);
     }
 
     /// `OVERWRITE_IF_EXISTS_OR_ADD`.
-    pub(crate) fn overwrite(&mut self, name: &str, value: &[u8]) {
+    pub(crate) fn overwrite(&mut self, name: &str, value: &Format) {
         self.remove(name);
         self.push(name, value, Condition::Always);
     }
 
     /// `ADD_IF_ABSENT`.
-    pub(crate) fn add_if_absent(&mut self, name: &str, value: &[u8]) {
+    pub(crate) fn add_if_absent(&mut self, name: &str, value: &Format) {
         let lower = name.to_ascii_lowercase();
         let there = |added: &AddedHeader| {
             *added.name == *lower.as_bytes() && added.condition == Condition::Always
@@ -89,7 +119,7 @@ impl Mutations {
     }
 
     /// `OVERWRITE_IF_EXISTS`.
-    pub(crate) fn overwrite_if_exists(&mut self, name: &str, value: &[u8]) {
+    pub(crate) fn overwrite_if_exists(&mut self, name: &str, value: &Format) {
         let lower = name.to_ascii_lowercase();
         let there = self
             .add
@@ -103,14 +133,16 @@ impl Mutations {
         }
     }
 
-    fn push(&mut self, name: &str, value: &[u8], condition: Condition) {
+    fn push(&mut self, name: &str, value: &Format, condition: Condition) {
         let name = name.to_ascii_lowercase();
         if is_framing(&name) {
             return;
         }
+        let constant = value.constant();
         self.add.push(AddedHeader {
             name: name.into_bytes().into(),
-            value: value.into(),
+            value: constant.unwrap_or_default().into(),
+            format: constant.is_none().then(|| Box::new(value.clone())),
             condition,
         });
     }
@@ -129,22 +161,22 @@ mod tests {
     fn no_rule_touches_framing() {
         let mut all = Mutations::default();
         all.remove("Content-Length");
-        all.overwrite("Transfer-Encoding", b"gzip");
-        all.overwrite_if_exists("content-length", b"1");
-        all.add_if_absent("content-length", b"1");
-        all.append("content-length", b"1");
+        all.overwrite("Transfer-Encoding", &Format::plain(b"gzip"));
+        all.overwrite_if_exists("content-length", &Format::plain(b"1"));
+        all.add_if_absent("content-length", &Format::plain(b"1"));
+        all.append("content-length", &Format::plain(b"1"));
         assert!(all.is_empty());
     }
 
     #[test]
     fn later_levels_see_what_earlier_ones_did() {
         let mut all = Mutations::default();
-        all.append("X-A", b"1");
-        all.append("x-b", b"1");
-        all.overwrite("x-a", b"2");
-        all.add_if_absent("x-a", b"3");
+        all.append("X-A", &Format::plain(b"1"));
+        all.append("x-b", &Format::plain(b"1"));
+        all.overwrite("x-a", &Format::plain(b"2"));
+        all.add_if_absent("x-a", &Format::plain(b"3"));
         all.remove("x-b");
-        all.add_if_absent("x-b", b"4");
+        all.add_if_absent("x-b", &Format::plain(b"4"));
         let added: Vec<_> = all
             .add
             .iter()

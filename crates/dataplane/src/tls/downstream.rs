@@ -37,6 +37,10 @@ pub(crate) struct DownstreamTls {
     pub(crate) unsupported: Vec<&'static str>,
 }
 
+/// The name of a secret that does not exist.
+#[derive(Debug)]
+pub(crate) struct MissingSecret(pub(crate) String);
+
 /// A client that has said hello.
 pub(crate) struct Handshake(StartHandshake<TcpStream>);
 
@@ -45,15 +49,16 @@ pub(crate) struct Handshake(StartHandshake<TcpStream>);
 struct Certificates(Vec<Arc<CertifiedKey>>);
 
 impl DownstreamTls {
-    /// Compiles a context. `None` when a secret that it names does not exist.
+    /// Compiles a context; or says which of the secrets that it names does not exist.
     pub(crate) fn compile(
         context: &DownstreamTlsContext,
         secrets: &HashMap<Arc<str>, Certificate>,
-    ) -> Result<Option<Self>, String> {
+    ) -> Result<Result<Self, MissingSecret>, String> {
         let none = CommonTlsContext::default();
         let common = context.common_tls_context.as_ref().unwrap_or(&none);
-        let Some(certificates) = certificates(common, secrets)? else {
-            return Ok(None);
+        let certificates = match certificates(common, secrets)? {
+            Ok(certificates) => certificates,
+            Err(missing) => return Ok(Err(missing)),
         };
         let parameters = Parameters::compile(Side::Server, common.tls_params.as_ref())?;
         let validation = validation_context(common.validation_context_type.as_ref())?;
@@ -85,7 +90,7 @@ impl DownstreamTls {
             })
             .map(|ours| ours.to_vec())
             .collect();
-        Ok(Some(Self {
+        Ok(Ok(Self {
             config: Arc::new(config),
             without_protocols,
             unsupported: unsupported(context, common),
@@ -155,7 +160,7 @@ impl ResolvesServerCert for Certificates {
 fn certificates(
     common: &CommonTlsContext,
     secrets: &HashMap<Arc<str>, Certificate>,
-) -> Result<Option<Certificates>, String> {
+) -> Result<Result<Certificates, MissingSecret>, String> {
     let mut all = Vec::new();
     for certificate in &common.tls_certificates {
         all.push(Certificate::compile(certificate)?.0);
@@ -163,13 +168,13 @@ fn certificates(
     for secret in &common.tls_certificate_sds_secret_configs {
         match secrets.get(secret.name.as_str()) {
             Some(certificate) => all.push(certificate.0.clone()),
-            None => return Ok(None),
+            None => return Ok(Err(MissingSecret(secret.name.clone()))),
         }
     }
     if all.is_empty() {
         return Err("DownstreamTlsContext without a certificate".to_owned());
     }
-    Ok(Some(Certificates(all)))
+    Ok(Ok(Certificates(all)))
 }
 
 /// Sessions are resumed by tickets alone; their keys live as long as the certificate.

@@ -15,6 +15,9 @@ use tokio::{
     net::TcpStream,
 };
 
+use super::count::count;
+use crate::stats::SslStats;
+
 /// The stream.
 #[derive(Debug)]
 pub(crate) struct TlsStream(tokio_rustls::TlsStream<TcpStream>);
@@ -28,6 +31,16 @@ impl TlsStream {
     /// The socket.
     pub(crate) fn tcp(&self) -> &TcpStream {
         self.0.get_ref().0
+    }
+
+    /// Counts its handshake.
+    pub(crate) fn count(&self, stats: &SslStats) {
+        count(self.0.get_ref().1, stats);
+    }
+
+    /// What ALPN chose.
+    pub(crate) fn protocol(&self) -> Option<&[u8]> {
+        self.0.get_ref().1.alpn_protocol()
     }
 
     /// Reads what has arrived, several records if they fit.

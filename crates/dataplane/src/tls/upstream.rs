@@ -23,10 +23,12 @@ use super::{
     parameters::{Parameters, Side, minimum_is_raised},
     verify::{Verifier, validation_context},
 };
+use crate::pool::{Lane, Protocol};
 
 /// A compiled context.
 pub(crate) struct UpstreamTls {
-    connector: TlsConnector,
+    /// By what is offered: HTTP/1, HTTP/2, both.
+    connectors: [TlsConnector; 3],
     /// What goes into SNI; the host's address stands in, and is not sent, when there is none.
     name: Option<ServerName<'static>>,
     /// Settings seen here that are not enforced.
@@ -42,11 +44,9 @@ impl std::fmt::Debug for UpstreamTls {
 }
 
 impl UpstreamTls {
-    /// Compiles a context. `protocols` are offered when it does not list its own.
-    pub(crate) fn compile(
-        context: &UpstreamTlsContext,
-        protocols: &[&str],
-    ) -> Result<Self, String> {
+    /// Compiles a context. `auto_san` asks for a certificate with the name that a connection is
+    /// made for.
+    pub(crate) fn compile(context: &UpstreamTlsContext, auto_san: bool) -> Result<Self, String> {
         let none = CommonTlsContext::default();
         let common = context.common_tls_context.as_ref().unwrap_or(&none);
         refuse(context, common)?;
@@ -54,16 +54,12 @@ impl UpstreamTls {
         let validation = validation_context(common.validation_context_type.as_ref())?;
         let validation = validation.unwrap_or_default();
         let verifier = Verifier::compile(Side::Client, &validation, &parameters, true)?;
-        let mut config = client_config(parameters, Arc::new(verifier), common)?;
-        config.alpn_protocols = if common.alpn_protocols.is_empty() {
-            protocols
-                .iter()
-                .map(|name| name.as_bytes().to_vec())
-                .collect()
+        let verifier = if auto_san {
+            verifier.by_server_name()?
         } else {
-            let listed = common.alpn_protocols.iter();
-            listed.map(|name| name.as_bytes().to_vec()).collect()
+            verifier
         };
+        let mut config = client_config(parameters, Arc::new(verifier), common)?;
         // Envoy default: one.
         let sessions = context.max_session_keys.map_or(1, |keys| keys.value) as usize;
         config.resumption = match sessions {
@@ -77,19 +73,40 @@ impl UpstreamTls {
                     .map_err(|_| format!("sni: `{name}` is not a host name"))?,
             ),
         };
-        config.enable_sni = name.is_some();
+        let listed = common.alpn_protocols.iter();
+        let listed: Vec<_> = listed.map(|name| name.as_bytes().to_vec()).collect();
         Ok(Self {
-            connector: TlsConnector::from(Arc::new(config)),
+            connectors: OFFERS.map(|offer| {
+                let mut config = config.clone();
+                config.alpn_protocols = if listed.is_empty() {
+                    offer.iter().map(|name| name.to_vec()).collect()
+                } else {
+                    listed.clone()
+                };
+                TlsConnector::from(Arc::new(config))
+            }),
             name,
             unsupported: unsupported(context, common),
         })
     }
 
     /// The handshake, on a connected socket.
-    pub(crate) async fn connect(&self, tcp: TcpStream, to: IpAddr) -> Result<TlsStream, TlsError> {
-        let name = self.name.clone();
+    pub(crate) async fn connect(
+        &self,
+        tcp: TcpStream,
+        to: IpAddr,
+        lane: &Lane,
+    ) -> Result<TlsStream, TlsError> {
+        let own = lane.server_name.as_deref();
+        let own = own.and_then(|name| ServerName::try_from(name.to_owned()).ok());
+        let name = own.or_else(|| self.name.clone());
         let name = name.unwrap_or_else(|| ServerName::IpAddress(to.into()));
-        match self.connector.connect(name, tcp).await {
+        let connector = match lane.protocol {
+            Protocol::Http1 => &self.connectors[0],
+            Protocol::Http2 => &self.connectors[1],
+            Protocol::Negotiated => &self.connectors[2],
+        };
+        match connector.connect(name, tcp).await {
             Ok(stream) => Ok(TlsStream::new(stream)),
             Err(error) => {
                 tracing::debug!(%error, "TLS handshake with an upstream failed");
@@ -157,3 +174,6 @@ fn unsupported(context: &UpstreamTlsContext, common: &CommonTlsContext) -> Vec<&
     .map(|(_, field)| field)
     .collect()
 }
+
+/// What is offered by ALPN when the context does not list its own, as in [`UpstreamTls`].
+const OFFERS: [&[&[u8]]; 3] = [&[b"http/1.1"], &[b"h2"], &[b"h2", b"http/1.1"]];

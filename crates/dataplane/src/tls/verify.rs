@@ -36,6 +36,8 @@ pub(super) struct Verifier {
     schemes: Vec<SignatureScheme>,
     side: Side,
     required: bool,
+    /// The name that was asked for must be among those of the certificate.
+    by_server_name: bool,
 }
 
 /// No name of the certificate matches.
@@ -93,6 +95,18 @@ impl Verifier {
             schemes,
             side,
             required,
+            by_server_name: false,
+        })
+    }
+
+    /// The same, which asks for a certificate with the name of the server.
+    pub(super) fn by_server_name(self) -> Result<Self, String> {
+        if self.authorities.is_none() {
+            return Err("auto_san_validation without trusted_ca is not implemented".to_owned());
+        }
+        Ok(Self {
+            by_server_name: true,
+            ..self
         })
     }
 
@@ -101,6 +115,7 @@ impl Verifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
+        server: Option<&ServerName<'_>>,
     ) -> Result<(), Error> {
         let Some(authorities) = &self.authorities else {
             return Ok(());
@@ -130,7 +145,12 @@ impl Verifier {
                     .any(|ours| **ours == **end_entity) => {}
             Err(error) => return Err(reason(&error)),
         }
-        if self.names.is_empty() || self.names.iter().any(|name| fits(name, &certificate)) {
+        // The server's name replaces the list.
+        let fit = match server.filter(|_| self.by_server_name) {
+            Some(name) => certificate.verify_is_valid_for_subject_name(name).is_ok(),
+            None => self.names.is_empty() || self.names.iter().any(|name| fits(name, &certificate)),
+        };
+        if fit {
             return Ok(());
         }
         let dns = certificate
@@ -150,11 +170,11 @@ impl ServerCertVerifier for Verifier {
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
+        server: &ServerName<'_>,
         _: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.verify(end_entity, intermediates, now)
+        self.verify(end_entity, intermediates, now, Some(server))
             .map(|()| ServerCertVerified::assertion())
     }
 
@@ -196,7 +216,7 @@ impl ClientCertVerifier for Verifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.verify(end_entity, intermediates, now)
+        self.verify(end_entity, intermediates, now, None)
             .map(|()| ClientCertVerified::assertion())
     }
 

@@ -118,6 +118,7 @@ fn a_hundred_streams_run_side_by_side() {
     gateway.expect("cluster.c.upstream_rq_200", 100);
 }
 
+/// Row 23.
 #[test]
 fn trailers_reach_an_upstream_that_may_have_them() {
     for enabled in [false, true] {
@@ -151,6 +152,7 @@ fn trailers_reach_an_upstream_that_may_have_them() {
     }
 }
 
+/// Row 23.
 #[test]
 fn trailers_of_an_upstream_reach_the_client() {
     let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
@@ -220,6 +222,7 @@ fn local_replies_have_the_form_of_http2() {
     });
 }
 
+/// Rows 20 and 21.
 #[test]
 fn header_limits_and_underscores_reset_the_stream() {
     let upstream = Upstream::ok();
@@ -340,6 +343,7 @@ fn requests_are_limited_per_connection() {
     gateway.expect("http.test.downstream_cx_max_requests_reached", 1);
 }
 
+/// Row 70.
 #[test]
 fn answers_of_a_route_and_breakers_work_for_grpc() {
     let upstream = Upstream::ok();

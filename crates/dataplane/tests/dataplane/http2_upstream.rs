@@ -118,6 +118,7 @@ fn bodies_of_http1_go_both_ways_whole_through_small_windows() {
     assert_eq!(gateway.client().get("/").status(), 200);
 }
 
+/// Row 23.
 #[test]
 fn both_sides_speak_http2_with_trailers_and_small_windows() {
     let upstream = Upstream::echo();

@@ -91,6 +91,7 @@ fn text(client: &Client) -> Vec<u8> {
     format!("PROXY TCP4 127.0.0.1 127.0.0.1 {from} {to}\r\n").into_bytes()
 }
 
+/// Row 64.
 #[test]
 fn a_connection_announces_its_client_and_serves_no_other() {
     let (address, prefaces) = raw();
@@ -115,6 +116,7 @@ fn a_connection_announces_its_client_and_serves_no_other() {
     gateway.expect("cluster.c.upstream_cx_active", 3);
 }
 
+/// Row 64.
 #[test]
 fn the_binary_form() {
     let (address, prefaces) = raw();
@@ -131,6 +133,7 @@ fn the_binary_form() {
     assert_eq!(*prefaces.lock().unwrap(), [wanted]);
 }
 
+/// Row 64.
 #[test]
 fn tls_inside_the_proxy_protocol() {
     let wants = Wants {

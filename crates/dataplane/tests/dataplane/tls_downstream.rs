@@ -76,6 +76,11 @@ fn https_is_served() {
     let heads = upstream.heads.lock().unwrap().clone();
     assert!(heads[0].contains("x-forwarded-proto: https"), "{heads:?}");
     gateway.expect(&ssl(&gateway, "ssl.handshake"), 1);
+    gateway.expect(&ssl(&gateway, "ssl.no_certificate"), 1);
+    gateway.expect(&ssl(&gateway, "ssl.session_reused"), 0);
+    gateway.expect(&ssl(&gateway, "ssl.versions.TLSv1.3"), 1);
+    gateway.expect(&ssl(&gateway, "ssl.ciphers.TLS_AES_256_GCM_SHA384"), 1);
+    gateway.expect("http.test.downstream_cx_ssl_active", 1);
     gateway.expect(&ssl(&gateway, "downstream_cx_active"), 1);
     // A protocol that nobody speaks is passed over, as Envoy does.
     let odd = |config: &mut rustls::ClientConfig| config.alpn_protocols = vec![b"odd".to_vec()];
@@ -152,7 +157,10 @@ fn the_name_chooses_the_chain() {
         secret("three", &three.issue(&names)),
     ];
     let gateway = Gateway::start(&resources);
-    assert!(gateway.plane.reports().resources.is_empty());
+    let report = gateway.plane.reports();
+    assert_eq!(report.resources.len(), 1);
+    assert_eq!(&*report.resources[0].name, "missing");
+    assert!(report.resources[0].message.contains("does not exist"));
     let works = |name: &str, authority: &Authority| {
         let ca = authority.pem();
         connect(gateway.address(), name, &ca, |_| {}, None).is_ok()
@@ -214,11 +222,13 @@ fn a_new_certificate_disturbs_nobody() {
     assert!(connect(address, "a.example", &new.pem(), |_| {}, None).is_ok());
     resources.secrets.clear();
     gateway.publish(&resources);
+    assert_eq!(gateway.plane.reports().resources.len(), 1);
     assert!(connect(address, "a.example", &new.pem(), |_| {}, None).is_err());
     resources.secrets = vec![secret("a", &old.issue(&["a.example"]))];
     gateway.publish(&resources);
     assert!(connect(address, "a.example", &old.pem(), |_| {}, None).is_ok());
     assert!(get(&mut fresh, "a.example", "/").is_ok());
+    assert!(gateway.plane.reports().resources.is_empty());
 }
 
 #[test]

@@ -47,6 +47,7 @@ fn fails(gateway: &Gateway, counter: &str) {
     gateway.expect("cluster.c.upstream_rq_total", 0);
 }
 
+/// Row 65.
 #[test]
 fn a_request_over_tls() {
     let authority = Authority::new("ca");
@@ -69,8 +70,29 @@ fn a_request_over_tls() {
     assert_eq!(seen[0].version, Some(ProtocolVersion::TLSv1_2));
     let large = client.get("/large");
     assert_eq!(large.body.len(), LARGE);
+    gateway.expect("cluster.c.ssl.versions.TLSv1.2", 1);
+    gateway.expect("cluster.c.ssl.no_certificate", 0);
+    let seen = gateway.registry.collect();
+    let ciphers = seen
+        .values()
+        .filter(|(name, _)| name.contains(".ssl.ciphers."));
+    let counts: Vec<_> = ciphers.collect();
+    assert_eq!(
+        counts,
+        [("cluster.c.ssl.ciphers.ECDHE-ECDSA-AES256-GCM-SHA384", 1)]
+    );
+    // A session is resumed by the next connection.
+    eventually("a resumed session", || {
+        let mut both = [gateway.client(), gateway.client()];
+        both.iter_mut()
+            .for_each(|client| client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+        both.iter_mut()
+            .for_each(|client| assert_eq!(client.response(false).status(), 200));
+        gateway.stat("cluster.c.ssl.session_reused") > 0
+    });
 }
 
+/// Row 65.
 #[test]
 fn tls_1_3_and_own_protocols() {
     let authority = Authority::new("ca");
@@ -95,6 +117,7 @@ fn tls_1_3_and_own_protocols() {
     assert_eq!(seen[0].alpn, ["custom", "http/1.1"]);
 }
 
+/// Row 65.
 #[test]
 fn without_a_validation_context_any_certificate_will_do() {
     let pair = Pair::self_signed(&["nobody.example"], false);
@@ -103,6 +126,7 @@ fn without_a_validation_context_any_certificate_will_do() {
     assert_eq!(gateway.client().get("/").status(), 200);
 }
 
+/// Row 65.
 #[test]
 fn an_unknown_authority() {
     let upstream = TlsUpstream::start(
@@ -119,6 +143,7 @@ fn an_unknown_authority() {
     });
 }
 
+/// Row 65.
 #[test]
 fn an_expired_certificate() {
     let authority = Authority::new("ca");
@@ -127,6 +152,7 @@ fn an_expired_certificate() {
     fails(&gateway(upstream.address, &context), "fail_verify_error");
 }
 
+/// Row 65.
 #[test]
 fn names_decide_when_there_are_matchers() {
     let authority = Authority::new("ca");
@@ -169,6 +195,7 @@ fn a_self_signed_certificate_given_as_authority() {
     }
 }
 
+/// Row 65.
 #[test]
 fn a_client_certificate_is_sent_when_there_is_one() {
     let authority = Authority::new("ca");
@@ -189,6 +216,7 @@ fn a_client_certificate_is_sent_when_there_is_one() {
     );
 }
 
+/// Row 65.
 #[test]
 fn a_silent_port_is_a_connect_timeout() {
     let upstream = Upstream::silent();
@@ -204,6 +232,7 @@ fn a_silent_port_is_a_connect_timeout() {
     gateway.expect("cluster.c.upstream_cx_connect_timeout", 1);
 }
 
+/// Row 65.
 #[test]
 fn plain_text_to_a_tls_port_is_a_termination() {
     let pair = Pair::self_signed(&["a.example"], false);

@@ -44,6 +44,7 @@ fn shouting() -> Upstream {
     })
 }
 
+/// Row 71.
 #[test]
 fn bytes_go_both_ways_after_a_switch() {
     let upstream = shouting();
@@ -71,6 +72,7 @@ fn bytes_go_both_ways_after_a_switch() {
     gateway.expect("cluster.c.upstream_rq_active", 0);
 }
 
+/// Row 71.
 #[test]
 fn a_stream_limit_of_the_cluster_cuts_the_tunnel() {
     let upstream = shouting();

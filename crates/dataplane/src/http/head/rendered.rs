@@ -4,7 +4,8 @@
 //! In: a head that the HTTP/2 codec decoded and checked. Out: its bytes, appended to one buffer, and
 //! the same spans that parsing yields, so that routing and header rules have one form to deal with.
 
-use http::{request, response};
+use h2::ext::Protocol;
+use http::{request, response, uri::Scheme};
 
 use super::{HeadError, Known, Limits, Message, RequestHead, ResponseHead, Span};
 use super::{holds, is_authority};
@@ -26,7 +27,11 @@ impl RequestHead {
         self.normalized.clear();
         self.redirect = false;
         self.message.start();
-        self.method = append(parts.method.as_str().as_bytes(), out);
+        let protocol = parts.extensions.get::<Protocol>();
+        // An extended CONNECT is what asks for an upgrade here.
+        let method = protocol.map_or(parts.method.as_str(), |_| "GET");
+        self.method = append(method.as_bytes(), out);
+        self.https = parts.uri.scheme().map(|scheme| *scheme == Scheme::HTTPS);
         let path = parts.uri.path_and_query();
         self.path = append(path.map_or("/", |path| path.as_str()).as_bytes(), out);
         let host = || {
@@ -58,9 +63,14 @@ impl RequestHead {
                 self.message.add(name, value.as_bytes(), out)?;
             }
         }
-        self.message.length = out.len();
         self.message.upgrade = None;
-        self.message.chunked = !ends && self.message.content_length.is_none();
+        if let Some(protocol) = protocol {
+            self.message.add(b"upgrade", protocol.as_ref(), out)?;
+            self.message.add(b"connection", b"upgrade", out)?;
+        }
+        self.message.length = out.len();
+        let bodiless = ends || protocol.is_some();
+        self.message.chunked = !bodiless && self.message.content_length.is_none();
         let host = authority.ok_or(HeadError::MissingHost)?;
         self.authority = self.message.fields[0].value;
         let path = self.path.of(out);
