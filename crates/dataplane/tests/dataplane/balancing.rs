@@ -121,6 +121,7 @@ fn cookie_policy(ttl: f64, path: &str, attributes: &[(&str, &str)]) -> HashPolic
     }
 }
 
+/// Row 54.
 #[test]
 fn ring_hash_and_maglev_stick_to_a_header() {
     let upstreams = letters(3);
@@ -154,6 +155,7 @@ fn ring_hash_and_maglev_stick_to_a_header() {
     }
 }
 
+/// Row 56.
 #[test]
 fn a_generated_cookie_makes_a_client_stick() {
     let upstreams = letters(3);
@@ -242,6 +244,7 @@ fn least_request_prefers_idle_hosts() {
     }
 }
 
+/// Row 57.
 #[test]
 fn weights_count_for_turns_and_not_for_draws() {
     let upstreams = letters(2);
@@ -311,6 +314,7 @@ fn locality_weights_share_the_load() {
     assert_eq!(answers(&mut gateway.client(), 40)["A"], 30);
 }
 
+/// Row 59.
 #[test]
 fn panic_uses_all_hosts_unless_the_threshold_forbids_it() {
     let upstreams = letters(3);
@@ -337,6 +341,7 @@ fn panic_uses_all_hosts_unless_the_threshold_forbids_it() {
     );
 }
 
+/// Row 61.
 #[test]
 fn slow_start_lets_the_share_of_a_new_host_grow() {
     let upstreams = letters(2);
