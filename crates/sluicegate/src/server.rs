@@ -44,6 +44,8 @@ pub struct Config {
     pub workers: Option<usize>,
     /// How long running requests may take at the end.
     pub drain_time: Duration,
+    /// Where this gateway runs, for zone aware routing.
+    pub node: sluicegate_dataplane::Node,
     /// Node id that `/server_info` shows.
     pub node_id: String,
 }
@@ -83,7 +85,7 @@ impl Server {
             workers,
             drain_time: config.drain_time,
             bind: config.bind,
-            node: defaults.node,
+            node: config.node.clone(),
         };
         let data_plane = DataPlane::start(options, subscriber.clone(), registry.clone())
             .context("starting the data plane")?;
@@ -180,6 +182,7 @@ impl Config {
             bind: None,
             workers: None,
             drain_time: Duration::from_secs(30),
+            node: sluicegate_dataplane::Node::default(),
             node_id: "sluicegate".to_owned(),
         }
     }

@@ -11,6 +11,8 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use sluicegate_admin::LogLevel;
+use sluicegate_dataplane::Node;
+use sluicegate_xds::pb::envoy::config::core::v3::Locality;
 
 use crate::{
     failure::{Failure, Outcome},
@@ -50,6 +52,13 @@ pub struct Serving {
     /// How long running requests may take at the end, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub drain_time: u64,
+    /// The zone that this gateway runs in
+    #[arg(long, value_name = "ZONE", requires = "local_cluster")]
+    pub service_zone: Option<String>,
+    /// The cluster whose endpoints are this gateway and its siblings, such as
+    /// kube_infra_gateway_80; with the zone, requests stay in their zone as far as that is fair
+    #[arg(long, value_name = "CLUSTER", requires = "service_zone")]
+    pub local_cluster: Option<String>,
     /// How much to log
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: Level,
@@ -117,7 +126,18 @@ impl Serving {
             bind: self.bind.or(config.bind),
             workers: self.workers.map(usize::from),
             drain_time: Duration::from_secs(self.drain_time),
+            node: self.node(),
             ..config
+        }
+    }
+
+    fn node(&self) -> Node {
+        Node {
+            locality: self.service_zone.clone().map(|zone| Locality {
+                zone,
+                ..Locality::default()
+            }),
+            local_cluster_name: self.local_cluster.clone().unwrap_or_default(),
         }
     }
 }
