@@ -26,4 +26,4 @@ pub(crate) use normalise::{WeighedHost, normalise_hosts, normalise_localities};
 pub(crate) use priority::{Availability, shares};
 pub(crate) use ring_hash::RingConfig;
 pub(crate) use slow_start::SlowStart;
-pub(crate) use zone_aware::{Off, Way, Zone, ZoneAware, ZoneAwareConfig, Zones};
+pub(crate) use zone_aware::{Off, Routed, ZoneAware, ZoneLimits, ZoneSize, ZoneSizes};

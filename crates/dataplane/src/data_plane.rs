@@ -40,17 +40,18 @@ pub struct Options {
     pub drain_time: Duration,
     /// Binds listeners to this address instead of their own.
     pub bind: Option<IpAddr>,
-    /// Where it runs.
-    pub node: Node,
+    /// Where this process runs. Zone aware routing is off without it, as it is in an Envoy whose
+    /// bootstrap has no `local_cluster_name`. Default: not known.
+    pub zone: Option<LocalZone>,
 }
 
-/// Where a gateway runs, as the bootstrap of an Envoy says it; for zone aware routing.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Node {
-    /// `node.locality`. Default: not known.
-    pub locality: Option<Locality>,
-    /// `cluster_manager.local_cluster_name`: the cluster whose endpoints are this gateway and its
-    /// siblings. Default: none, and requests are not kept in their zone.
+/// Where this process runs: what Envoy's bootstrap says in `node.locality` and
+/// `cluster_manager.local_cluster_name`.
+#[derive(Debug, Clone)]
+pub struct LocalZone {
+    /// Its locality.
+    pub locality: Locality,
+    /// The cluster whose hosts are the gateways themselves.
     pub local_cluster_name: String,
 }
 
@@ -89,7 +90,7 @@ impl Default for Options {
             workers: available_parallelism().map_or(1, usize::from),
             drain_time: Duration::from_secs(600),
             bind: None,
-            node: Node::default(),
+            zone: None,
         }
     }
 }
@@ -111,6 +112,7 @@ impl DataPlane {
                 registry: registry.clone(),
                 local_address: local_address.clone(),
                 drain_time: options.drain_time,
+                zone: options.zone.clone(),
                 commands,
             })
             .map_err(system("a worker"))?;
@@ -118,6 +120,7 @@ impl DataPlane {
         }
         let shown = Arc::new(Shown {
             plan: ArcSwap::default(),
+            warming: ArcSwap::default(),
             bound: Mutex::default(),
             report: ArcSwap::default(),
             state: Mutex::new(State::PreInitializing),
@@ -148,6 +151,13 @@ impl DataPlane {
     /// Live state of all hosts, as `/clusters` shows it.
     pub fn clusters(&self) -> Clusters {
         view::clusters(&self.shared.shown.plan.load())
+    }
+
+    /// Names of clusters whose newest settings do not serve yet: their names are being looked up, or
+    /// their hosts are being checked for the first time.
+    pub fn warming(&self) -> Vec<String> {
+        let warming = self.shared.shown.warming.load();
+        warming.iter().map(|name| name.to_string()).collect()
     }
 
     /// Listeners with the addresses they are bound to.

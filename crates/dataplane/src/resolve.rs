@@ -192,9 +192,9 @@ impl Resolver {
         changed
     }
 
-    /// Whether every cluster was answered for at least once.
-    pub(crate) fn settled(&self) -> bool {
-        self.pending.is_empty()
+    /// Whether a cluster was not answered for yet.
+    pub(crate) fn awaits(&self, cluster: &str) -> bool {
+        self.pending.contains(cluster)
     }
 
     /// Drops endpoints of names that the cluster does not have any more, once the first answer about

@@ -324,6 +324,7 @@ stat_group! {
         cluster_modified: Counter = "cluster_manager.cluster_modified",
         cluster_removed: Counter = "cluster_manager.cluster_removed",
         active_clusters: Gauge = "cluster_manager.active_clusters",
+        warming_clusters: Gauge = "cluster_manager.warming_clusters",
         cds_update_attempt: Counter = "cluster_manager.cds.update_attempt",
         cds_update_success: Counter = "cluster_manager.cds.update_success",
         cds_update_rejected: Counter = "cluster_manager.cds.update_rejected",

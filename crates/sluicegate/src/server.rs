@@ -19,7 +19,7 @@ use std::{
 };
 
 use anyhow::Context;
-use sluicegate_dataplane::{DataPlane, State};
+use sluicegate_dataplane::{DataPlane, LocalZone, State};
 use sluicegate_manifest::source::Input;
 use sluicegate_stats::Registry;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -45,7 +45,7 @@ pub struct Config {
     /// How long running requests may take at the end.
     pub drain_time: Duration,
     /// Where this gateway runs, for zone aware routing.
-    pub node: sluicegate_dataplane::Node,
+    pub zone: Option<LocalZone>,
     /// Node id that `/server_info` shows.
     pub node_id: String,
 }
@@ -85,7 +85,7 @@ impl Server {
             workers,
             drain_time: config.drain_time,
             bind: config.bind,
-            node: config.node.clone(),
+            zone: config.zone.clone(),
         };
         let data_plane = DataPlane::start(options, subscriber.clone(), registry.clone())
             .context("starting the data plane")?;
@@ -182,7 +182,7 @@ impl Config {
             bind: None,
             workers: None,
             drain_time: Duration::from_secs(30),
-            node: sluicegate_dataplane::Node::default(),
+            zone: None,
             node_id: "sluicegate".to_owned(),
         }
     }

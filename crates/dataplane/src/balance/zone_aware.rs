@@ -7,26 +7,20 @@
 
 use fastrand::Rng;
 
-/// `zone_aware_lb_config`. The defaults are Envoy's, and count without the setting as well.
+/// Conditions of `zone_aware_lb_config`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ZoneAwareConfig {
-    /// `routing_enabled`, percent of requests. Default: 100.
-    pub(crate) routing_enabled: u32,
-    /// `min_cluster_size`, healthy upstream hosts. Default: 6.
+pub(crate) struct ZoneLimits {
+    /// `min_cluster_size`, healthy upstream hosts.
     pub(crate) min_cluster_size: u64,
-    /// `fail_traffic_on_panic`
-    pub(crate) fail_traffic_on_panic: bool,
     /// `force_local_zone.min_size`, healthy upstream hosts of the own zone.
-    pub(crate) force_local_zone: Option<u64>,
-    /// `locality_basis` is `HEALTHY_HOSTS_WEIGHT`: weights count, not hosts.
-    pub(crate) by_weight: bool,
+    pub(crate) force_local_zone: Option<u32>,
 }
 
 /// What is compared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Zones {
+pub(crate) struct ZoneSizes {
     /// Localities of the upstream cluster.
-    pub(crate) upstream: Vec<Zone>,
+    pub(crate) upstream: Vec<ZoneSize>,
     /// The first of them is the own one.
     pub(crate) own_first: bool,
     /// Localities of the local cluster, healthy or not.
@@ -39,7 +33,7 @@ pub(crate) struct Zones {
 
 /// Healthy hosts of one locality.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Zone {
+pub(crate) struct ZoneSize {
     /// Of the upstream cluster.
     pub(crate) hosts: u64,
     /// Those, or their weight.
@@ -75,7 +69,7 @@ pub(crate) enum Off {
 
 /// Why a locality was chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum Routed {
     /// `lb_zone_routing_all_directly`
     AllDirectly,
     /// `lb_zone_routing_cross_zone`
@@ -86,22 +80,10 @@ pub(crate) enum Way {
     Sampled,
 }
 
-impl Default for ZoneAwareConfig {
-    fn default() -> Self {
-        Self {
-            routing_enabled: 100,
-            min_cluster_size: 6,
-            fail_traffic_on_panic: false,
-            force_local_zone: None,
-            by_weight: false,
-        }
-    }
-}
-
 impl ZoneAware {
     /// Compares the clusters, in Envoy's order of conditions.
-    pub(crate) fn new(config: &ZoneAwareConfig, zones: &Zones) -> Result<Self, Off> {
-        let forced = config.force_local_zone;
+    pub(crate) fn new(limits: ZoneLimits, zones: &ZoneSizes) -> Result<Self, Off> {
+        let forced = limits.force_local_zone;
         if zones.upstream.len() < 2 || (zones.local_zones < 2 && forced.is_none()) {
             return Err(Off::SingleZone);
         }
@@ -109,7 +91,7 @@ impl ZoneAware {
             return Err(Off::LocalClusterNotOk);
         }
         let hosts: u64 = zones.upstream.iter().map(|zone| zone.hosts).sum();
-        if hosts < config.min_cluster_size {
+        if hosts < limits.min_cluster_size {
             return Err(Off::ClusterTooSmall);
         }
         let parts = zones.parts();
@@ -118,7 +100,8 @@ impl ZoneAware {
             _ => None,
         };
         if let Some((hosts, (theirs, ours))) = own
-            && ((theirs > 0 && theirs >= ours) || forced.is_some_and(|least| hosts >= least))
+            && ((theirs > 0 && theirs >= ours)
+                || forced.is_some_and(|least| hosts >= u64::from(least)))
         {
             return Ok(Self::Direct);
         }
@@ -136,26 +119,26 @@ impl ZoneAware {
     }
 
     /// A locality.
-    pub(crate) fn pick(&self, rng: &mut Rng) -> (usize, Way) {
+    pub(crate) fn pick(&self, rng: &mut Rng) -> (usize, Routed) {
         let (own, room) = match self {
-            Self::Direct => return (0, Way::AllDirectly),
+            Self::Direct => return (0, Routed::AllDirectly),
             Self::Residual { own, room } => (*own, room),
         };
         if rng.u64(..WHOLE) < own {
-            return (0, Way::Sampled);
+            return (0, Routed::Sampled);
         }
         match room.last() {
             // Rounding left nothing.
-            None | Some(0) => (rng.usize(..room.len().max(1)), Way::NoCapacityLeft),
+            None | Some(0) => (rng.usize(..room.len().max(1)), Routed::NoCapacityLeft),
             Some(all) => {
                 let at = rng.u64(..*all);
-                (room.partition_point(|upto| *upto <= at), Way::CrossZone)
+                (room.partition_point(|upto| *upto <= at), Routed::CrossZone)
             }
         }
     }
 }
 
-impl Zones {
+impl ZoneSizes {
     /// The part of each locality in the upstream cluster and in the local one.
     fn parts(&self) -> Vec<(u64, u64)> {
         let all: u64 = self.upstream.iter().map(|zone| zone.upstream).sum();
@@ -178,14 +161,20 @@ const WHOLE: u64 = 10_000;
 mod tests {
     use super::*;
 
+    /// Envoy's defaults.
+    const LIMITS: ZoneLimits = ZoneLimits {
+        min_cluster_size: 6,
+        force_local_zone: None,
+    };
+
     /// Localities of upstream and local hosts; the first is our own.
-    fn zones(counts: &[(u64, u64)]) -> Zones {
-        let zone = |(upstream, local): &(u64, u64)| Zone {
+    fn zones(counts: &[(u64, u64)]) -> ZoneSizes {
+        let zone = |(upstream, local): &(u64, u64)| ZoneSize {
             hosts: *upstream,
             upstream: *upstream,
             local: *local,
         };
-        Zones {
+        ZoneSizes {
             upstream: counts.iter().map(zone).collect(),
             own_first: true,
             local_zones: counts.iter().filter(|(_, local)| *local > 0).count(),
@@ -194,8 +183,8 @@ mod tests {
         }
     }
 
-    fn compare(zones: &Zones) -> Result<ZoneAware, Off> {
-        ZoneAware::new(&ZoneAwareConfig::default(), zones)
+    fn compare(zones: &ZoneSizes) -> Result<ZoneAware, Off> {
+        ZoneAware::new(LIMITS, zones)
     }
 
     fn residual(own: u64, room: &[u64]) -> Result<ZoneAware, Off> {
@@ -237,18 +226,18 @@ mod tests {
         elsewhere.local_zones = 2;
         assert_eq!(compare(&elsewhere), Err(Off::LocalClusterNotOk));
 
-        let force = |least| ZoneAwareConfig {
+        let force = |least| ZoneLimits {
             force_local_zone: Some(least),
-            ..ZoneAwareConfig::default()
+            ..LIMITS
         };
         let third = zones(&[(2, 1), (4, 1)]);
-        assert_eq!(ZoneAware::new(&force(2), &third), Ok(ZoneAware::Direct));
-        assert_eq!(ZoneAware::new(&force(3), &third), compare(&third));
+        assert_eq!(ZoneAware::new(force(2), &third), Ok(ZoneAware::Direct));
+        assert_eq!(ZoneAware::new(force(3), &third), compare(&third));
         let single = zones(&[(2, 1), (4, 0)]);
-        assert_eq!(ZoneAware::new(&force(1), &single), Ok(ZoneAware::Direct));
-        let missing = ZoneAware::new(&force(1), &elsewhere);
+        assert_eq!(ZoneAware::new(force(1), &single), Ok(ZoneAware::Direct));
+        let missing = ZoneAware::new(force(1), &elsewhere);
         assert_eq!(missing, Err(Off::LocalClusterNotOk));
-        assert_eq!(ZoneAware::new(&force(1), &small), Err(Off::ClusterTooSmall));
+        assert_eq!(ZoneAware::new(force(1), &small), Err(Off::ClusterTooSmall));
     }
 
     /// A third of the upstream hosts against half of our own: two thirds stay.
@@ -258,12 +247,12 @@ mod tests {
         let mut rng = Rng::with_seed(7);
         let stayed = (0..6000).filter(|_| {
             let (locality, way) = third.pick(&mut rng);
-            assert_eq!(way, [Way::Sampled, Way::CrossZone][locality]);
+            assert_eq!(way, [Routed::Sampled, Routed::CrossZone][locality]);
             locality == 0
         });
         assert!(stayed.count().abs_diff(4000) < 150);
-        assert_eq!(ZoneAware::Direct.pick(&mut rng), (0, Way::AllDirectly));
+        assert_eq!(ZoneAware::Direct.pick(&mut rng), (0, Routed::AllDirectly));
         let full = residual(0, &[0, 0]).unwrap();
-        assert_eq!(full.pick(&mut rng).1, Way::NoCapacityLeft);
+        assert_eq!(full.pick(&mut rng).1, Routed::NoCapacityLeft);
     }
 }

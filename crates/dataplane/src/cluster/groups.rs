@@ -10,16 +10,16 @@ use fastrand::Rng;
 use sluicegate_xds::pb::envoy::config::core::v3::Locality;
 
 use super::{
-    ClusterShared, Host,
+    ClusterShared, Host, Zone,
     board::{HostHealth, Usable},
-    zones::{LocalZones, ZoneRouting, is_own},
+    zone::{Upstream, Zones},
 };
 use crate::{
     balance::{
         Availability, Balancer, HashTable, ListedHost, LocalityHosts, LocalityWeighted, Pick,
         WeighedHost, normalise_hosts, normalise_localities, shares,
     },
-    plan::{Balancing, Endpoint, Home},
+    plan::{Balancing, Endpoint},
     stats::ClusterStats,
 };
 
@@ -32,20 +32,10 @@ pub(super) struct Group {
     pub(super) percent: u32,
     /// Health does not count.
     pub(super) panic: bool,
-    spread: Spread,
-    /// One per locality if those count, and then, if they do not always count, one of all hosts.
+    localities: Option<LocalityWeighted>,
+    zones: Option<Zones>,
+    /// One per locality if those count; with zones, then one of all hosts; else one.
     lists: Vec<List>,
-}
-
-/// How requests find a list.
-#[derive(Debug)]
-enum Spread {
-    /// There is one list.
-    Not,
-    /// By the localities' weights.
-    Weights(LocalityWeighted),
-    /// By zone.
-    Zones(ZoneRouting),
 }
 
 #[derive(Debug)]
@@ -61,12 +51,12 @@ pub(super) struct Source<'a> {
     pub(super) balancing: &'a Balancing,
     /// Overprovisioning factor, percent.
     pub(super) factor: u32,
+    /// Where we are ourselves.
+    pub(super) zone: Option<&'a Zone>,
+    /// The cluster's numbers.
+    pub(super) stats: &'a ClusterStats,
     /// Keeps tables that workers share.
     pub(super) shared: &'a ClusterShared,
-    /// Counts what becomes of zones.
-    pub(super) stats: &'a ClusterStats,
-    /// Where this gateway runs.
-    pub(super) home: &'a Home,
     /// The hosts, in the order of the assignment.
     pub(super) hosts: Vec<Member>,
     /// On the board's clock.
@@ -103,10 +93,10 @@ impl Group {
         stats: &ClusterStats,
         active: impl Fn(usize) -> u64,
     ) -> Option<usize> {
-        let at = match &mut self.spread {
-            Spread::Not => 0,
-            Spread::Weights(localities) => localities.pick()?,
-            Spread::Zones(zones) => zones.pick(self.lists.len() - 1, pick.rng, stats)?,
+        let at = match (&mut self.localities, &self.zones) {
+            (Some(localities), _) => localities.pick()?,
+            (None, Some(zones)) => zones.pick(pick.rng, stats, self.lists.len() - 1)?,
+            (None, None) => 0,
         };
         let List { members, balancer } = self.lists.get_mut(at)?;
         let position = balancer.pick(pick, |at| active(members[at]))?;
@@ -139,7 +129,8 @@ impl Source<'_> {
                     degraded,
                     percent,
                     panic,
-                    spread: Spread::Not,
+                    localities: None,
+                    zones: None,
                     lists: before.map_or_else(Vec::new, |group| group.lists),
                 };
                 self.fill(group, rng)
@@ -177,62 +168,58 @@ impl Source<'_> {
             return group;
         }
         let localities = self.localities(group.priority);
-        if !panic {
-            group.spread = self.spread(&group, &localities, &fits, rng);
+        if self.balancing.locality_weighted && !group.panic {
+            let counts: Vec<LocalityHosts> = localities
+                .iter()
+                .map(|(_, members)| self.count(members, &fits))
+                .collect();
+            group.localities = LocalityWeighted::new(&counts, self.factor, rng.usize(..1 << 16));
         }
-        let mut lists: Vec<Vec<usize>> = match group.spread {
-            Spread::Not => Vec::new(),
-            Spread::Weights(_) | Spread::Zones(_) => {
-                localities.into_iter().map(|(_, members)| members).collect()
-            }
+        let filter = |members: &[usize]| -> Vec<usize> {
+            let fitting = members.iter().filter(|at| fits(&self.hosts[**at]));
+            fitting.copied().collect()
         };
-        if !matches!(group.spread, Spread::Weights(_)) {
-            lists.push(self.at(group.priority).collect());
+        if let (Some(zone), false, 0) = (self.zone, group.panic, group.priority) {
+            group.zones = self.zones(zone, &localities);
         }
-        for mut members in lists {
-            members.retain(|at| fits(&self.hosts[*at]));
+        let mut lists: Vec<Vec<usize>> = Vec::new();
+        if group.localities.is_some() || group.zones.is_some() {
+            lists.extend(localities.iter().map(|(_, members)| filter(members)));
+        }
+        if group.localities.is_none() {
+            let all: Vec<usize> = self.at(group.priority).collect();
+            lists.push(filter(&all));
+        }
+        for members in lists {
             let list = self.list(members, None, before.next(), rng);
             group.lists.push(list);
         }
         group
     }
 
-    fn spread(
-        &self,
-        group: &Group,
-        localities: &[(u32, Vec<usize>)],
-        fits: &dyn Fn(&Member) -> bool,
-        rng: &mut Rng,
-    ) -> Spread {
-        let weights = self.balancing.locality_weighted.then(|| {
-            let counts: Vec<LocalityHosts> = localities
-                .iter()
-                .map(|(_, members)| self.count(members, fits))
-                .collect();
-            LocalityWeighted::new(&counts, self.factor, rng.usize(..1 << 16))
-        });
-        if let Some(weights) = weights.flatten() {
-            return Spread::Weights(weights);
+    /// Zone aware routing, where localities come with the own one first; none where zones do not
+    /// matter.
+    fn zones(&self, zone: &Zone, localities: &[(u32, Vec<usize>)]) -> Option<Zones> {
+        if self.balancing.locality_weighted {
+            return None;
         }
-        // Zones count for the first priority only.
-        let zones = (group.priority == 0).then(|| self.zones(localities));
-        zones.flatten().map_or(Spread::Not, Spread::Zones)
+        let healthy = |members: &[usize]| -> Vec<&Endpoint> {
+            let members = members.iter().map(|at| &self.hosts[*at]);
+            let healthy = members.filter(|host| host.usable == Usable::Healthy);
+            healthy.map(|host| &*host.endpoint).collect()
+        };
+        let healthy = localities.iter().map(|(_, members)| healthy(members));
+        let first = localities.first().and_then(|(_, members)| members.first());
+        let upstream = Upstream {
+            has_local: first.is_some_and(|at| self.is_local(*at)),
+            healthy: healthy.collect(),
+        };
+        Zones::new(zone, self.balancing, &upstream, self.stats)
     }
 
-    fn zones(&self, localities: &[(u32, Vec<usize>)]) -> Option<ZoneRouting> {
-        let own = self.home.locality.as_deref();
-        let config = self.balancing.zone_aware.unwrap_or_default();
-        let threshold = self.balancing.panic_threshold;
-        let siblings = self.home.local.as_ref()?;
-        let local = LocalZones::count(siblings, own, config.by_weight, threshold);
-        let upstream = localities.iter().filter_map(|(_, members)| {
-            let hosts = members.iter().map(|at| &self.hosts[*at]);
-            let healthy = hosts.filter(|host| host.usable == Usable::Healthy);
-            let first = &self.hosts[*members.first()?].endpoint;
-            Some((first, healthy.map(|host| &host.endpoint).collect()))
-        });
-        let zones = local.compare(upstream, own, config.by_weight);
-        ZoneRouting::new(config, &zones, &local, self.stats)
+    fn is_local(&self, at: usize) -> bool {
+        let own = self.zone.map(|zone| &*zone.locality);
+        own.is_some() && self.hosts[at].endpoint.locality.as_ref() == own
     }
 
     fn hashed(
@@ -330,7 +317,7 @@ impl Source<'_> {
             .map(|(at, _)| at)
     }
 
-    /// Localities of a priority in Envoy's order, the own one first, with weight and positions.
+    /// Localities of a priority in Envoy's order, with weight and positions.
     fn localities(&self, priority: u32) -> Vec<(u32, Vec<usize>)> {
         let mut found: Vec<(&Option<Locality>, u32, Vec<usize>)> = Vec::new();
         for at in self.at(priority) {
@@ -340,13 +327,12 @@ impl Source<'_> {
                 None => found.push((&endpoint.locality, endpoint.locality_weight, vec![at])),
             }
         }
-        let own = self.home.locality.as_deref();
         let key = |locality: &Option<Locality>| {
-            let is_own = is_own(locality.as_ref(), own);
             let locality = locality.clone().unwrap_or_default();
-            (!is_own, locality.region, locality.zone, locality.sub_zone)
+            (locality.region, locality.zone, locality.sub_zone)
         };
-        found.sort_by_cached_key(|one| key(one.0));
+        // The own locality comes first.
+        found.sort_by_cached_key(|one| (!self.is_local(one.2[0]), key(one.0)));
         let weighed = found
             .into_iter()
             .map(|(_, weight, members)| (weight, members));

@@ -16,12 +16,12 @@ use std::{
 use fastrand::Rng;
 
 use super::{
-    ClusterShared, Host,
+    ClusterShared, Host, Zone,
     groups::{Group, Member, Source},
 };
 use crate::{
     balance::Pick,
-    plan::{ClusterConfig, ClusterPlan, Endpoints, Home},
+    plan::{ClusterConfig, ClusterPlan, Endpoints},
     retry::select_host,
     stats::{ClusterStats, SslStats},
 };
@@ -37,15 +37,16 @@ pub(crate) struct LocalCluster {
     pub(crate) stats: Arc<ClusterStats>,
     ssl_stats: Option<Arc<SslStats>>,
     members: RefCell<Members>,
-    /// The generation of the health boards that `members` stands for.
-    generation: Cell<u64>,
+    /// Where we are ourselves.
+    zone: RefCell<Option<Zone>>,
+    /// The generations of the health boards that `members` stands for: its own, the zone's.
+    generation: Cell<[u64; 2]>,
 }
 
 /// The hosts and how load is spread over them.
 #[derive(Debug, Default)]
 struct Members {
     endpoints: Arc<Endpoints>,
-    home: Home,
     hosts: Vec<Rc<Host>>,
     groups: Vec<Group>,
     rng: Rng,
@@ -57,6 +58,7 @@ impl LocalCluster {
         plan: &ClusterPlan,
         stats: Arc<ClusterStats>,
         ssl_stats: Option<Arc<SslStats>>,
+        zone: Option<Zone>,
     ) -> Self {
         let cluster = Self {
             config: plan.config.clone(),
@@ -64,31 +66,47 @@ impl LocalCluster {
             stats,
             ssl_stats,
             members: RefCell::default(),
-            generation: Cell::new(0),
+            zone: RefCell::new(zone.filter(|zone| zone.local.config.id != plan.config.id)),
+            generation: Cell::default(),
         };
-        cluster.update(plan);
+        cluster.update(&plan.endpoints);
         cluster
     }
 
     /// Takes over new endpoints. Hosts that stay keep their connections.
-    pub(crate) fn update(&self, plan: &ClusterPlan) {
-        let endpoints = &plan.endpoints;
+    pub(crate) fn update(&self, endpoints: &Arc<Endpoints>) {
         let mut members = self.members.borrow_mut();
-        if Arc::ptr_eq(&members.endpoints, endpoints)
-            && members.home.is(&plan.home)
-            && !members.hosts.is_empty()
-        {
+        if Arc::ptr_eq(&members.endpoints, endpoints) && !members.hosts.is_empty() {
             return;
         }
+        members.endpoints = endpoints.clone();
+        self.assemble(&mut members, self.config.host_set.close_connections);
+        self.regroup(&mut members);
+    }
+
+    /// Takes over where we are ourselves.
+    pub(crate) fn set_zone(&self, zone: Option<&Zone>) {
+        let zone = zone.filter(|zone| zone.local.config.id != self.config.id);
+        let same = match (&*self.zone.borrow(), zone) {
+            (Some(old), Some(new)) => old.same(new),
+            (old, new) => old.is_none() && new.is_none(),
+        };
+        if !same {
+            *self.zone.borrow_mut() = zone.cloned();
+            self.regroup(&mut self.members.borrow_mut());
+        }
+    }
+
+    /// Makes hosts of the endpoints. Those that stay keep their connections, unless `anew`.
+    fn assemble(&self, members: &mut Members, anew: bool) {
         let mut before: HashMap<SocketAddr, Rc<Host>> = members
             .hosts
             .drain(..)
             .map(|host| (host.address, host))
             .collect();
-        members.endpoints = endpoints.clone();
-        members.home = plan.home.clone();
-        for endpoint in &endpoints.endpoints {
-            let host = match before.remove(&endpoint.address) {
+        for endpoint in &members.endpoints.endpoints {
+            let kept = (!anew).then(|| before.remove(&endpoint.address)).flatten();
+            let host = match kept {
                 Some(host) => {
                     *host.endpoint.borrow_mut() = endpoint.clone();
                     host
@@ -104,34 +122,38 @@ impl LocalCluster {
             members.hosts.push(host);
         }
         before.values().for_each(|host| host.retire());
-        self.regroup(&mut members);
     }
 
-    /// Takes over changes of health. Costs an atomic load or two when there are none. Connections to
-    /// hosts that failed are closed.
+    /// Takes over changes of health. Costs an atomic load when there are none. Connections to hosts
+    /// that failed are closed.
     pub(crate) fn refresh(&self) {
-        if self.generation.get() == self.generation_of(&self.members.borrow().home) {
+        if self.generation.get() == self.generations() {
             return;
         }
         let mut members = self.members.borrow_mut();
+        if self.config.host_set.close_connections {
+            self.assemble(&mut members, true);
+        }
         self.regroup(&mut members);
         let failed = members.hosts.iter().filter(|host| host.health.failed());
         failed.for_each(|host| host.pool.close_idle());
     }
 
-    /// Each of the two only grows, and so does their sum.
-    fn generation_of(&self, home: &Home) -> u64 {
-        self.shared.health.generation() + home.generation()
+    fn generations(&self) -> [u64; 2] {
+        let zone = self.zone.borrow();
+        let zone = zone.as_ref().map_or(0, Zone::generation);
+        [self.shared.health.generation(), zone]
     }
 
     fn regroup(&self, members: &mut Members) {
-        self.generation.set(self.generation_of(&members.home));
+        self.generation.set(self.generations());
+        let zone = self.zone.borrow();
         let source = Source {
             balancing: &self.config.balancing,
             factor: members.endpoints.overprovisioning,
-            shared: &self.shared,
+            zone: zone.as_ref(),
             stats: &self.stats,
-            home: &members.home,
+            shared: &self.shared,
             hosts: members.hosts.iter().map(|host| Member::new(host)).collect(),
             now: self.shared.health.now(),
         };
@@ -184,7 +206,7 @@ impl LocalCluster {
         };
         if group.panic {
             self.stats.lb_healthy_panic.inc();
-            if balancing.fails_on_panic() {
+            if balancing.zone_aware.fail_traffic_on_panic && hash.is_none() {
                 return None;
             }
         }

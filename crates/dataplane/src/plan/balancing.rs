@@ -14,9 +14,7 @@ use sluicegate_xds::{
                 Cluster,
                 cluster::{
                     LbConfig, LbPolicy, SlowStartConfig as OldSlowStart,
-                    common_lb_config::{
-                        LocalityConfigSpecifier as OldLocality, ZoneAwareLbConfig as OldZoneAware,
-                    },
+                    common_lb_config::LocalityConfigSpecifier as OldLocality,
                 },
             },
             core::v3::{RuntimeDouble, TypedExtensionConfig},
@@ -24,9 +22,7 @@ use sluicegate_xds::{
         extensions::load_balancing_policies::{
             common::v3::{
                 ConsistentHashingLbConfig, LocalityLbConfig, SlowStartConfig,
-                locality_lb_config::{
-                    LocalityConfigSpecifier, ZoneAwareLbConfig, zone_aware_lb_config::LocalityBasis,
-                },
+                locality_lb_config::LocalityConfigSpecifier,
             },
             least_request::v3::LeastRequest as ProtoLeastRequest,
             maglev::v3::Maglev,
@@ -42,10 +38,11 @@ use sluicegate_xds::{
 use super::{
     hash_policy,
     value::{duration, number},
+    zone_aware::ZoneAwareConfig,
 };
 use crate::balance::{
     HashFunction, HashPolicy, LeastRequest, Policy, RingConfig, SelectionMethod, SlowStart,
-    TABLE_SIZE, ZoneAwareConfig,
+    TABLE_SIZE,
 };
 
 /// How load is spread over the hosts of a cluster.
@@ -55,8 +52,8 @@ pub(crate) struct Balancing {
     pub(crate) policy: Policy,
     /// `locality_weighted_lb_config` is set: weights of localities count.
     pub(crate) locality_weighted: bool,
-    /// `zone_aware_lb_config`, if it is set.
-    pub(crate) zone_aware: Option<ZoneAwareConfig>,
+    /// Zone aware routing, unless weights of localities count.
+    pub(crate) zone_aware: ZoneAwareConfig,
     /// `healthy_panic_threshold`, percent.
     pub(crate) panic_threshold: u32,
     /// Hash hostnames, not addresses.
@@ -95,14 +92,6 @@ impl Balancing {
         matches!(self.policy, Policy::Maglev(_) | Policy::RingHash(_))
     }
 
-    /// Whether requests fail in panic. Hashing balancers know no such thing.
-    pub(crate) fn fails_on_panic(&self) -> bool {
-        !self.hashes()
-            && self
-                .zone_aware
-                .is_some_and(|zones| zones.fail_traffic_on_panic)
-    }
-
     /// Whether the balancer looks at active requests.
     pub(crate) fn counts_requests(&self) -> bool {
         matches!(self.policy, Policy::LeastRequest(..))
@@ -120,7 +109,7 @@ impl Balancing {
         Self {
             policy,
             locality_weighted: false,
-            zone_aware: None,
+            zone_aware: ZoneAwareConfig::default(),
             panic_threshold: PANIC_THRESHOLD,
             use_hostname: false,
             hash_policies: Vec::new(),
@@ -133,8 +122,9 @@ impl Balancing {
             Some(LocalityConfigSpecifier::LocalityWeightedLbConfig(_)) => {
                 self.locality_weighted = true;
             }
-            Some(LocalityConfigSpecifier::ZoneAwareLbConfig(config)) => {
-                self.zone_aware = Some(zone_aware(config));
+            Some(LocalityConfigSpecifier::ZoneAwareLbConfig(zone_aware)) => {
+                self.zone_aware = ZoneAwareConfig::compile(zone_aware);
+                self.unsupported.extend(self.zone_aware.needs_zone());
             }
             None => {}
         }
@@ -264,8 +254,11 @@ fn old(cluster: &Cluster) -> Result<Balancing, String> {
     if let Some(common) = &cluster.common_lb_config {
         match &common.locality_config_specifier {
             Some(OldLocality::LocalityWeightedLbConfig(_)) => balancing.locality_weighted = true,
-            Some(OldLocality::ZoneAwareLbConfig(config)) => {
-                balancing.zone_aware = Some(old_zone_aware(config));
+            Some(OldLocality::ZoneAwareLbConfig(zone_aware)) => {
+                balancing.zone_aware = ZoneAwareConfig::old(zone_aware);
+                balancing
+                    .unsupported
+                    .extend(balancing.zone_aware.needs_zone());
             }
             None => {}
         }
@@ -308,33 +301,6 @@ fn ring(least: Option<&UInt64Value>, most: Option<&UInt64Value>, murmur: bool) -
     }
 }
 
-fn zone_aware(config: &ZoneAwareLbConfig) -> ZoneAwareConfig {
-    let forced = config.force_local_zone.as_ref();
-    let least = forced.map(|zone| u64::from(number(zone.min_size.as_ref()).unwrap_or(1)));
-    ZoneAwareConfig {
-        // The older flag says the same without a number.
-        force_local_zone: least.or(config.force_locality_direct_routing.then_some(1)),
-        by_weight: config.locality_basis() == LocalityBasis::HealthyHostsWeight,
-        ..old_zone_aware(&OldZoneAware {
-            routing_enabled: config.routing_enabled,
-            min_cluster_size: config.min_cluster_size,
-            fail_traffic_on_panic: config.fail_traffic_on_panic,
-        })
-    }
-}
-
-fn old_zone_aware(config: &OldZoneAware) -> ZoneAwareConfig {
-    let default = ZoneAwareConfig::default();
-    let enabled = config.routing_enabled.as_ref();
-    let least = config.min_cluster_size.as_ref();
-    ZoneAwareConfig {
-        routing_enabled: enabled.map_or(default.routing_enabled, whole_percent),
-        min_cluster_size: least.map_or(default.min_cluster_size, |size| size.value),
-        fail_traffic_on_panic: config.fail_traffic_on_panic,
-        ..default
-    }
-}
-
 fn slow_start(config: Option<&SlowStartConfig>) -> Option<SlowStart> {
     let config = config?;
     build_slow_start(
@@ -373,7 +339,7 @@ fn build_slow_start(
 }
 
 /// As Envoy rounds: to the nearest whole percent.
-fn whole_percent(percent: &Percent) -> u32 {
+pub(super) fn whole_percent(percent: &Percent) -> u32 {
     percent.value.round().clamp(0.0, 100.0) as u32
 }
 

@@ -7,27 +7,24 @@
 use std::{
     collections::{BTreeMap, HashMap},
     hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use sluicegate_snapshot::{Resource, ResourceType, Snapshot, Version};
 use sluicegate_xds::{
     pb::envoy::{
         config::{
-            cluster::v3::Cluster, core::v3::Locality, endpoint::v3::ClusterLoadAssignment,
-            listener::v3::Listener, route::v3::RouteConfiguration,
+            cluster::v3::Cluster, endpoint::v3::ClusterLoadAssignment, listener::v3::Listener,
+            route::v3::RouteConfiguration,
         },
         extensions::transport_sockets::tls::v3::Secret,
     },
     prost::Message,
 };
 
-use super::{
-    ClusterConfig, ClusterPlan, Discovery, Endpoints, Home, ListenerPlan, Plan, Siblings, route,
-};
+use super::{ClusterConfig, ClusterPlan, Discovery, Endpoints, ListenerPlan, Plan, route};
 use crate::{
     cluster::{ClusterId, ClusterShared, HealthBoard},
-    data_plane::Node,
     report::ResourceError,
     resolve::Resolved,
     route::RouteTable,
@@ -38,7 +35,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Compiler {
     names: Names,
-    boards: HashMap<Arc<str>, Arc<HealthBoard>>,
+    /// Whether there ever was traffic, by name of cluster.
+    traffic: HashMap<Arc<str>, Arc<AtomicBool>>,
     clusters: BTreeMap<Arc<str>, Cached<Built>>,
     endpoints: BTreeMap<Arc<str>, Cached<Arc<Endpoints>>>,
     routes: BTreeMap<Arc<str>, Cached<Arc<RouteTable>>>,
@@ -46,8 +44,6 @@ pub(crate) struct Compiler {
     listeners: BTreeMap<Arc<str>, Cached<Arc<ListenerPlan>>>,
     /// The endpoints of clusters whose endpoints are not known: the same ones every time.
     nothing: Arc<Endpoints>,
-    locality: Option<Arc<Locality>>,
-    local_cluster_name: String,
 }
 
 /// Numbers for cluster names. They are never used twice, so that a compiled route stays valid when
@@ -85,15 +81,6 @@ struct Built {
 }
 
 impl Compiler {
-    /// A compiler for the gateway that runs there.
-    pub(crate) fn new(node: &Node) -> Self {
-        Self {
-            locality: node.locality.clone().map(Arc::new),
-            local_cluster_name: node.local_cluster_name.clone(),
-            ..Self::default()
-        }
-    }
-
     /// Compiles `snapshot`. `resolved` answers for DNS clusters.
     pub(crate) fn compile(
         &mut self,
@@ -101,16 +88,16 @@ impl Compiler {
         resolved: &Resolved,
     ) -> (Plan, Vec<ResourceError>) {
         let names = &mut self.names;
-        let boards = &mut self.boards;
+        let traffic = &mut self.traffic;
         let mut errors = Vec::new();
         refresh(
             &mut self.clusters,
             snapshot.resources(ResourceType::Cluster),
             NOTHING_ELSE,
             &mut errors,
-            |resource| build_cluster(resource, names, boards),
+            |resource| build_cluster(resource, names, traffic),
         );
-        boards.retain(|name, _| self.clusters.contains_key(name));
+        traffic.retain(|name, _| self.clusters.contains_key(name));
         refresh(
             &mut self.endpoints,
             snapshot.resources(ResourceType::Endpoint),
@@ -176,22 +163,16 @@ impl Compiler {
 
     /// The plan of what was compiled last, with the names as they are resolved now.
     pub(crate) fn plan(&self, resolved: &Resolved) -> Plan {
-        let local = self.siblings(resolved);
         let mut clusters = vec![None; self.names.ids.len()];
         for built in self
             .clusters
             .values()
             .filter_map(|cached| cached.value.as_ref())
         {
-            let is_local = *built.config.name == *self.local_cluster_name;
             clusters[built.config.id.index()] = Some(Arc::new(ClusterPlan {
                 config: built.config.clone(),
                 shared: built.shared.clone(),
                 endpoints: self.endpoints_of(built, resolved),
-                home: Home {
-                    locality: self.locality.clone(),
-                    local: local.clone().filter(|_| !is_local),
-                },
             }));
         }
         Plan {
@@ -207,16 +188,6 @@ impl Compiler {
                 .filter_map(|cached| cached.value.clone())
                 .collect(),
         }
-    }
-
-    /// The local cluster, if there is one. Envoy refuses to start when it is named but missing.
-    fn siblings(&self, resolved: &Resolved) -> Option<Siblings> {
-        let cached = self.clusters.get(self.local_cluster_name.as_str())?;
-        let built = cached.value.as_ref()?;
-        Some(Siblings {
-            endpoints: self.endpoints_of(built, resolved),
-            shared: built.shared.clone(),
-        })
     }
 
     fn endpoints_of(&self, built: &Built, resolved: &Resolved) -> Arc<Endpoints> {
@@ -293,7 +264,7 @@ fn refresh<T>(
 fn build_cluster(
     resource: &Resource,
     names: &mut Names,
-    boards: &mut HashMap<Arc<str>, Arc<HealthBoard>>,
+    traffic: &mut HashMap<Arc<str>, Arc<AtomicBool>>,
 ) -> Result<Built, String> {
     let cluster = decode::<Cluster>(resource)?;
     let config = ClusterConfig::compile(names.id(&resource.name), &cluster)?;
@@ -301,11 +272,10 @@ fn build_cluster(
         Discovery::Static(assignment) => Some(Arc::new(Endpoints::compile(assignment)?)),
         _ => None,
     };
+    let traffic = traffic.entry(resource.name.clone()).or_default().clone();
+    let board = HealthBoard::new(traffic, config.host_set.update_merge_window);
     Ok(Built {
-        shared: Arc::new(ClusterShared::new(
-            config.breakers,
-            boards.entry(resource.name.clone()).or_default().clone(),
-        )),
+        shared: Arc::new(ClusterShared::new(config.breakers, Arc::new(board))),
         config: Arc::new(config),
         inline,
     })

@@ -1,367 +1,265 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Zone aware routing, held against what a real Envoy 1.40 does with the same clusters.
-//!
-//! The gateway is in zone `a`. The cluster `c` has the hosts `A` and `B` there, of weight 2 each, and
-//! up to four of weight 1 in zone `b`: half of the weight is in each. The local cluster is `fleet`, at whose addresses nobody listens.
+//! Priorities, zones, and what panic and changes of the host set lead to.
 
-use std::{collections::BTreeSet, net::SocketAddr};
+use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
-use sluicegate_dataplane::Options;
-use sluicegate_xds::{
-    json,
-    pb::envoy::config::{cluster::v3::Cluster, core::v3::Locality},
+use sluicegate_dataplane::LocalZone;
+use sluicegate_xds::pb::envoy::config::{
+    cluster::v3::cluster::{
+        CommonLbConfig,
+        common_lb_config::{LocalityConfigSpecifier, ZoneAwareLbConfig},
+    },
+    core::v3::{HealthStatus, Locality},
+    endpoint::v3::{ClusterLoadAssignment, LocalityLbEndpoints},
 };
 
-use crate::support::{
-    Client, Gateway, Upstream,
-    envoy::{self, Envoy},
-    gateway::Resources,
-};
+use crate::support::{Client, Gateway, Upstream, gateway::Resources, gateway::eventually, xds};
 
-/// One configuration.
-struct Case {
-    name: &'static str,
-    /// Hosts of the local cluster by zone; in capitals, unhealthy ones.
-    fleet: &'static str,
-    /// Hosts of zone `b`, and whether they are healthy.
-    there: (usize, bool),
-    /// What the cluster says about balancing.
-    policy: Value,
-    /// Percent of requests that hosts of zone `a` answer; none when all fail.
-    stay: Option<usize>,
-    /// Which of [`COUNTERS`] rise with requests.
-    counters: &'static [&'static str],
-}
-
-fn cases() -> Vec<Case> {
-    let case = |name, policy, stay, counters| Case {
-        name,
-        fleet: "ab",
-        there: (4, true),
-        policy,
-        stay,
-        counters,
-    };
-    let random = json!({ "load_balancing_policy": { "policies": [{ "typed_extension_config": {
-        "name": "random",
-        "typed_config": { "@type": format!("{EXTENSIONS}.random.v3.Random") },
-    } }] } });
-    let old = |zones: Value| json!({ "common_lb_config": { "zone_aware_lb_config": zones } });
-    let fail = json!({ "fail_traffic_on_panic": true });
-    let force = json!({ "force_local_zone": {} });
-    let zones = |zones| round_robin(&json!({ "zone_aware_lb_config": zones }));
-    vec![
-        case(
-            "a third of the hosts, half of the fleet",
-            zones(json!({})),
-            Some(67),
-            SHARED,
-        ),
-        case("by default", json!({}), Some(67), SHARED),
-        case("older field", old(json!({})), Some(67), SHARED),
-        case("random", random, Some(67), SHARED),
-        case("forced", zones(force.clone()), Some(100), DIRECT),
-        case(
-            "forced, with too few hosts here",
-            zones(json!({ "force_local_zone": { "min_size": 3 } })),
-            Some(67),
-            SHARED,
-        ),
-        case(
-            "forced in the older way",
-            zones(json!({ "force_locality_direct_routing": true })),
-            Some(100),
-            DIRECT,
-        ),
-        case(
-            "for some requests",
-            zones(json!({ "routing_enabled": { "value": 30 } })),
-            Some(55),
-            SHARED,
-        ),
-        case(
-            "for no request",
-            zones(json!({ "routing_enabled": { "value": 0 } })),
-            Some(50),
-            &[],
-        ),
-        case(
-            "by weight",
-            zones(json!({ "locality_basis": "HEALTHY_HOSTS_WEIGHT" })),
-            Some(100),
-            DIRECT,
-        ),
-        case(
-            "by the weights of localities",
-            round_robin(&json!({ "locality_weighted_lb_config": {} })),
-            Some(50),
-            &[],
-        ),
-        Case {
-            there: (2, true),
-            ..case("few hosts", zones(json!({})), Some(67), &[])
-        },
-        Case {
-            there: (2, true),
-            ..case(
-                "few hosts are enough",
-                zones(json!({ "min_cluster_size": 4 })),
-                Some(100),
-                DIRECT,
-            )
-        },
-        Case {
-            there: (4, false),
-            ..case("panic", zones(json!({})), Some(50), PANIC)
-        },
-        Case {
-            there: (4, false),
-            ..case("failing in panic", zones(fail.clone()), None, PANIC)
-        },
-        Case {
-            fleet: "a",
-            ..case("a fleet in one zone", zones(json!({})), Some(50), &[])
-        },
-        Case {
-            fleet: "a",
-            ..case(
-                "forced, a fleet in one zone",
-                zones(force),
-                Some(100),
-                DIRECT,
-            )
-        },
-        Case {
-            fleet: "abcc",
-            ..case(
-                "a fleet with more zones",
-                zones(json!({})),
-                Some(100),
-                DIRECT,
-            )
-        },
-        Case {
-            fleet: "bc",
-            ..case("a fleet elsewhere", zones(json!({})), Some(50), &[])
-        },
-        Case {
-            fleet: "aBB",
-            ..case("a fleet in panic", zones(json!({})), Some(50), NOT_OK)
-        },
-        Case {
-            fleet: "aBB",
-            ..case("failing with the fleet", zones(fail), None, NOT_OK)
-        },
-    ]
-}
-
-/// A policy in the newer form.
-fn round_robin(locality: &Value) -> Value {
-    json!({ "load_balancing_policy": { "policies": [{ "typed_extension_config": {
-        "name": "round_robin",
-        "typed_config": {
-            "@type": format!("{EXTENSIONS}.round_robin.v3.RoundRobin"),
-            "locality_lb_config": locality,
-        },
-    } }] } })
-}
-
-/// The clusters of a case.
-fn clusters(case: &Case, upstreams: &[Upstream]) -> [Value; 2] {
-    let host = |address: SocketAddr, healthy: bool, weight: u32| {
-        json!({
-            "endpoint": { "address": { "socket_address": {
-                "address": address.ip().to_string(),
-                "port_value": address.port(),
-            } } },
-            "health_status": if healthy { "HEALTHY" } else { "UNHEALTHY" },
-            "load_balancing_weight": weight,
+/// Upstreams that answer with the letter of their position.
+fn letters(count: usize) -> Vec<Upstream> {
+    let letter = |at: usize| {
+        let letter = char::from(b'A' + u8::try_from(at).unwrap());
+        Upstream::start(move |exchange| {
+            use std::io::Write;
+            let text = format!("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{letter}");
+            exchange.stream.write_all(text.as_bytes()).is_ok()
         })
     };
-    let group = |zone: &str, hosts: Vec<Value>| {
-        json!({
-            "locality": { "zone": zone },
-            "load_balancing_weight": 1,
-            "lb_endpoints": hosts,
-        })
-    };
-    let cluster = |name: &str, groups: Vec<Value>| {
-        json!({
-            "name": name,
-            "type": "STATIC",
-            "connect_timeout": "5s",
-            "load_assignment": { "cluster_name": name, "endpoints": groups },
-        })
-    };
-    let siblings = case.fleet.chars().enumerate().map(|(at, zone)| {
-        let address = SocketAddr::from(([127, 9, 0, 1], 1 + u16::try_from(at).unwrap()));
-        let hosts = vec![host(address, zone.is_lowercase(), 1)];
-        group(&zone.to_lowercase().to_string(), hosts)
-    });
-    let (here, there) = upstreams.split_at(2);
-    let hosts = |of: &[Upstream], healthy, weight| {
-        of.iter()
-            .map(|one| host(one.address, healthy, weight))
-            .collect()
-    };
-    let (count, healthy) = case.there;
-    let groups = vec![
-        group("a", hosts(here, true, 2)),
-        group("b", hosts(&there[..count], healthy, 1)),
-    ];
-    let mut c = cluster("c", groups);
-    for (field, value) in case.policy.as_object().unwrap() {
-        c[field] = value.clone();
+    (0..count).map(letter).collect()
+}
+
+fn answers(client: &mut Client, count: usize) -> BTreeMap<char, usize> {
+    let mut counts = BTreeMap::new();
+    for _ in 0..count {
+        let response = client.get("/");
+        let letter = response.text().chars().next().unwrap();
+        *counts.entry(letter).or_default() += 1;
     }
-    [cluster("fleet", siblings.collect()), c]
+    counts
 }
 
-fn resources(case: &Case, upstreams: &[Upstream]) -> Resources {
+fn zone(name: &str) -> Locality {
+    Locality {
+        zone: name.to_owned(),
+        ..Locality::default()
+    }
+}
+
+fn group(zone: Locality, of: &[Upstream]) -> LocalityLbEndpoints {
+    LocalityLbEndpoints {
+        locality: Some(zone),
+        lb_endpoints: of.iter().map(|one| xds::endpoint(one.address)).collect(),
+        ..LocalityLbEndpoints::default()
+    }
+}
+
+fn zone_aware(change: impl FnOnce(&mut ZoneAwareLbConfig)) -> Option<CommonLbConfig> {
+    let mut config = ZoneAwareLbConfig::default();
+    change(&mut config);
+    Some(CommonLbConfig {
+        locality_config_specifier: Some(LocalityConfigSpecifier::ZoneAwareLbConfig(config)),
+        ..CommonLbConfig::default()
+    })
+}
+
+/// Row 59.
+#[test]
+fn load_falls_over_by_priority_health_and_panic() {
+    let upstreams = letters(5);
+    let (healthy, failed, degraded) = (
+        HealthStatus::Healthy,
+        HealthStatus::Unhealthy,
+        HealthStatus::Degraded,
+    );
+    let mut resources = Resources::simple(&[upstreams[0].address]);
+    let gateway = Gateway::start(&resources);
+    let cases = [
+        // Healths of priority 0 and of priority 1, and the share of each host in percent.
+        (vec![healthy; 2], vec![healthy; 2], vec![50, 50, 0, 0]),
+        (vec![healthy, failed], vec![healthy; 2], vec![70, 0, 15, 15]),
+        (vec![failed; 2], vec![healthy; 2], vec![0, 0, 50, 50]),
+        (vec![failed; 2], vec![failed; 2], vec![25, 25, 25, 25]),
+        (vec![healthy, healthy, degraded], vec![], vec![47, 47, 6]),
+        (vec![degraded; 2], vec![healthy; 2], vec![0, 0, 50, 50]),
+        (
+            vec![healthy, healthy, failed, failed, failed],
+            vec![],
+            vec![20; 5],
+        ),
+        (
+            vec![
+                HealthStatus::Draining,
+                HealthStatus::Timeout,
+                HealthStatus::Unknown,
+                healthy,
+            ],
+            vec![],
+            vec![0, 0, 50, 50],
+        ),
+    ];
+    for (first, second, wanted) in cases {
+        let of = |healths: &[HealthStatus], from: usize, priority| {
+            let mut group = group(Locality::default(), &upstreams[from..from + healths.len()]);
+            group.priority = priority;
+            for (endpoint, health) in group.lb_endpoints.iter_mut().zip(healths) {
+                endpoint.health_status = *health as i32;
+            }
+            group
+        };
+        resources.endpoints = vec![ClusterLoadAssignment {
+            cluster_name: "c".to_owned(),
+            endpoints: vec![of(&first, 0, 0), of(&second, first.len(), 1)],
+            ..ClusterLoadAssignment::default()
+        }];
+        gateway.publish(&resources);
+        let counts = answers(&mut gateway.client(), 300);
+        for (letter, percent) in ('A'..).zip(wanted) {
+            let seen = counts.get(&letter).copied().unwrap_or(0);
+            let off = seen.abs_diff(percent * 3);
+            let allowed = if percent == 0 { 0 } else { 45 };
+            assert!(
+                off <= allowed,
+                "{letter} of {counts:?} in {first:?} {second:?}"
+            );
+        }
+    }
+}
+
+/// Two of six hosts are in the own zone, and half of our own kind.
+fn zoned(upstreams: &[Upstream], own: &Upstream) -> Resources {
     let mut resources = Resources::simple(&[]);
-    resources.endpoints.clear();
-    let of_json = |cluster: Value| json::from_str::<Cluster>(&cluster.to_string()).unwrap();
-    resources.clusters = clusters(case, upstreams).map(of_json).into();
+    resources.clusters.push(xds::cluster("gateways", |_| {}));
+    let assignment = |name: &str, endpoints| ClusterLoadAssignment {
+        cluster_name: name.to_owned(),
+        endpoints,
+        ..ClusterLoadAssignment::default()
+    };
+    let own = std::slice::from_ref(own);
+    resources.endpoints = vec![
+        assignment(
+            "c",
+            vec![
+                group(zone("b"), &upstreams[2..]),
+                group(zone("a"), &upstreams[..2]),
+            ],
+        ),
+        assignment(
+            "gateways",
+            vec![group(zone("a"), own), group(zone("b"), &upstreams[2..3])],
+        ),
+    ];
     resources
 }
 
-fn in_zone_a(options: &mut Options) {
-    options.node.local_cluster_name = "fleet".to_owned();
-    options.node.locality = Some(Locality {
-        zone: "a".to_owned(),
-        ..Locality::default()
-    });
+fn start(resources: &Resources) -> Gateway {
+    Gateway::with(resources, |options| {
+        options.zone = Some(LocalZone {
+            locality: zone("a"),
+            local_cluster_name: "gateways".to_owned(),
+        });
+    })
 }
 
-fn upstreams() -> Vec<Upstream> {
-    let letter = |letter: char| {
-        Upstream::start(move |exchange| {
-            let text = format!("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{letter}");
-            std::io::Write::write_all(exchange.stream, text.as_bytes()).is_ok()
-        })
+#[test]
+fn zones_keep_what_they_can() {
+    let (upstreams, own) = (letters(6), Upstream::ok());
+    let mut resources = zoned(&upstreams, &own);
+    let gateway = start(&resources);
+    let here = |counts: &BTreeMap<char, usize>| {
+        counts.get(&'A').unwrap_or(&0) + counts.get(&'B').unwrap_or(&0)
     };
-    "ABCDEF".chars().map(letter).collect()
-}
-
-/// The share of requests that stay, and the counters that rise with them.
-fn observe(
-    client: &mut Client,
-    counter: impl Fn(&str) -> i64,
-) -> (Option<usize>, BTreeSet<&'static str>) {
-    // Some counters rise when the cluster is first used.
-    client.get("/");
-    let before = COUNTERS.map(&counter);
-    let mut stayed = Some(0);
-    for _ in 0..REQUESTS {
-        let response = client.get("/");
-        stayed = match response.status() {
-            200 => stayed.map(|count| count + usize::from(matches!(response.text(), "A" | "B"))),
-            _ => None,
-        };
-    }
-    let risen = COUNTERS.into_iter().zip(before);
-    let risen = risen.filter(|(name, before)| counter(name) > *before);
-    let share = stayed.map(|count| count * 100 / REQUESTS);
-    (share, risen.map(|(name, _)| name).collect())
-}
-
-fn check(case: &Case, who: &str, seen: &(Option<usize>, BTreeSet<&'static str>)) {
-    let share = match (case.stay, seen.0) {
-        (Some(wanted), Some(share)) => wanted.abs_diff(share) <= 10,
-        (wanted, share) => wanted == share,
-    };
-    let counters: BTreeSet<&str> = case.counters.iter().copied().collect();
-    assert!(
-        share && counters == seen.1,
-        "{who}, {}: {:?} and {:?} were wanted, {seen:?} was seen",
-        case.name,
-        case.stay,
-        case.counters
+    // A third of the hosts against half of our own kind: two thirds stay.
+    let stayed = here(&answers(&mut gateway.client(), 300));
+    assert!((150..250).contains(&stayed), "{stayed}");
+    let count = |name: &str| gateway.stat(&format!("cluster.c.lb_zone_{name}"));
+    gateway.expect(
+        "cluster.c.lb_zone_routing_sampled",
+        i64::try_from(stayed).unwrap(),
     );
+    assert_eq!(count("routing_sampled") + count("routing_cross_zone"), 300);
+    // Fewer of our own kind here: all stays.
+    resources.endpoints[1].endpoints[1].lb_endpoints.extend([
+        xds::endpoint(upstreams[3].address),
+        xds::endpoint(upstreams[4].address),
+    ]);
+    gateway.publish(&resources);
+    assert_eq!(here(&answers(&mut gateway.client(), 30)), 30);
+    assert_eq!(count("routing_all_directly"), 30);
+    // A cluster that is too small does not look at zones.
+    resources.clusters[0].common_lb_config = zone_aware(|config| {
+        config.min_cluster_size =
+            Some(sluicegate_xds::pb::google::protobuf::UInt64Value { value: 7 });
+    });
+    gateway.publish(&resources);
+    assert_eq!(answers(&mut gateway.client(), 60).len(), 6);
+    assert!(count("cluster_too_small") > 0);
+    resources.clusters[0].common_lb_config = zone_aware(|config| {
+        config.routing_enabled =
+            Some(sluicegate_xds::pb::envoy::r#type::v3::Percent { value: 0.0 });
+    });
+    gateway.publish(&resources);
+    assert_eq!(answers(&mut gateway.client(), 60).len(), 6);
+    assert_eq!(count("routing_all_directly"), 30);
+    assert!(gateway.plane.reports().unsupported.is_empty());
+    // Without a place of our own, zones do not matter, and the report says so.
+    let gateway = Gateway::start(&resources);
+    let listed = gateway.plane.reports().unsupported.clone();
+    assert_eq!(listed[0].field, "zone_aware_lb_config");
+    resources.clusters[0].common_lb_config = None;
+    let gateway = Gateway::start(&resources);
+    assert_eq!(answers(&mut gateway.client(), 60).len(), 6);
 }
 
-/// Row 59, as far as it is about panic.
 #[test]
-fn requests_stay_in_their_zone_as_far_as_is_fair() {
-    let upstreams = upstreams();
-    for case in cases() {
-        let gateway = Gateway::with(&resources(&case, &upstreams), in_zone_a);
-        let counter = |name: &str| gateway.stat(&format!("cluster.c.{name}"));
-        let seen = observe(&mut gateway.client(), counter);
-        check(&case, "ours", &seen);
+fn gateways_in_panic_do_not_look_at_zones() {
+    let (upstreams, own) = (letters(6), Upstream::ok());
+    let mut resources = zoned(&upstreams, &own);
+    for group in &mut resources.endpoints[1].endpoints {
+        group.lb_endpoints[0].health_status = HealthStatus::Unhealthy as i32;
     }
+    let gateway = start(&resources);
+    assert_eq!(answers(&mut gateway.client(), 60).len(), 6);
+    gateway.expect("cluster.c.lb_local_cluster_not_ok", 60);
 }
 
 #[test]
-fn envoy_keeps_requests_in_their_zone_as_we_do() {
-    let Some(binary) = envoy::binary() else {
-        return;
-    };
-    let upstreams = upstreams();
-    let route = json!({ "match": { "prefix": "/" }, "route": { "cluster": "c" } });
-    for case in cases() {
-        let clusters = clusters(&case, &upstreams);
-        let envoy = Envoy::in_zone_a(&binary, &clusters, std::slice::from_ref(&route));
-        let counter = |name: &str| {
-            let page = envoy.admin(&format!("/stats?filter=cluster.c.{name}$"));
-            let line = page.lines().find(|line| line.starts_with("cluster.c."));
-            let value = line.and_then(|line| line.rsplit(' ').next());
-            value.map_or(0, |value| value.parse().unwrap())
-        };
-        let seen = observe(&mut envoy.client(), counter);
-        check(&case, "Envoy", &seen);
+fn panic_can_fail_traffic_instead() {
+    let upstreams = letters(3);
+    let addresses: Vec<_> = upstreams.iter().map(|one| one.address).collect();
+    let mut resources = Resources::simple(&addresses);
+    for endpoint in &mut resources.endpoints[0].endpoints[0].lb_endpoints[..2] {
+        endpoint.health_status = HealthStatus::Unhealthy as i32;
     }
+    resources.clusters[0].common_lb_config =
+        zone_aware(|config| config.fail_traffic_on_panic = true);
+    let gateway = Gateway::start(&resources);
+    let response = gateway.client().get("/");
+    assert_eq!(
+        (response.status(), response.text()),
+        (503, "no healthy upstream")
+    );
+    gateway.expect("cluster.c.lb_healthy_panic", 1);
+    gateway.expect("cluster.c.upstream_cx_none_healthy", 1);
 }
 
 #[test]
-fn changes_of_the_local_cluster_count_at_once() {
-    let upstreams = upstreams();
-    let third = |fleet| Case {
-        fleet,
-        ..cases().swap_remove(0)
-    };
-    let gateway = Gateway::with(&resources(&third("abb"), &upstreams), in_zone_a);
-    let direct = |gateway: &Gateway| gateway.stat("cluster.c.lb_zone_routing_all_directly");
+fn a_change_of_the_host_set_can_close_all_connections() {
+    let upstreams = letters(2);
+    let mut resources = Resources::simple(&[upstreams[0].address]);
+    resources.clusters[0].common_lb_config = Some(CommonLbConfig {
+        close_connections_on_host_set_change: true,
+        ..CommonLbConfig::default()
+    });
+    let gateway = Gateway::start(&resources);
     let mut client = gateway.client();
     client.get("/");
-    // A third of the fleet and of the hosts are here.
-    gateway.expect("cluster.c.lb_zone_routing_all_directly", 1);
-    gateway.publish(&resources(&third("ab"), &upstreams));
     client.get("/");
-    assert_eq!(direct(&gateway), 1);
-    gateway.publish(&resources(&third("abc"), &upstreams));
-    client.get("/");
-    gateway.expect("cluster.c.lb_zone_routing_all_directly", 2);
+    assert_eq!(upstreams[0].connections(), 1);
+    resources.endpoints[0].endpoints[0]
+        .lb_endpoints
+        .push(xds::endpoint(upstreams[1].address));
+    gateway.publish(&resources);
+    eventually("the idle connection ends", || upstreams[0].closed() == 1);
+    assert_eq!(answers(&mut client, 4).len(), 2);
+    assert_eq!(upstreams[0].connections(), 2);
 }
-
-/// Without a local cluster there is nothing to compare with, which is not passed over in silence.
-#[test]
-fn without_a_local_cluster_zones_do_not_count() {
-    let upstreams = upstreams();
-    let case = cases().swap_remove(0);
-    let gateway = Gateway::start(&resources(&case, &upstreams));
-    let counter = |name: &str| gateway.stat(&format!("cluster.c.{name}"));
-    let (share, risen) = observe(&mut gateway.client(), counter);
-    assert_eq!(risen, BTreeSet::new());
-    // Weights of hosts do count.
-    assert!(share.unwrap().abs_diff(50) <= 1, "{share:?}");
-    let unsupported = &gateway.plane.reports().unsupported;
-    let fields: Vec<&str> = unsupported.iter().map(|one| one.field).collect();
-    assert_eq!(fields, ["zone_aware_lb_config without a local cluster"]);
-}
-
-const EXTENSIONS: &str = "type.googleapis.com/envoy.extensions.load_balancing_policies";
-const COUNTERS: [&str; 6] = [
-    "lb_healthy_panic",
-    "lb_local_cluster_not_ok",
-    "lb_zone_no_capacity_left",
-    "lb_zone_routing_all_directly",
-    "lb_zone_routing_cross_zone",
-    "lb_zone_routing_sampled",
-];
-const SHARED: &[&str] = &["lb_zone_routing_cross_zone", "lb_zone_routing_sampled"];
-const DIRECT: &[&str] = &["lb_zone_routing_all_directly"];
-const PANIC: &[&str] = &["lb_healthy_panic"];
-const NOT_OK: &[&str] = &["lb_local_cluster_not_ok"];
-/// Of each case.
-const REQUESTS: usize = 400;

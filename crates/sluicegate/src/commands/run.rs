@@ -11,7 +11,7 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use sluicegate_admin::LogLevel;
-use sluicegate_dataplane::Node;
+use sluicegate_dataplane::LocalZone;
 use sluicegate_xds::pb::envoy::config::core::v3::Locality;
 
 use crate::{
@@ -126,19 +126,19 @@ impl Serving {
             bind: self.bind.or(config.bind),
             workers: self.workers.map(usize::from),
             drain_time: Duration::from_secs(self.drain_time),
-            node: self.node(),
+            zone: self.zone().or(config.zone),
             ..config
         }
     }
 
-    fn node(&self) -> Node {
-        Node {
-            locality: self.service_zone.clone().map(|zone| Locality {
-                zone,
+    fn zone(&self) -> Option<LocalZone> {
+        Some(LocalZone {
+            locality: Locality {
+                zone: self.service_zone.clone()?,
                 ..Locality::default()
-            }),
-            local_cluster_name: self.local_cluster.clone().unwrap_or_default(),
-        }
+            },
+            local_cluster_name: self.local_cluster.clone()?,
+        })
     }
 }
 
