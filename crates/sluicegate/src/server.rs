@@ -23,7 +23,7 @@ use std::{
 };
 
 use anyhow::Context;
-use sluicegate_dataplane::{DataPlane, DrainStrategy, State};
+use sluicegate_dataplane::{DataPlane, DrainStrategy, LocalZone, State};
 use sluicegate_manifest::source::{FileState, Input};
 use sluicegate_stats::Registry;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -51,6 +51,8 @@ pub struct Config {
     pub workers: Option<usize>,
     /// How long running requests may take at the end.
     pub drain_time: Duration,
+    /// Where this gateway runs, for zone aware routing.
+    pub zone: Option<LocalZone>,
     /// How connections are spread over that time.
     pub drain_strategy: DrainStrategy,
     /// Client connections at a time; `None` is no limit.
@@ -125,7 +127,6 @@ impl Server {
             drain_strategy: config.drain_strategy,
             max_connections: config.max_connections,
             bind: config.bind,
-            // There is no bootstrap that says where this gateway runs.
             zone: config.zone.clone(),
         };
         let data_plane =
@@ -320,6 +321,7 @@ impl Config {
             bind: None,
             workers: None,
             drain_time: Duration::from_secs(30),
+            zone: None,
             drain_strategy: DrainStrategy::default(),
             max_connections: None,
             replace: false,
