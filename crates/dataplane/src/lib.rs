@@ -34,7 +34,7 @@ mod tls;
 mod view;
 mod worker;
 
-pub use data_plane::{DataPlane, Options, StartError};
+pub use data_plane::{DataPlane, LocalZone, Options, StartError};
 pub use listen::ListeningSocket;
 pub use report::{BindError, Report, ResourceError, State, Unsupported};
 pub use worker::DrainStrategy;

@@ -20,6 +20,7 @@ use std::{
 };
 
 use sluicegate_stats::Registry;
+use sluicegate_xds::pb::envoy::config::core::v3::Locality;
 use tokio::{
     runtime::{Builder, LocalOptions},
     sync::{Notify, mpsc},
@@ -31,7 +32,8 @@ pub(crate) use drain::Drain;
 pub use drain::DrainStrategy;
 
 use crate::{
-    cluster::{ClusterId, LocalCluster},
+    cluster::{ClusterId, LocalCluster, Zone},
+    data_plane::LocalZone,
     http::Clock,
     io::Buffers,
     life::Exchange,
@@ -64,6 +66,9 @@ pub(crate) struct Worker {
     /// Places for client connections, of all workers together.
     pub(crate) places: Option<Arc<Places>>,
     plan: RefCell<Arc<Plan>>,
+    /// Where this process runs, and the cluster of its own kind once there is one.
+    local_zone: Option<(Arc<Locality>, String)>,
+    zone: RefCell<Option<Zone>>,
     generation: Cell<u64>,
     clusters: RefCell<Vec<Option<Rc<LocalCluster>>>>,
     cluster_stats: RefCell<HashMap<String, Arc<ClusterStats>>>,
@@ -99,6 +104,8 @@ pub(crate) struct Start {
     pub(crate) places: Option<Arc<Places>>,
     /// How they are spread over that time.
     pub(crate) drain_strategy: DrainStrategy,
+    /// Where this process runs.
+    pub(crate) zone: Option<LocalZone>,
     /// What to do.
     pub(crate) commands: mpsc::UnboundedReceiver<Command>,
 }
@@ -126,6 +133,7 @@ async fn run(start: Start) {
         drain_time,
         drain_strategy,
         places,
+        zone,
         mut commands,
     } = start;
     let codec_stats = Arc::<CodecStats>::default();
@@ -145,6 +153,8 @@ async fn run(start: Start) {
         draining: Cell::new(false),
         places,
         plan: RefCell::default(),
+        local_zone: zone.map(|zone| (Arc::new(zone.locality), zone.local_cluster_name)),
+        zone: RefCell::default(),
         generation: Cell::new(0),
         clusters: RefCell::default(),
         cluster_stats: RefCell::default(),
@@ -207,6 +217,7 @@ impl Worker {
 
     /// Swaps the plan. Requests that run keep the one they began with.
     fn apply(&self, plan: Arc<Plan>) {
+        let zone = self.zone_of(&plan);
         let mut clusters = self.clusters.borrow_mut();
         for (at, slot) in clusters.iter_mut().enumerate() {
             let Some(local) = slot else {
@@ -214,6 +225,7 @@ impl Worker {
             };
             match plan.clusters.get(at).and_then(Option::as_ref) {
                 Some(new) if Arc::ptr_eq(&new.config, &local.config) => {
+                    local.set_zone(zone.as_ref());
                     local.update(&new.endpoints);
                 }
                 new => {
@@ -236,6 +248,7 @@ impl Worker {
             |listener| current.get(&listener.name) != Some(&listener.version),
             self.drain(),
         );
+        *self.zone.borrow_mut() = zone;
         *self.plan.borrow_mut() = plan;
         self.generation.set(self.generation.get() + 1);
     }
@@ -243,6 +256,16 @@ impl Worker {
     /// How connections of a replaced listener run out from now on.
     pub(crate) fn drain(&self) -> Drain {
         Drain::begin(self.drain_strategy, self.drain_time)
+    }
+
+    fn zone_of(&self, plan: &Plan) -> Option<Zone> {
+        let (locality, name) = self.local_zone.as_ref()?;
+        let mut clusters = plan.clusters.iter().flatten();
+        let local = clusters.find(|cluster| *cluster.config.name == **name)?;
+        Some(Zone {
+            locality: locality.clone(),
+            local: local.clone(),
+        })
     }
 
     /// Number of the plan in force.
@@ -269,7 +292,12 @@ impl Worker {
             let name = format!("{name}.ssl");
             registered(&self.ssl_stats, &self.registry, "cluster.", &name)
         });
-        let local = Rc::new(LocalCluster::new(cluster, stats, ssl_stats));
+        let local = Rc::new(LocalCluster::new(
+            cluster,
+            stats,
+            ssl_stats,
+            self.zone.borrow().clone(),
+        ));
         if clusters.len() <= id.index() {
             clusters.resize_with(id.index() + 1, || None);
         }

@@ -5,59 +5,22 @@
 //! requests can be answered; the others are closed without losing anybody, for the old process still
 //! accepts on them.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use socket2::SockRef;
-use tokio::time::Instant;
 
-use crate::{
-    listen::{ListeningSocket, refuse_new},
-    plan::Plan,
-    report::Report,
-};
+use crate::listen::{ListeningSocket, refuse_new};
 
 /// What is left of the older process.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Inheritance {
     sockets: Vec<ListeningSocket>,
-    waiting: Option<Waiting>,
-    deadline: Option<Instant>,
-}
-
-/// A plan that is enforced, and whose listeners are to be opened.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    /// The plan.
-    pub(super) plan: Arc<Plan>,
-    /// What is to be said about it.
-    pub(super) report: Report,
 }
 
 impl Inheritance {
     /// The sockets of an older process; none, if there is no such process.
     pub(super) fn new(sockets: Vec<ListeningSocket>) -> Self {
-        Self {
-            sockets,
-            ..Self::default()
-        }
-    }
-
-    /// Whether listeners must not be opened yet.
-    pub(super) fn holds_back(&self) -> bool {
-        !self.sockets.is_empty()
-    }
-
-    /// Keeps a plan until its clusters are ready, or [`PATIENCE`] is over.
-    pub(super) fn wait(&mut self, waiting: Waiting) {
-        self.waiting = Some(waiting);
-        self.deadline
-            .get_or_insert_with(|| Instant::now() + PATIENCE);
-    }
-
-    /// The plan that waits.
-    pub(super) fn end_wait(&mut self) -> Option<Waiting> {
-        self.deadline = None;
-        self.waiting.take()
+        Self { sockets }
     }
 
     /// The sockets of an address.
@@ -91,17 +54,7 @@ impl Inheritance {
             });
         }
     }
-
-    /// Ends when a plan has waited long enough.
-    pub(super) async fn patience(&self) {
-        match self.deadline {
-            Some(at) => tokio::time::sleep_until(at).await,
-            None => std::future::pending().await,
-        }
-    }
 }
 
-/// Envoy default of `initial_fetch_timeout`.
-const PATIENCE: Duration = Duration::from_secs(15);
 /// As long as the older process, which sees these connections, goes on accepting.
 const LAST_CALL: Duration = Duration::from_millis(100);
