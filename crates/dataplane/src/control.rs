@@ -110,6 +110,7 @@ impl Control {
                 },
                 Some(answer) = self.answers.recv() => self.resolve(answer),
                 Some(news) = self.news.recv() => self.hear(&news),
+                () = self.inheritance.patience() => self.lose_patience(),
                 _ = stop.recv() => return,
             }
         }
@@ -124,29 +125,35 @@ impl Control {
         }
         self.membership.updated(!resources.is_empty());
         self.enforce();
-        self.listen(Report {
+        self.shown.report.store(Arc::new(Report {
             version: snapshot.version(),
             resources,
-            binds: Vec::new(),
+            binds: self.shown.report.load().binds.clone(),
             unsupported: unsupported(&self.target, self.options.zone.is_some()),
-        });
-        self.show_live();
+        }));
+        self.inheritance.wait();
+        self.open_sockets();
     }
 
-    /// Opens and closes sockets as the target wants it, as soon as clusters are warm, and reports.
-    fn listen(&mut self, report: Report) {
+    /// Opens and closes sockets as the target wants it, once its first clusters are warm.
+    fn open_sockets(&mut self) {
+        if !self.warmed_up {
+            return;
+        }
         let binds = self.bind();
         self.unbind();
-        if self.warmed_up {
-            self.inheritance.renounce();
-        }
+        self.inheritance.renounce();
         let known = self.shown.report.load();
         for error in binds.iter().filter(|error| !known.binds.contains(error)) {
             let (listener, address) = (&error.listener, error.address);
             tracing::error!(%listener, %address, "not listening: {}", error.message);
         }
+        let report = Report::clone(&known);
         let report = Report { binds, ..report };
         self.shown.report.store(Arc::new(report));
+        // Now: who is told that we are live may connect at once.
+        let state = self.shown.state.lock();
+        *state.unwrap_or_else(PoisonError::into_inner) = State::Live;
     }
 
     /// Takes in what a cluster's names stand for.
@@ -198,19 +205,20 @@ impl Control {
 
     /// Opens the sockets that waited for the first clusters.
     fn open_at_last(&mut self) {
-        if self.warmed_up && self.sockets.is_empty() {
-            let report = Report::clone(&self.shown.report.load());
-            self.listen(report);
+        if self.sockets.is_empty() {
+            self.open_sockets();
         }
-        self.show_live();
+    }
+
+    /// Opens sockets although clusters are not warm: the older process shall not wait for ever.
+    fn lose_patience(&mut self) {
+        self.warmed_up = true;
+        self.open_sockets();
     }
 
     /// Opens sockets for new addresses.
     fn bind(&mut self) -> Vec<BindError> {
         let mut errors = Vec::new();
-        if !self.warmed_up {
-            return errors;
-        }
         for listener in self.target.listeners.clone() {
             let outcome = match self.sockets.get(&listener.address) {
                 Some(id) => Ok(id.bound),
@@ -288,14 +296,6 @@ impl Control {
         for worker in &self.workers {
             // A worker that is gone needs no telling.
             let _ = worker.send(command());
-        }
-    }
-
-    /// Comes after the sockets are open: who is told that we are live may connect at once.
-    fn show_live(&self) {
-        if self.warmed_up {
-            let state = self.shown.state.lock();
-            *state.unwrap_or_else(PoisonError::into_inner) = State::Live;
         }
     }
 }

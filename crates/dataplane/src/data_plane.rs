@@ -132,9 +132,9 @@ impl DataPlane {
                 registry: registry.clone(),
                 local_address: local_address.clone(),
                 drain_time: options.drain_time,
+                zone: options.zone.clone(),
                 drain_strategy: options.drain_strategy,
                 places: places.clone(),
-                zone: options.zone.clone(),
                 commands,
             })
             .map_err(system("a worker"))?;

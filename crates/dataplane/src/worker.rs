@@ -100,12 +100,12 @@ pub(crate) struct Start {
     pub(crate) local_address: Arc<str>,
     /// How long connections of a replaced listener live on.
     pub(crate) drain_time: Duration,
+    /// Where this process runs.
+    pub(crate) zone: Option<LocalZone>,
     /// See [`Worker::places`].
     pub(crate) places: Option<Arc<Places>>,
     /// How they are spread over that time.
     pub(crate) drain_strategy: DrainStrategy,
-    /// Where this process runs.
-    pub(crate) zone: Option<LocalZone>,
     /// What to do.
     pub(crate) commands: mpsc::UnboundedReceiver<Command>,
 }
@@ -131,9 +131,9 @@ async fn run(start: Start) {
         registry,
         local_address,
         drain_time,
+        zone,
         drain_strategy,
         places,
-        zone,
         mut commands,
     } = start;
     let codec_stats = Arc::<CodecStats>::default();
@@ -253,11 +253,6 @@ impl Worker {
         self.generation.set(self.generation.get() + 1);
     }
 
-    /// How connections of a replaced listener run out from now on.
-    pub(crate) fn drain(&self) -> Drain {
-        Drain::begin(self.drain_strategy, self.drain_time)
-    }
-
     fn zone_of(&self, plan: &Plan) -> Option<Zone> {
         let (locality, name) = self.local_zone.as_ref()?;
         let mut clusters = plan.clusters.iter().flatten();
@@ -266,6 +261,11 @@ impl Worker {
             locality: locality.clone(),
             local: local.clone(),
         })
+    }
+
+    /// How connections of a replaced listener run out from now on.
+    pub(crate) fn drain(&self) -> Drain {
+        Drain::begin(self.drain_strategy, self.drain_time)
     }
 
     /// Number of the plan in force.

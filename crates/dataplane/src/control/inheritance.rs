@@ -8,19 +8,32 @@
 use std::{net::SocketAddr, time::Duration};
 
 use socket2::SockRef;
+use tokio::time::Instant;
 
 use crate::listen::{ListeningSocket, refuse_new};
 
 /// What is left of the older process.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Inheritance {
     sockets: Vec<ListeningSocket>,
+    deadline: Option<Instant>,
 }
 
 impl Inheritance {
     /// The sockets of an older process; none, if there is no such process.
     pub(super) fn new(sockets: Vec<ListeningSocket>) -> Self {
-        Self { sockets }
+        Self {
+            sockets,
+            ..Self::default()
+        }
+    }
+
+    /// Sockets are to be opened, at the latest when [`PATIENCE`] is over.
+    pub(super) fn wait(&mut self) {
+        if !self.sockets.is_empty() {
+            self.deadline
+                .get_or_insert_with(|| Instant::now() + PATIENCE);
+        }
     }
 
     /// The sockets of an address.
@@ -41,6 +54,7 @@ impl Inheritance {
 
     /// Has new clients of all other sockets refused soon.
     pub(super) fn renounce(&mut self) {
+        self.deadline = None;
         let sockets = std::mem::take(&mut self.sockets);
         for one in &sockets {
             if let Err(error) = refuse_new(&one.socket) {
@@ -54,7 +68,17 @@ impl Inheritance {
             });
         }
     }
+
+    /// Ends when that time has come.
+    pub(super) async fn patience(&self) {
+        match self.deadline {
+            Some(at) => tokio::time::sleep_until(at).await,
+            None => std::future::pending().await,
+        }
+    }
 }
 
+/// Envoy default of `initial_fetch_timeout`.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// As long as the older process, which sees these connections, goes on accepting.
 const LAST_CALL: Duration = Duration::from_millis(100);

@@ -12,6 +12,7 @@ mod bodies;
 mod breakers;
 mod case;
 mod checks;
+mod client_limits;
 mod config;
 mod conformance;
 mod dns;
