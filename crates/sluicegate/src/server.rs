@@ -270,7 +270,11 @@ fn refuse_broken(files: &[FileState]) -> Result<(), Failure> {
 async fn relieve(shared: &Shared, old: &Predecessor) -> Result<(), Failure> {
     let version = shared.subscriber.current().version();
     let deadline = Instant::now() + SERVING;
-    while shared.data_plane.reports().version != version {
+    let serves = || {
+        let plane = &shared.data_plane;
+        plane.state() == State::Live && plane.reports().version == version
+    };
+    while !serves() {
         if Instant::now() > deadline {
             let error = anyhow::anyhow!("not serving within {SERVING:?}; the old process still is");
             return Err(Failure::Environment(error));
