@@ -59,8 +59,6 @@ pub struct Config {
     pub max_connections: Option<u64>,
     /// Takes over from the process that runs with the same admin address.
     pub replace: bool,
-    /// Where this gateway runs, for zone aware routing.
-    pub zone: Option<sluicegate_dataplane::LocalZone>,
     /// Node id that `/server_info` shows.
     pub node_id: String,
 }
@@ -329,7 +327,6 @@ impl Config {
             drain_strategy: DrainStrategy::default(),
             max_connections: None,
             replace: false,
-            zone: None,
             node_id: "sluicegate".to_owned(),
         }
     }

@@ -71,13 +71,6 @@ pub struct Serving {
     /// How connections are told to close over that time, and when a listener changes
     #[arg(long, value_name = "STRATEGY", default_value = "immediate")]
     pub drain_strategy: Strategy,
-    /// The zone that this gateway runs in
-    #[arg(long, value_name = "ZONE", requires = "local_cluster")]
-    pub service_zone: Option<String>,
-    /// The cluster whose endpoints are this gateway and its siblings, such as
-    /// kube_infra_gateway_80; with the zone, requests stay in their zone as far as that is fair
-    #[arg(long, value_name = "CLUSTER", requires = "service_zone")]
-    pub local_cluster: Option<String>,
     /// How much to log
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: Level,
