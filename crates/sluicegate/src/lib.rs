@@ -2,6 +2,7 @@
 //! What the `sluicegate` binary is made of: commands, wiring, signals. Tests use it too.
 
 pub mod admin_client;
+pub mod bootstrap;
 pub mod changes;
 pub mod cli;
 pub mod commands;

@@ -6,6 +6,7 @@
 
 mod admin;
 mod control;
+mod fleet;
 mod log;
 mod pages;
 mod stats;
@@ -25,7 +26,8 @@ use sluicegate_stats::Registry;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{failure::Failure, pipeline};
-use control::{Control, NewControl};
+use control::{Control, NewControl, Outlets};
+pub use fleet::Tamper;
 pub use log::Logs;
 use view::Shared;
 
@@ -46,6 +48,13 @@ pub struct Config {
     pub drain_time: Duration,
     /// Node id that `/server_info` shows.
     pub node_id: String,
+    /// Serves Envoys over ADS, when set.
+    pub ads: Option<sluicegate_ads::Options>,
+    /// Whether the data plane of this process carries traffic itself.
+    pub data_plane: bool,
+    /// Changes what Envoys are sent, for tests that need resources our own checks would not let
+    /// through.
+    pub tamper: Option<Tamper>,
 }
 
 /// A running gateway.
@@ -56,6 +65,7 @@ pub struct Server {
     quit: watch::Sender<bool>,
     admin: JoinHandle<()>,
     _control: Control,
+    _idle: sluicegate_snapshot::Publisher,
 }
 
 impl Server {
@@ -75,7 +85,12 @@ impl Server {
         let admin_address = admin_listener.local_addr()?;
         let (publisher, subscriber) = sluicegate_snapshot::channel();
         let registry = Registry::default();
-        let control = NewControl::new(config.inputs.clone(), config.pipeline.clone(), publisher);
+        let (fleet, ads) = fleet::start(&config, &registry).await?;
+        let control = NewControl::new(
+            config.inputs.clone(),
+            config.pipeline.clone(),
+            Outlets { publisher, fleet },
+        );
         let (control, rounds) = control.first_round()?;
         let defaults = sluicegate_dataplane::Options::default();
         let workers = config.workers.unwrap_or(defaults.workers);
@@ -84,7 +99,13 @@ impl Server {
             drain_time: config.drain_time,
             bind: config.bind,
         };
-        let data_plane = DataPlane::start(options, subscriber.clone(), registry.clone())
+        let (idle, nothing) = fleet::idle();
+        let enforced = if config.data_plane {
+            subscriber.clone()
+        } else {
+            nothing
+        };
+        let data_plane = DataPlane::start(options, enforced, registry.clone())
             .context("starting the data plane")?;
         let shared = Arc::new(Shared {
             rounds,
@@ -94,6 +115,7 @@ impl Server {
             logs,
             options: config.pipeline.clone(),
             started: Instant::now(),
+            ads,
         });
         let (quit, quitting) = watch::channel(false);
         let views = admin::views(&shared, &config, admin_address, quit.clone());
@@ -110,12 +132,18 @@ impl Server {
             quit,
             admin,
             _control: control,
+            _idle: idle,
         })
     }
 
     /// Where the admin API listens.
     pub fn admin_address(&self) -> SocketAddr {
         self.admin_address
+    }
+
+    /// Where ADS is served, when it is.
+    pub fn ads_address(&self) -> Option<SocketAddr> {
+        Some(self.shared.ads.as_ref()?.address())
     }
 
     /// Addresses of the bound Gateway listeners.
@@ -180,6 +208,9 @@ impl Config {
             workers: None,
             drain_time: Duration::from_secs(30),
             node_id: "sluicegate".to_owned(),
+            ads: None,
+            data_plane: true,
+            tamper: None,
         }
     }
 }

@@ -25,6 +25,7 @@ pub(super) struct Shared {
     pub(super) logs: Logs,
     pub(super) options: pipeline::Options,
     pub(super) started: Instant,
+    pub(super) ads: Option<sluicegate_ads::Server>,
 }
 
 impl Shared {

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The listening server.
+//!
+//! In: an address, TLS files, catalogs. Out: streams served until the handle is dropped.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use sluicegate_stats::Registry;
+use sluicegate_xds::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
+use tokio::{net::TcpListener, sync::watch};
+use tonic::transport::{self, server::TcpIncoming};
+
+use crate::{
+    gateways::Subscriber,
+    ledger::Ledger,
+    service::Service,
+    stats::Stats,
+    stream::Shared,
+    tls::{self, TlsError, TlsFiles},
+};
+
+/// How often an idle connection is asked whether it lives, and how long it may take to answer. Ours:
+/// a node that vanished without a word is noticed within a minute.
+const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
+
+/// Largest request. Ours: names and versions of some 100,000 resources.
+const MAX_REQUEST: usize = 16 << 20;
+
+/// How to serve.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// TLS; plain text without it, which only loopback addresses may have.
+    pub tls: Option<TlsFiles>,
+}
+
+/// Why the server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Trying again helps when another process has the address and goes.
+    #[error("binding ADS to {address}: {error}; is another instance running?")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The port may not be opened like this.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Certificate and key do not make a TLS server.
+    #[error("the TLS files of ADS: {0}; are they PEM, and does the key fit the certificate?")]
+    Certificate(transport::Error),
+}
+
+/// A running server. It stops when this is dropped.
+pub struct Server {
+    address: SocketAddr,
+    ledger: Ledger,
+    _running: watch::Sender<()>,
+}
+
+impl Server {
+    /// Binds and serves.
+    ///
+    /// # Errors
+    /// When the address cannot be bound, or may not be without TLS, or a TLS file is no good.
+    pub async fn start(
+        options: Options,
+        gateways: Subscriber,
+        registry: &Registry,
+    ) -> Result<Self, StartError> {
+        let tls = tls::config(options.address, options.tls.as_ref())?;
+        let mut server = transport::Server::builder()
+            .http2_keepalive_interval(Some(KEEPALIVE.0))
+            .http2_keepalive_timeout(Some(KEEPALIVE.1));
+        if let Some(tls) = tls {
+            server = server.tls_config(tls).map_err(StartError::Certificate)?;
+        }
+        let address = options.address;
+        let bind = |error| StartError::Bind { address, error };
+        let listener = TcpListener::bind(address).await.map_err(bind)?;
+        let address = listener.local_addr().map_err(bind)?;
+        let ledger = Ledger::default();
+        let (running, mut stopped) = watch::channel(());
+        let shared = Arc::new(Shared {
+            ledger: ledger.clone(),
+            stats: Stats::new(registry),
+            running: stopped.clone(),
+        });
+        let service = AggregatedDiscoveryServiceServer::new(Service { shared, gateways })
+            .max_decoding_message_size(MAX_REQUEST);
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        tokio::spawn(async move {
+            // Nothing is ever sent: this ends when the handle is dropped.
+            let stopped = async move { drop(stopped.changed().await) };
+            let serve = server.serve_with_incoming_shutdown(service, incoming, stopped);
+            if let Err(error) = serve.await {
+                tracing::error!("ADS stopped: {error}");
+            }
+        });
+        Ok(Self {
+            address,
+            ledger,
+            _running: running,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What the nodes were sent and what they said.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+}
