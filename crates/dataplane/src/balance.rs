@@ -5,13 +5,6 @@ mod balancer;
 mod edf;
 mod hash;
 mod least_request;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "zone awareness needs to know the own zone's hosts"
-    )
-)]
 mod locality;
 mod maglev;
 mod normalise;
@@ -26,7 +19,9 @@ pub(crate) use hash::{
     policy::{CookieMethod, HashInput, HashMethod, HashPolicy, Hashed, HeaderMethod, hash_request},
 };
 pub(crate) use least_request::{LeastRequest, SelectionMethod};
-pub(crate) use locality::{LocalityHosts, LocalityWeighted};
+pub(crate) use locality::{
+    LocalityHosts, LocalityWeighted, Routed, ZoneAware, ZoneHosts, ZoneLimits,
+};
 pub(crate) use maglev::TABLE_SIZE;
 pub(crate) use normalise::{WeighedHost, normalise_hosts, normalise_localities};
 pub(crate) use priority::{Availability, shares};

@@ -15,6 +15,8 @@ mod membership;
 mod outcome;
 mod shared;
 mod tables;
+mod warming;
+mod zone;
 
 pub(crate) use board::{Flag, HealthBoard, HostHealth, Usable};
 pub(crate) use budgets::Resource;
@@ -24,3 +26,5 @@ pub(crate) use local::LocalCluster;
 pub(crate) use membership::Membership;
 pub(crate) use shared::ClusterShared;
 use tables::Tables;
+pub(crate) use warming::Warming;
+pub(crate) use zone::Zone;

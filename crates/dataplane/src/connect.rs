@@ -22,6 +22,7 @@ use crate::{
     plan::ClusterConfig,
     pool::Lane,
     stats::SslStats,
+    tls::UpstreamTls,
 };
 
 pub(crate) use proxy_protocol::{Origin, ProxyProtocol, SIGNATURE, Version};
@@ -35,6 +36,8 @@ pub(crate) struct Peer<'a> {
     pub(crate) more_addresses: &'a [SocketAddr],
     /// Its cluster.
     pub(crate) config: &'a ClusterConfig,
+    /// TLS, if there is any.
+    pub(crate) tls: Option<&'a UpstreamTls>,
     /// Numbers of TLS, where there is TLS.
     pub(crate) ssl_stats: Option<&'a SslStats>,
 }
@@ -57,7 +60,10 @@ pub(crate) async fn connect(peer: Peer<'_>, lane: &Lane) -> Result<Connected, Fa
 
 async fn attempt(peer: Peer<'_>, lane: &Lane) -> Result<Connected, ConnectError> {
     let Peer {
-        config, ssl_stats, ..
+        config,
+        tls,
+        ssl_stats,
+        ..
     } = peer;
     let (mut tcp, address) = dial(peer).await.map_err(|error| why(&error))?;
     let mut preface = Vec::new();
@@ -70,7 +76,7 @@ async fn attempt(peer: Peer<'_>, lane: &Lane) -> Result<Connected, ConnectError>
         };
         preface = proxy.header(lane.origin, own);
     }
-    let (Some(tls), Some(stats)) = (&config.tls, ssl_stats) else {
+    let (Some(tls), Some(stats)) = (tls, ssl_stats) else {
         let stream = Stream::Tcp(tcp);
         return Ok(Connected { stream, preface });
     };

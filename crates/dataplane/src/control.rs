@@ -16,11 +16,11 @@ use sluicegate_stats::Registry;
 use tokio::sync::mpsc;
 
 use crate::{
-    cluster::Membership,
+    cluster::{Membership, Warming},
     data_plane::Options,
     health::{News, Watch},
     listen::{SocketId, bind},
-    plan::{Compiler, ListenerPlan, Plan},
+    plan::{Compiler, ListenerPlan, NEEDS_ZONE, Plan},
     report::{BindError, Report, State, Unsupported},
     resolve::{Answer, Resolver},
     worker::Command,
@@ -30,6 +30,8 @@ use crate::{
 pub(crate) struct Shown {
     /// The plan in force.
     pub(crate) plan: ArcSwap<Plan>,
+    /// Names of clusters that do not serve yet.
+    pub(crate) warming: ArcSwap<Vec<Arc<str>>>,
     /// Bound addresses by listener.
     pub(crate) bound: Mutex<BTreeMap<Arc<str>, SocketAddr>>,
     /// How applying went.
@@ -46,11 +48,16 @@ pub(crate) struct Control {
     compiler: Compiler,
     resolver: Resolver,
     answers: mpsc::UnboundedReceiver<Answer>,
+    /// What the last snapshot asks for.
+    target: Plan,
+    warming: Warming,
     membership: Membership,
     watch: Watch,
     news: mpsc::UnboundedReceiver<News>,
     sockets: BTreeMap<SocketAddr, SocketId>,
     next_socket: u64,
+    /// Every cluster of the first snapshot was warm: sockets may open.
+    warmed_up: bool,
 }
 
 impl Control {
@@ -70,11 +77,14 @@ impl Control {
             compiler: Compiler::default(),
             resolver: Resolver::new(registry.clone(), sender),
             answers,
+            target: Plan::default(),
+            warming: Warming::default(),
             membership: Membership::new(registry.clone()),
             watch: Watch::new(registry, teller),
             news,
             sockets: BTreeMap::new(),
             next_socket: 0,
+            warmed_up: false,
         }
     }
 
@@ -100,64 +110,94 @@ impl Control {
     }
 
     fn apply(&mut self, snapshot: &Snapshot) {
-        self.set_state(State::Initializing);
         let resolved = self.resolver.resolved();
-        let (mut plan, resources) = self.compiler.compile(snapshot, resolved);
-        if self.resolver.follow(&plan) {
-            plan = self.compiler.plan(self.resolver.resolved());
+        let (target, resources) = self.compiler.compile(snapshot, resolved);
+        self.target = target;
+        if self.resolver.follow(&self.target) {
+            self.target = self.compiler.plan(self.resolver.resolved());
         }
-        let plan = Arc::new(plan);
         self.membership.updated(!resources.is_empty());
-        self.enforce(&plan);
-        let binds = self.bind(&plan);
-        self.unbind(&plan);
+        self.enforce();
+        let binds = self.bind();
+        self.unbind();
         self.shown.report.store(Arc::new(Report {
             version: snapshot.version(),
             resources,
             binds,
-            unsupported: unsupported(&plan),
+            unsupported: unsupported(&self.target, self.options.zone.is_some()),
         }));
-        self.settle();
+        self.show_live();
     }
 
     /// Takes in what a cluster's names stand for.
     fn resolve(&mut self, answer: Answer) {
-        if self.resolver.answered(answer) {
-            let plan = Arc::new(self.compiler.plan(self.resolver.resolved()));
-            self.enforce(&plan);
+        let changed = self.resolver.answered(answer);
+        if changed {
+            self.target = self.compiler.plan(self.resolver.resolved());
         }
-        self.settle();
-    }
-
-    /// Hands the plan to the workers. This comes before its sockets open, so that the first
-    /// connection finds its listener.
-    fn enforce(&mut self, plan: &Arc<Plan>) {
-        self.watch.follow(plan);
-        self.membership.follow(plan);
-        self.shown.plan.store(plan.clone());
-        self.tell(|| Command::Apply(plan.clone()));
+        if changed || self.promote() {
+            self.enforce();
+            self.open_at_last();
+        }
     }
 
     /// Takes in what was learnt about a host.
     fn hear(&mut self, news: &News) {
-        self.watch.hear(news);
+        let given_up = self.watch.hear(news);
         self.membership.recount(&news.cluster);
-        self.settle();
-    }
-
-    fn settle(&self) {
-        if self.resolver.settled() && self.watch.settled() {
-            self.set_state(State::Live);
+        if given_up || self.promote() {
+            self.enforce();
+            self.open_at_last();
         }
     }
 
+    /// Brings everything in line with the target and with what is warm. The workers learn of it
+    /// before sockets open, so that the first connection finds its listener.
+    fn enforce(&mut self) {
+        self.warming.follow(&self.target);
+        self.watch.follow(self.warming.all());
+        if self.promote() {
+            // What was replaced is not watched any more.
+            self.watch.follow(self.warming.all());
+        }
+        self.warmed_up |= self.warming.names().next().is_none();
+        let plan = Arc::new(self.warming.plan(&self.target));
+        let warming: Vec<Arc<str>> = self.warming.names().cloned().collect();
+        self.membership.follow(&plan, warming.len());
+        self.shown.warming.store(Arc::new(warming));
+        self.shown.plan.store(plan.clone());
+        self.tell(|| Command::Apply(plan.clone()));
+    }
+
+    /// Whether a cluster became warm, which then serves.
+    fn promote(&mut self) -> bool {
+        let (watch, resolver) = (&self.watch, &self.resolver);
+        self.warming
+            .promote(|cluster| !resolver.awaits(&cluster.config.name) && watch.settled(cluster))
+    }
+
+    /// Opens the sockets that waited for the first clusters.
+    fn open_at_last(&mut self) {
+        if self.warmed_up && self.sockets.is_empty() {
+            let binds = self.bind();
+            let report = Report::clone(&self.shown.report.load());
+            self.shown
+                .report
+                .store(Arc::new(Report { binds, ..report }));
+        }
+        self.show_live();
+    }
+
     /// Opens sockets for new addresses.
-    fn bind(&mut self, plan: &Plan) -> Vec<BindError> {
+    fn bind(&mut self) -> Vec<BindError> {
         let mut errors = Vec::new();
-        for listener in &plan.listeners {
+        if !self.warmed_up {
+            return errors;
+        }
+        for listener in self.target.listeners.clone() {
             let outcome = match self.sockets.get(&listener.address) {
                 Some(id) => Ok(id.bound),
-                None => self.open(listener),
+                None => self.open(&listener),
             };
             let mut bound = self
                 .shown
@@ -202,7 +242,8 @@ impl Control {
     }
 
     /// Closes the sockets of addresses that no listener has any more.
-    fn unbind(&mut self, plan: &Plan) {
+    fn unbind(&mut self) {
+        let plan = &self.target;
         let wanted = |address: &SocketAddr| plan.listeners.iter().any(|l| l.address == *address);
         let gone: Vec<SocketAddr> = self
             .sockets
@@ -230,14 +271,11 @@ impl Control {
         }
     }
 
-    fn set_state(&self, state: State) {
-        let mut current = self
-            .shown
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if *current != State::Live {
-            *current = state;
+    /// Comes after the sockets are open: who is told that we are live may connect at once.
+    fn show_live(&self) {
+        if self.warmed_up {
+            let state = self.shown.state.lock();
+            *state.unwrap_or_else(PoisonError::into_inner) = State::Live;
         }
     }
 }
@@ -248,10 +286,11 @@ fn is_empty(snapshot: &Snapshot) -> bool {
         .all(|kind| snapshot.resources(*kind).is_empty())
 }
 
-fn unsupported(plan: &Plan) -> Vec<Unsupported> {
+fn unsupported(plan: &Plan, has_zone: bool) -> Vec<Unsupported> {
     let clusters = plan.clusters.iter().flatten().flat_map(|cluster| {
         let config = &cluster.config;
         let fields = config.unsupported.iter();
+        let fields = fields.filter(move |field| !(has_zone && **field == NEEDS_ZONE));
         fields.map(|field| (ResourceType::Cluster, config.name.clone(), *field))
     });
     let listeners = plan.listeners.iter().flat_map(|listener| {

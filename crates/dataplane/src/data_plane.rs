@@ -17,7 +17,10 @@ use std::{
 use arc_swap::ArcSwap;
 use sluicegate_snapshot::Subscriber;
 use sluicegate_stats::Registry;
-use sluicegate_xds::pb::envoy::admin::v3::{Clusters, Listeners};
+use sluicegate_xds::pb::envoy::{
+    admin::v3::{Clusters, Listeners},
+    config::core::v3::Locality,
+};
 use tokio::{runtime::Builder, sync::mpsc, time::timeout};
 
 use crate::{
@@ -37,6 +40,19 @@ pub struct Options {
     pub drain_time: Duration,
     /// Binds listeners to this address instead of their own.
     pub bind: Option<IpAddr>,
+    /// Where this process runs. Zone aware routing is off without it, as it is in an Envoy whose
+    /// bootstrap has no `local_cluster_name`. Default: not known.
+    pub zone: Option<LocalZone>,
+}
+
+/// Where this process runs: what Envoy's bootstrap says in `node.locality` and
+/// `cluster_manager.local_cluster_name`.
+#[derive(Debug, Clone)]
+pub struct LocalZone {
+    /// Its locality.
+    pub locality: Locality,
+    /// The cluster whose hosts are the gateways themselves.
+    pub local_cluster_name: String,
 }
 
 /// A running data plane; clones share it. It stops when the last one is dropped.
@@ -74,6 +90,7 @@ impl Default for Options {
             workers: available_parallelism().map_or(1, usize::from),
             drain_time: Duration::from_secs(600),
             bind: None,
+            zone: None,
         }
     }
 }
@@ -95,6 +112,7 @@ impl DataPlane {
                 registry: registry.clone(),
                 local_address: local_address.clone(),
                 drain_time: options.drain_time,
+                zone: options.zone.clone(),
                 commands,
             })
             .map_err(system("a worker"))?;
@@ -102,6 +120,7 @@ impl DataPlane {
         }
         let shown = Arc::new(Shown {
             plan: ArcSwap::default(),
+            warming: ArcSwap::default(),
             bound: Mutex::default(),
             report: ArcSwap::default(),
             state: Mutex::new(State::PreInitializing),
@@ -132,6 +151,13 @@ impl DataPlane {
     /// Live state of all hosts, as `/clusters` shows it.
     pub fn clusters(&self) -> Clusters {
         view::clusters(&self.shared.shown.plan.load())
+    }
+
+    /// Names of clusters whose newest settings do not serve yet: their names are being looked up, or
+    /// their hosts are being checked for the first time.
+    pub fn warming(&self) -> Vec<String> {
+        let warming = self.shared.shown.warming.load();
+        warming.iter().map(|name| name.to_string()).collect()
     }
 
     /// Listeners with the addresses they are bound to.

@@ -34,5 +34,5 @@ mod tls;
 mod view;
 mod worker;
 
-pub use data_plane::{DataPlane, Options, StartError};
+pub use data_plane::{DataPlane, LocalZone, Options, StartError};
 pub use report::{BindError, Report, ResourceError, State, Unsupported};

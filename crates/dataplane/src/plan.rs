@@ -14,6 +14,7 @@ mod endpoint;
 mod filter_chain;
 mod hash_policy;
 mod health_check;
+mod host_set;
 mod http2;
 mod listener;
 mod matcher;
@@ -26,6 +27,7 @@ mod route;
 mod transport;
 mod unsupported;
 mod value;
+mod zone_aware;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -36,13 +38,14 @@ pub(crate) use compile::Compiler;
 pub(crate) use dns::{DnsConfig, DnsTimers, Family, ResolverConfig, Servers};
 pub(crate) use endpoint::{Endpoint, Endpoints, Health};
 pub(crate) use filter_chain::{FilterChain, Transport};
-pub(crate) use health_check::{Check, Probe};
+pub(crate) use health_check::{Check, Events, Probe};
 pub(crate) use http2::{Http2Keepalive, Http2Options};
 pub(crate) use listener::{
     CodecType, ConnectionManager, ListenerPlan, Routes, ServerHeader, StripPort,
 };
 pub(crate) use matcher::string as string_match;
 pub(crate) use value::data;
+pub(crate) use zone_aware::NEEDS_ZONE;
 #[cfg(feature = "bench")]
 pub(crate) use {compile::Names as ClusterNames, route::compile as compile_routes};
 

@@ -281,6 +281,7 @@ fn start(host: &Rc<Host>, priority: Priority, lane: Lane) {
             address: host.address,
             more_addresses: &endpoint.more_addresses,
             config: &host.config,
+            tls: host.config.tls.as_ref(),
             ssl_stats: host.ssl_stats.as_deref(),
         };
         let connected = connect(peer, &lane).await;

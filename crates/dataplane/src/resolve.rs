@@ -184,9 +184,9 @@ impl Resolver {
         changed
     }
 
-    /// Whether every cluster was answered for at least once.
-    pub(crate) fn settled(&self) -> bool {
-        self.pending.is_empty()
+    /// Whether a cluster was not answered for yet.
+    pub(crate) fn awaits(&self, cluster: &str) -> bool {
+        self.pending.contains(cluster)
     }
 
     /// Makes the endpoints of a cluster of what is known about its names.

@@ -20,6 +20,7 @@ use sluicegate_xds::pb::envoy::{
             Address, HealthStatus, RoutingPriority, SocketAddress, address, socket_address,
         },
     },
+    r#type::v3::Percent,
 };
 use sluicegate_xds::pb::google::protobuf::UInt32Value;
 
@@ -63,6 +64,7 @@ pub(crate) fn local_address() -> String {
 fn cluster(cluster: &ClusterPlan) -> ClusterStatus {
     let config = &cluster.config;
     let endpoints = cluster.endpoints.endpoints.iter();
+    let [external, local] = cluster.shared.health.rates();
     ClusterStatus {
         name: config.name.to_string(),
         added_via_api: true,
@@ -76,8 +78,16 @@ fn cluster(cluster: &ClusterPlan) -> ClusterStatus {
                 .collect(),
             ..CircuitBreakers::default()
         }),
+        success_rate_ejection_threshold: threshold(external),
+        local_origin_success_rate_ejection_threshold: threshold(local),
         ..ClusterStatus::default()
     }
+}
+
+/// Left out unless it is above zero, as in Envoy.
+fn threshold(rates: Option<(f64, f64)>) -> Option<Percent> {
+    let (_, value) = rates?;
+    (value > 0.0).then_some(Percent { value })
 }
 
 fn thresholds(priority: RoutingPriority, limits: Thresholds) -> circuit_breakers::Thresholds {
@@ -95,7 +105,12 @@ fn thresholds(priority: RoutingPriority, limits: Thresholds) -> circuit_breakers
 fn host(cluster: &ClusterPlan, endpoint: &Endpoint) -> HostStatus {
     let health = cluster.shared.health.known(endpoint.address);
     let has = |flag| health.as_ref().is_some_and(|health| health.has(flag));
+    let rates = health.as_ref().map(|health| health.success_rates());
+    let [external, local] = rates.unwrap_or_default();
+    let percent = |value: Option<f64>| value.map(|value| Percent { value });
     HostStatus {
+        success_rate: percent(external),
+        local_origin_success_rate: percent(local),
         address: Some(proto_address(endpoint.address)),
         stats: host_stats(&cluster.shared.stats_of(endpoint.address)),
         health_status: Some(HostHealthStatus {
@@ -111,13 +126,13 @@ fn host(cluster: &ClusterPlan, endpoint: &Endpoint) -> HostStatus {
             pending_dynamic_removal: has(Flag::PendingDynamicRemoval),
             excluded_via_immediate_hc_fail: has(Flag::ExcludedViaImmediateHcFail),
             active_hc_timeout: has(Flag::ActiveHcTimeout),
+            pending_active_hc: has(Flag::PendingActiveHc),
             ..HostHealthStatus::default()
         }),
         weight: endpoint.weight,
         hostname: endpoint.hostname.clone(),
         priority: endpoint.priority,
         locality: Some(endpoint.locality.clone().unwrap_or_default()),
-        ..HostStatus::default()
     }
 }
 

@@ -19,6 +19,7 @@ use std::{
 };
 
 use sluicegate_stats::Registry;
+use sluicegate_xds::pb::envoy::config::core::v3::Locality;
 use tokio::{
     runtime::{Builder, LocalOptions},
     sync::{Notify, mpsc},
@@ -29,7 +30,8 @@ pub(crate) use command::Command;
 pub(crate) use connections::{Connections, Mark};
 
 use crate::{
-    cluster::{ClusterId, LocalCluster},
+    cluster::{ClusterId, LocalCluster, Zone},
+    data_plane::LocalZone,
     http::Clock,
     io::Buffers,
     life::Exchange,
@@ -57,6 +59,9 @@ pub(crate) struct Worker {
     /// Responses carry `connection: close`.
     pub(crate) draining: Cell<bool>,
     plan: RefCell<Arc<Plan>>,
+    /// Where this process runs, and the cluster of its own kind once there is one.
+    local_zone: Option<(Arc<Locality>, String)>,
+    zone: RefCell<Option<Zone>>,
     generation: Cell<u64>,
     clusters: RefCell<Vec<Option<Rc<LocalCluster>>>>,
     cluster_stats: RefCell<HashMap<String, Arc<ClusterStats>>>,
@@ -86,6 +91,8 @@ pub(crate) struct Start {
     pub(crate) local_address: Arc<str>,
     /// How long connections of a replaced listener live on.
     pub(crate) drain_time: Duration,
+    /// Where this process runs.
+    pub(crate) zone: Option<LocalZone>,
     /// What to do.
     pub(crate) commands: mpsc::UnboundedReceiver<Command>,
 }
@@ -111,6 +118,7 @@ async fn run(start: Start) {
         registry,
         local_address,
         drain_time,
+        zone,
         mut commands,
     } = start;
     let codec_stats = Arc::<CodecStats>::default();
@@ -129,6 +137,8 @@ async fn run(start: Start) {
         http2_stats,
         draining: Cell::new(false),
         plan: RefCell::default(),
+        local_zone: zone.map(|zone| (Arc::new(zone.locality), zone.local_cluster_name)),
+        zone: RefCell::default(),
         generation: Cell::new(0),
         clusters: RefCell::default(),
         cluster_stats: RefCell::default(),
@@ -179,6 +189,7 @@ impl Worker {
 
     /// Swaps the plan. Requests that run keep the one they began with.
     fn apply(&self, plan: Arc<Plan>) {
+        let zone = self.zone_of(&plan);
         let mut clusters = self.clusters.borrow_mut();
         for (at, slot) in clusters.iter_mut().enumerate() {
             let Some(local) = slot else {
@@ -186,6 +197,7 @@ impl Worker {
             };
             match plan.clusters.get(at).and_then(Option::as_ref) {
                 Some(new) if Arc::ptr_eq(&new.config, &local.config) => {
+                    local.set_zone(zone.as_ref());
                     local.update(&new.endpoints);
                 }
                 new => {
@@ -208,8 +220,19 @@ impl Worker {
             |listener| current.get(&listener.name) != Some(&listener.version),
             tokio::time::Instant::now() + self.drain_time,
         );
+        *self.zone.borrow_mut() = zone;
         *self.plan.borrow_mut() = plan;
         self.generation.set(self.generation.get() + 1);
+    }
+
+    fn zone_of(&self, plan: &Plan) -> Option<Zone> {
+        let (locality, name) = self.local_zone.as_ref()?;
+        let mut clusters = plan.clusters.iter().flatten();
+        let local = clusters.find(|cluster| *cluster.config.name == **name)?;
+        Some(Zone {
+            locality: locality.clone(),
+            local: local.clone(),
+        })
     }
 
     /// Number of the plan in force.
@@ -236,7 +259,12 @@ impl Worker {
             let name = format!("{name}.ssl");
             registered(&self.ssl_stats, &self.registry, "cluster.", &name)
         });
-        let local = Rc::new(LocalCluster::new(cluster, stats, ssl_stats));
+        let local = Rc::new(LocalCluster::new(
+            cluster,
+            stats,
+            ssl_stats,
+            self.zone.borrow().clone(),
+        ));
         if clusters.len() <= id.index() {
             clusters.resize_with(id.index() + 1, || None);
         }

@@ -98,6 +98,8 @@ impl Server {
             workers,
             drain_time: config.drain_time,
             bind: config.bind,
+            // There is no bootstrap that says where this gateway runs.
+            zone: None,
         };
         let (idle, nothing) = fleet::idle();
         let enforced = if config.data_plane {

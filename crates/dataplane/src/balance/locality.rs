@@ -2,7 +2,7 @@
 //! Localities: which one a request goes to.
 //!
 //! In: host counts and weights of localities, random draws. Out: a locality by weight, or by zone
-//! awareness with the counter to raise. Percentages are hundredths of a percent, as in Envoy.
+//! awareness, and why. Percentages are hundredths of a percent, as in Envoy.
 
 use fastrand::Rng;
 
@@ -34,6 +34,30 @@ pub(crate) struct ZoneHosts {
     pub(crate) upstream: u64,
     /// In the local cluster.
     pub(crate) local: u64,
+}
+
+/// What zone aware routing asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ZoneLimits {
+    /// `min_cluster_size`; Envoy's default is 6.
+    pub(crate) min_cluster_size: u64,
+    /// Healthy hosts of the upstream cluster.
+    pub(crate) healthy: u64,
+    /// `force_local_zone` asks for so many hosts and this is what there is.
+    pub(crate) force_local: bool,
+}
+
+/// Why a locality was chosen, by the counter to raise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Routed {
+    /// `lb_zone_routing_all_directly`
+    AllDirectly,
+    /// `lb_zone_routing_cross_zone`
+    CrossZone,
+    /// `lb_zone_no_capacity_left`, and `lb_zone_routing_cross_zone` as well
+    NoCapacityLeft,
+    /// `lb_zone_routing_sampled`
+    Sampled,
 }
 
 /// Zone aware routing of one priority.
@@ -89,15 +113,14 @@ impl LocalityHosts {
 }
 
 impl ZoneAware {
-    /// Over the localities of priority 0, the local one first if `has_local`. Envoy's default of
-    /// `min_cluster_size` is 6.
-    pub(crate) fn new(zones: &[ZoneHosts], has_local: bool, min_cluster_size: u64) -> Self {
+    /// Over the localities of priority 0, the local one first if `has_local`.
+    pub(crate) fn new(zones: &[ZoneHosts], has_local: bool, limits: ZoneLimits) -> Self {
         let upstream: u64 = zones.iter().map(|zone| zone.upstream).sum();
         let local: u64 = zones.iter().map(|zone| zone.local).sum();
         if zones.len() < 2 {
             return Self::Off;
         }
-        if upstream < min_cluster_size {
+        if limits.healthy < limits.min_cluster_size {
             return Self::ClusterTooSmall;
         }
         let part = |count: u64, all: u64| (10_000 * count).checked_div(all).unwrap_or(0);
@@ -108,7 +131,7 @@ impl ZoneAware {
         });
         let parts: Vec<(u64, u64)> = parts.collect();
         let here = parts[0];
-        if has_local && here.0 > 0 && here.0 >= here.1 {
+        if has_local && (limits.force_local || here.0 > 0 && here.0 >= here.1) {
             return Self::Direct;
         }
         let mut room = 0;
@@ -124,24 +147,24 @@ impl ZoneAware {
         }
     }
 
-    /// A locality, if localities matter, and the counter to raise. Not to be asked while the local
+    /// A locality, if localities matter, and why this one. Not to be asked while the local
     /// cluster is in panic: then `lb_local_cluster_not_ok` goes up and all hosts are one list.
-    pub(crate) fn pick(&self, rng: &mut Rng) -> Option<(usize, &'static str)> {
+    pub(crate) fn pick(&self, rng: &mut Rng) -> Option<(usize, Routed)> {
         match self {
             Self::ClusterTooSmall | Self::Off => None,
-            Self::Direct => Some((0, "lb_zone_routing_all_directly")),
+            Self::Direct => Some((0, Routed::AllDirectly)),
             Self::Residual { local, residual } => {
                 if rng.u64(..10_000) < *local {
-                    return Some((0, "lb_zone_routing_sampled"));
+                    return Some((0, Routed::Sampled));
                 }
                 let room = residual.last().copied().unwrap_or(0);
                 if room == 0 {
-                    // Rounding left nothing. Envoy counts `lb_zone_routing_cross_zone` as well.
-                    return Some((rng.usize(..residual.len()), "lb_zone_no_capacity_left"));
+                    // Rounding left nothing.
+                    return Some((rng.usize(..residual.len()), Routed::NoCapacityLeft));
                 }
                 let at = rng.u64(..room);
                 let locality = residual.partition_point(|upto| *upto <= at);
-                Some((locality, "lb_zone_routing_cross_zone"))
+                Some((locality, Routed::CrossZone))
             }
         }
     }
@@ -187,7 +210,12 @@ mod tests {
                 local: *local,
             })
             .collect();
-        ZoneAware::new(&zones, true, 6)
+        let limits = ZoneLimits {
+            min_cluster_size: 6,
+            healthy: zones.iter().map(|zone| zone.upstream).sum(),
+            force_local: false,
+        };
+        ZoneAware::new(&zones, true, limits)
     }
 
     /// Measured on Envoy 1.40: a third of the upstream hosts against half of our own; about two
@@ -206,13 +234,12 @@ mod tests {
         let mut rng = Rng::with_seed(7);
         let stayed = (0..6000).filter(|_| {
             let (locality, counter) = third.pick(&mut rng).unwrap();
-            let names = ["lb_zone_routing_sampled", "lb_zone_routing_cross_zone"];
-            assert_eq!(counter, names[locality]);
+            assert_eq!(counter, [Routed::Sampled, Routed::CrossZone][locality]);
             locality == 0
         });
         assert!(stayed.count().abs_diff(4000) < 150);
         assert_eq!(ZoneAware::Off.pick(&mut rng), None);
-        let direct = Some((0, "lb_zone_routing_all_directly"));
+        let direct = Some((0, Routed::AllDirectly));
         assert_eq!(ZoneAware::Direct.pick(&mut rng), direct);
     }
 
@@ -229,6 +256,6 @@ mod tests {
             residual: vec![0, 0],
         };
         let (_, counter) = full.pick(&mut Rng::with_seed(7)).unwrap();
-        assert_eq!(counter, "lb_zone_no_capacity_left");
+        assert_eq!(counter, Routed::NoCapacityLeft);
     }
 }

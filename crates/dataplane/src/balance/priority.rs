@@ -37,7 +37,7 @@ impl Availability {
     }
 
     /// Whether fewer hosts than the threshold are of use. Degraded ones are of use.
-    pub(super) fn is_in_panic(&self, threshold: u32) -> bool {
+    pub(crate) fn is_in_panic(&self, threshold: u32) -> bool {
         let hosts = u64::from(self.total.saturating_sub(self.excluded));
         let useful = u64::from(self.healthy) + u64::from(self.degraded);
         let threshold = u64::from(threshold.min(100));

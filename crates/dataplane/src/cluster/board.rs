@@ -2,8 +2,8 @@
 //! Health of a cluster's hosts, shared by all workers.
 //!
 //! In: results of checks, ejections, news from workers. Out: flags as atomics, and a generation that
-//! tells a worker when to look at them again. The board belongs to the cluster's name: it outlives
-//! changes of settings and of endpoints.
+//! tells a worker when to look at them again. The board belongs to the cluster's settings: it
+//! outlives changes of endpoints, and other settings begin anew, as in Envoy.
 
 use std::{
     collections::HashMap,
@@ -28,11 +28,25 @@ use crate::{
 /// The hosts of one cluster.
 #[derive(Debug)]
 pub(crate) struct HealthBoard {
+    id: u64,
     started: Instant,
     generation: AtomicU64,
     hosts: Mutex<HashMap<SocketAddr, Arc<HostHealth>>>,
-    traffic: AtomicBool,
+    traffic: Arc<AtomicBool>,
     news: OnceLock<mpsc::UnboundedSender<News>>,
+    merge: Mutex<Merge>,
+    /// Mean and ejection threshold of success rates: external, local origin.
+    rates: Mutex<[Option<(f64, f64)>; 2]>,
+}
+
+/// `update_merge_window`: how changes of health are gathered before workers see them.
+#[derive(Debug)]
+struct Merge {
+    window: Duration,
+    /// The workers use the cluster.
+    serving: bool,
+    last: Option<Instant>,
+    scheduled: bool,
 }
 
 /// What is known about one host.
@@ -42,6 +56,8 @@ pub(crate) struct HostHealth {
     /// Milliseconds on the board's clock, plus one; 0 is never.
     healthy_since: AtomicU64,
     active_requests: AtomicU64,
+    /// Success rates in percent, as bits: external, local origin.
+    rates: [AtomicU64; 2],
     /// Counters of outlier detection.
     pub(crate) monitor: Arc<HostMonitor>,
     /// State of its active checks; for the control side only.
@@ -64,6 +80,8 @@ pub(crate) enum Flag {
     ExcludedViaImmediateHcFail = 16,
     /// `/pending_dynamic_removal`
     PendingDynamicRemoval = 32,
+    /// `/pending_active_hc`
+    PendingActiveHc = 64,
 }
 
 /// What the balancer makes of a host.
@@ -77,19 +95,32 @@ pub(crate) enum Usable {
     No,
 }
 
-impl Default for HealthBoard {
-    fn default() -> Self {
+impl HealthBoard {
+    /// A board without hosts. `traffic` belongs to the cluster's name, whatever its settings;
+    /// `window` is its `update_merge_window`.
+    pub(crate) fn new(traffic: Arc<AtomicBool>, window: Duration) -> Self {
         Self {
+            id: NEXT.fetch_add(1, Relaxed),
             started: Instant::now(),
             generation: AtomicU64::new(0),
             hosts: Mutex::default(),
-            traffic: AtomicBool::new(false),
+            traffic,
             news: OnceLock::new(),
+            merge: Mutex::new(Merge {
+                window,
+                serving: false,
+                last: None,
+                scheduled: false,
+            }),
+            rates: Mutex::default(),
         }
     }
-}
 
-impl HealthBoard {
+    /// Tells this board from all others.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Time since the board was made.
     pub(crate) fn now(&self) -> Duration {
         self.started.elapsed()
@@ -100,9 +131,40 @@ impl HealthBoard {
         self.generation.load(Acquire)
     }
 
-    /// Tells the workers to look again.
-    pub(crate) fn changed(&self) {
-        self.generation.fetch_add(1, AcqRel);
+    /// Flags changed: the workers look again, at once or together with what else changes within
+    /// the merge window. On the control runtime only.
+    pub(crate) fn changed(self: &Arc<Self>) {
+        let now = Instant::now();
+        let mut merge = self.merge.lock().unwrap_or_else(PoisonError::into_inner);
+        let apart = |last: Instant| now.duration_since(last) > merge.window;
+        if merge.window.is_zero() || !merge.serving || merge.last.is_none_or(apart) {
+            merge.last = merge.serving.then_some(now);
+            self.generation.fetch_add(1, AcqRel);
+        } else if !merge.scheduled {
+            merge.scheduled = true;
+            let (board, window) = (self.clone(), merge.window);
+            tokio::spawn(async move {
+                tokio::time::sleep(window).await;
+                let mut merge = board.merge.lock().unwrap_or_else(PoisonError::into_inner);
+                merge.scheduled = false;
+                merge.last = Some(Instant::now());
+                board.generation.fetch_add(1, AcqRel);
+            });
+        }
+    }
+
+    /// The workers use the cluster from now on.
+    pub(crate) fn serve(&self) {
+        let mut merge = self.merge.lock().unwrap_or_else(PoisonError::into_inner);
+        merge.serving = true;
+    }
+
+    /// Hosts came or went, which the workers see at once, with whatever was waiting.
+    pub(crate) fn hosts_changed(&self) {
+        let mut merge = self.merge.lock().unwrap_or_else(PoisonError::into_inner);
+        if merge.serving {
+            merge.last = Some(Instant::now());
+        }
     }
 
     /// A host; one that is not known yet is healthy from now on.
@@ -152,12 +214,38 @@ impl HealthBoard {
         }
     }
 
+    /// Mean and ejection threshold of the success rates of the last interval, in percent:
+    /// external, local origin.
+    pub(crate) fn rates(&self) -> [Option<(f64, f64)>; 2] {
+        *self.rates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets those.
+    pub(crate) fn set_rates(&self, rates: [Option<(f64, f64)>; 2]) {
+        *self.rates.lock().unwrap_or_else(PoisonError::into_inner) = rates;
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<SocketAddr, Arc<HostHealth>>> {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl HostHealth {
+    /// Success rate of the last interval, in percent: external, local origin.
+    pub(crate) fn success_rates(&self) -> [Option<f64>; 2] {
+        let rate = |bits: &AtomicU64| Some(bits.load(Relaxed)).filter(|bits| *bits > 0);
+        self.rates
+            .each_ref()
+            .map(|bits| rate(bits).map(|bits| f64::from_bits(bits - 1)))
+    }
+
+    /// Sets those.
+    pub(crate) fn set_success_rates(&self, rates: [Option<f64>; 2]) {
+        for (cell, rate) in self.rates.iter().zip(rates) {
+            cell.store(rate.map_or(0, |rate| rate.to_bits() + 1), Relaxed);
+        }
+    }
+
     /// Whether a flag is up.
     pub(crate) fn has(&self, flag: Flag) -> bool {
         self.flags.load(Relaxed) & flag as u8 != 0
@@ -191,7 +279,7 @@ impl HostHealth {
 
     /// Left out of the panic maths.
     pub(crate) fn excluded(&self) -> bool {
-        self.has(Flag::ExcludedViaImmediateHcFail)
+        self.has(Flag::ExcludedViaImmediateHcFail) || self.has(Flag::PendingActiveHc)
     }
 
     /// Slow start begins.
@@ -221,3 +309,5 @@ impl HostHealth {
         self.active_requests.fetch_sub(1, Relaxed);
     }
 }
+
+static NEXT: AtomicU64 = AtomicU64::new(0);

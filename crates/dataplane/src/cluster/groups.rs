@@ -10,8 +10,9 @@ use fastrand::Rng;
 use sluicegate_xds::pb::envoy::config::core::v3::Locality;
 
 use super::{
-    ClusterShared, Host,
+    ClusterShared, Host, Zone,
     board::{HostHealth, Usable},
+    zone::{Upstream, Zones},
 };
 use crate::{
     balance::{
@@ -19,6 +20,7 @@ use crate::{
         WeighedHost, normalise_hosts, normalise_localities, shares,
     },
     plan::{Balancing, Endpoint},
+    stats::ClusterStats,
 };
 
 /// Hosts that are balanced among themselves, with their share of the load.
@@ -31,7 +33,8 @@ pub(super) struct Group {
     /// Health does not count.
     pub(super) panic: bool,
     localities: Option<LocalityWeighted>,
-    /// One per locality if those count, else one.
+    zones: Option<Zones>,
+    /// One per locality if those count; with zones, then one of all hosts; else one.
     lists: Vec<List>,
 }
 
@@ -48,6 +51,10 @@ pub(super) struct Source<'a> {
     pub(super) balancing: &'a Balancing,
     /// Overprovisioning factor, percent.
     pub(super) factor: u32,
+    /// Where we are ourselves.
+    pub(super) zone: Option<&'a Zone>,
+    /// The cluster's numbers.
+    pub(super) stats: &'a ClusterStats,
     /// Keeps tables that workers share.
     pub(super) shared: &'a ClusterShared,
     /// The hosts, in the order of the assignment.
@@ -80,10 +87,16 @@ impl Member {
 
 impl Group {
     /// A host of this group.
-    pub(super) fn pick(&mut self, pick: Pick<'_>, active: impl Fn(usize) -> u64) -> Option<usize> {
-        let at = match &mut self.localities {
-            Some(localities) => localities.pick()?,
-            None => 0,
+    pub(super) fn pick(
+        &mut self,
+        pick: Pick<'_>,
+        stats: &ClusterStats,
+        active: impl Fn(usize) -> u64,
+    ) -> Option<usize> {
+        let at = match (&mut self.localities, &self.zones) {
+            (Some(localities), _) => localities.pick()?,
+            (None, Some(zones)) => zones.pick(pick.rng, stats, self.lists.len() - 1)?,
+            (None, None) => 0,
         };
         let List { members, balancer } = self.lists.get_mut(at)?;
         let position = balancer.pick(pick, |at| active(members[at]))?;
@@ -117,6 +130,7 @@ impl Source<'_> {
                     percent,
                     panic,
                     localities: None,
+                    zones: None,
                     lists: before.map_or_else(Vec::new, |group| group.lists),
                 };
                 self.fill(group, rng)
@@ -165,18 +179,47 @@ impl Source<'_> {
             let fitting = members.iter().filter(|at| fits(&self.hosts[**at]));
             fitting.copied().collect()
         };
-        if group.localities.is_some() {
-            for (_, members) in &localities {
-                let list = self.list(filter(members), None, before.next(), rng);
-                group.lists.push(list);
-            }
-        } else {
+        if let (Some(zone), false, 0) = (self.zone, group.panic, group.priority) {
+            group.zones = self.zones(zone, &localities);
+        }
+        let mut lists: Vec<Vec<usize>> = Vec::new();
+        if group.localities.is_some() || group.zones.is_some() {
+            lists.extend(localities.iter().map(|(_, members)| filter(members)));
+        }
+        if group.localities.is_none() {
             let all: Vec<usize> = self.at(group.priority).collect();
-            group
-                .lists
-                .push(self.list(filter(&all), None, before.next(), rng));
+            lists.push(filter(&all));
+        }
+        for members in lists {
+            let list = self.list(members, None, before.next(), rng);
+            group.lists.push(list);
         }
         group
+    }
+
+    /// Zone aware routing, where localities come with the own one first; none where zones do not
+    /// matter.
+    fn zones(&self, zone: &Zone, localities: &[(u32, Vec<usize>)]) -> Option<Zones> {
+        if self.balancing.locality_weighted {
+            return None;
+        }
+        let healthy = |members: &[usize]| -> Vec<&Endpoint> {
+            let members = members.iter().map(|at| &self.hosts[*at]);
+            let healthy = members.filter(|host| host.usable == Usable::Healthy);
+            healthy.map(|host| &*host.endpoint).collect()
+        };
+        let healthy = localities.iter().map(|(_, members)| healthy(members));
+        let first = localities.first().and_then(|(_, members)| members.first());
+        let upstream = Upstream {
+            has_local: first.is_some_and(|at| self.is_local(*at)),
+            healthy: healthy.collect(),
+        };
+        Zones::new(zone, self.balancing, &upstream, self.stats)
+    }
+
+    fn is_local(&self, at: usize) -> bool {
+        let own = self.zone.map(|zone| &*zone.locality);
+        own.is_some() && self.hosts[at].endpoint.locality.as_ref() == own
     }
 
     fn hashed(
@@ -288,7 +331,8 @@ impl Source<'_> {
             let locality = locality.clone().unwrap_or_default();
             (locality.region, locality.zone, locality.sub_zone)
         };
-        found.sort_by_cached_key(|one| key(one.0));
+        // The own locality comes first.
+        found.sort_by_cached_key(|one| (!self.is_local(one.2[0]), key(one.0)));
         let weighed = found
             .into_iter()
             .map(|(_, weight, members)| (weight, members));

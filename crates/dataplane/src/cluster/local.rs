@@ -16,7 +16,7 @@ use std::{
 use fastrand::Rng;
 
 use super::{
-    ClusterShared, Host,
+    ClusterShared, Host, Zone,
     groups::{Group, Member, Source},
 };
 use crate::{
@@ -37,8 +37,10 @@ pub(crate) struct LocalCluster {
     pub(crate) stats: Arc<ClusterStats>,
     ssl_stats: Option<Arc<SslStats>>,
     members: RefCell<Members>,
-    /// The generation of the health board that `members` stands for.
-    generation: Cell<u64>,
+    /// Where we are ourselves.
+    zone: RefCell<Option<Zone>>,
+    /// The generations of the health boards that `members` stands for: its own, the zone's.
+    generation: Cell<[u64; 2]>,
 }
 
 /// The hosts and how load is spread over them.
@@ -56,6 +58,7 @@ impl LocalCluster {
         plan: &ClusterPlan,
         stats: Arc<ClusterStats>,
         ssl_stats: Option<Arc<SslStats>>,
+        zone: Option<Zone>,
     ) -> Self {
         let cluster = Self {
             config: plan.config.clone(),
@@ -63,7 +66,8 @@ impl LocalCluster {
             stats,
             ssl_stats,
             members: RefCell::default(),
-            generation: Cell::new(0),
+            zone: RefCell::new(zone.filter(|zone| zone.local.config.id != plan.config.id)),
+            generation: Cell::default(),
         };
         cluster.update(&plan.endpoints);
         cluster
@@ -75,14 +79,34 @@ impl LocalCluster {
         if Arc::ptr_eq(&members.endpoints, endpoints) && !members.hosts.is_empty() {
             return;
         }
+        members.endpoints = endpoints.clone();
+        self.assemble(&mut members, self.config.host_set.close_connections);
+        self.regroup(&mut members);
+    }
+
+    /// Takes over where we are ourselves.
+    pub(crate) fn set_zone(&self, zone: Option<&Zone>) {
+        let zone = zone.filter(|zone| zone.local.config.id != self.config.id);
+        let same = match (&*self.zone.borrow(), zone) {
+            (Some(old), Some(new)) => old.same(new),
+            (old, new) => old.is_none() && new.is_none(),
+        };
+        if !same {
+            *self.zone.borrow_mut() = zone.cloned();
+            self.regroup(&mut self.members.borrow_mut());
+        }
+    }
+
+    /// Makes hosts of the endpoints. Those that stay keep their connections, unless `anew`.
+    fn assemble(&self, members: &mut Members, anew: bool) {
         let mut before: HashMap<SocketAddr, Rc<Host>> = members
             .hosts
             .drain(..)
             .map(|host| (host.address, host))
             .collect();
-        members.endpoints = endpoints.clone();
-        for endpoint in &endpoints.endpoints {
-            let host = match before.remove(&endpoint.address) {
+        for endpoint in &members.endpoints.endpoints {
+            let kept = (!anew).then(|| before.remove(&endpoint.address)).flatten();
+            let host = match kept {
                 Some(host) => {
                     *host.endpoint.borrow_mut() = endpoint.clone();
                     host
@@ -98,26 +122,37 @@ impl LocalCluster {
             members.hosts.push(host);
         }
         before.values().for_each(|host| host.retire());
-        self.regroup(&mut members);
     }
 
     /// Takes over changes of health. Costs an atomic load when there are none. Connections to hosts
     /// that failed are closed.
     pub(crate) fn refresh(&self) {
-        if self.generation.get() == self.shared.health.generation() {
+        if self.generation.get() == self.generations() {
             return;
         }
         let mut members = self.members.borrow_mut();
+        if self.config.host_set.close_connections {
+            self.assemble(&mut members, true);
+        }
         self.regroup(&mut members);
         let failed = members.hosts.iter().filter(|host| host.health.failed());
         failed.for_each(|host| host.pool.close_idle());
     }
 
+    fn generations(&self) -> [u64; 2] {
+        let zone = self.zone.borrow();
+        let zone = zone.as_ref().map_or(0, Zone::generation);
+        [self.shared.health.generation(), zone]
+    }
+
     fn regroup(&self, members: &mut Members) {
-        self.generation.set(self.shared.health.generation());
+        self.generation.set(self.generations());
+        let zone = self.zone.borrow();
         let source = Source {
             balancing: &self.config.balancing,
             factor: members.endpoints.overprovisioning,
+            zone: zone.as_ref(),
+            stats: &self.stats,
             shared: &self.shared,
             hosts: members.hosts.iter().map(|host| Member::new(host)).collect(),
             now: self.shared.health.now(),
@@ -171,6 +206,9 @@ impl LocalCluster {
         };
         if group.panic {
             self.stats.lb_healthy_panic.inc();
+            if balancing.zone_aware.fail_traffic_on_panic && hash.is_none() {
+                return None;
+            }
         }
         let now = match balancing.slow_start() {
             Some(_) => self.shared.health.now(),
@@ -182,7 +220,7 @@ impl LocalCluster {
             now,
             rng,
         };
-        let position = group.pick(pick, |at| hosts[at].health.active_requests())?;
+        let position = group.pick(pick, &self.stats, |at| hosts[at].health.active_requests())?;
         hosts.get(position).cloned()
     }
 

@@ -41,7 +41,7 @@ impl Membership {
         }
     }
 
-    /// Notes that a snapshot came. With `refused`, some of its resources were not taken.
+    /// A snapshot came; of it, resources were `refused` or not.
     pub(crate) fn updated(&self, refused: bool) {
         let manager = &self.manager;
         manager.cds_update_attempt.inc();
@@ -52,8 +52,8 @@ impl Membership {
         }
     }
 
-    /// Brings the numbers in line with a plan.
-    pub(crate) fn follow(&mut self, plan: &Plan) {
+    /// Brings the numbers in line with a plan; `warming` clusters are not in it yet.
+    pub(crate) fn follow(&mut self, plan: &Plan, warming: usize) {
         let before = self.clusters.len();
         let mut old = std::mem::take(&mut self.clusters);
         let mut added = 0;
@@ -72,6 +72,7 @@ impl Membership {
         manager.cluster_added.add(added);
         manager.cluster_removed.add(old.len() as u64);
         manager.active_clusters.set(to_gauge(self.clusters.len()));
+        manager.warming_clusters.set(to_gauge(warming));
         manager.listeners_active.set(to_gauge(plan.listeners.len()));
         tracing::debug!(before, after = self.clusters.len(), "clusters");
     }
@@ -94,6 +95,9 @@ impl Membership {
             looked_up: matches!(cluster.config.discovery, Discovery::Dns(..)),
             stats,
         };
+        if !cluster.endpoints.endpoints.is_empty() {
+            followed.stats.membership_change.inc();
+        }
         followed.count();
         followed
     }

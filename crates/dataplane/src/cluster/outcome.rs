@@ -55,6 +55,7 @@ impl Host {
     fn tell(&self, event: Event) {
         self.shared.health.send(News {
             cluster: self.config.name.clone(),
+            board: self.shared.health.id(),
             address: self.address,
             event,
         });

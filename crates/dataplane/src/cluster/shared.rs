@@ -28,7 +28,7 @@ pub(crate) struct ClusterShared {
 }
 
 impl ClusterShared {
-    /// Fresh budgets; health as it is known.
+    /// Fresh budgets.
     pub(crate) fn new(thresholds: [Thresholds; 2], health: Arc<HealthBoard>) -> Self {
         Self {
             budgets: thresholds.map(Budgets::new),

@@ -127,6 +127,11 @@ impl ActiveHealth {
         self.flags
     }
 
+    /// The answer to a check asks to be left out of the panic maths, until the host recovers.
+    pub(crate) fn exclude(&mut self) {
+        self.flags.excluded_via_immediate_hc_fail = true;
+    }
+
     /// Takes the result of a check.
     pub(crate) fn on_result(&mut self, result: CheckResult, config: &ActiveConfig) -> Step {
         let first_check = self.first_check;

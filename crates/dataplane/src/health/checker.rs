@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Carrying out health checks: the sockets behind [`probe`](super::probe).
 //!
-//! In: a check, the address, the cluster's connection settings. Out: results. Runs on the control
+//! In: a check, the endpoint, the cluster's connection settings. Out: results. Runs on the control
 //! runtime.
+
+mod http1;
+mod http2;
 
 use std::{future::poll_fn, net::SocketAddr};
 
@@ -10,84 +13,161 @@ use tokio::time::timeout;
 
 use super::{
     active::CheckResult,
-    probe::{HttpProbe, ProbeAnswer, matches},
+    probe::{HttpProbe, ProbeAnswer, grpc_body, grpc_result, matches},
 };
 use crate::{
     connect::{Connected, Peer, connect},
     failure::Failure,
     io::Stream,
-    plan::{Check, ClusterConfig, Probe},
+    plan::{Check, ClusterConfig, Endpoint, Probe},
     pool::Lane,
     stats::SslStats,
+    tls::UpstreamTls,
 };
 
 /// Checks one host again and again; keeps its connection.
 pub(super) struct Checker {
     address: SocketAddr,
-    stream: Option<Stream>,
+    /// The cluster's TLS, with the protocols of the check.
+    tls: Option<UpstreamTls>,
+    probe: Probe,
+    kept: Option<Kept>,
     /// Not shown: the cluster's own numbers are those of traffic.
     ssl_stats: SslStats,
 }
 
-/// Why there is no answer: the connection broke, or what came is not HTTP.
-enum Broken {
-    Network,
-    Garbage,
+/// A connection.
+enum Kept {
+    Http2(http2::Session),
+    Plain(Stream),
 }
+
+/// What a check came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// The result.
+    pub(super) result: CheckResult,
+    /// The status of the answer over HTTP; 0 if there was none.
+    pub(super) status: u16,
+    /// The answer carried `x-envoy-immediate-health-check-fail`.
+    pub(super) immediate: bool,
+}
+
+/// An answer over HTTP.
+#[derive(Debug, Default)]
+struct Answer {
+    status: u16,
+    degraded: bool,
+    immediate: bool,
+    /// As much as is looked at.
+    body: Vec<u8>,
+    /// `grpc-status`.
+    grpc_status: Option<u32>,
+    /// The connection can serve another check.
+    reusable: bool,
+}
+
+/// Why there is no answer: the connection broke, or what came is not the protocol.
+struct Broken;
 
 impl Checker {
     /// For a host.
-    pub(super) fn new(address: SocketAddr) -> Self {
+    pub(super) fn new(endpoint: &Endpoint, check: &Check, config: &ClusterConfig) -> Self {
+        let mut probe = check.probe.clone();
+        let host = match &mut probe {
+            Probe::Http(http) => Some(&mut http.host),
+            Probe::Grpc(grpc) => Some(&mut grpc.host),
+            Probe::Tcp { .. } => None,
+        };
+        if let Some(host) = host {
+            let named = [&endpoint.checked.hostname, &*host];
+            let named = named.into_iter().find(|name| !name.is_empty());
+            *host = named.map_or_else(|| config.name.to_string(), String::clone);
+        }
+        let tls = config.tls.as_ref();
         Self {
-            address,
-            stream: None,
+            address: endpoint.check_address(),
+            tls: tls.map(|tls| tls.for_checks(&check.alpn)),
+            probe,
+            kept: None,
             ssl_stats: SslStats::default(),
         }
     }
 
     /// One check.
-    pub(super) async fn check(&mut self, check: &Check, config: &ClusterConfig) -> CheckResult {
-        let mut kept = self.stream.take();
-        if kept.as_mut().is_some_and(|stream| !stream.quiet()) {
+    pub(super) async fn check(&mut self, check: &Check, config: &ClusterConfig) -> Outcome {
+        let failed = |result| Outcome {
+            result,
+            status: 0,
+            immediate: false,
+        };
+        let mut kept = self.kept.take();
+        if kept.as_mut().is_some_and(|kept| !kept.usable()) {
             kept = None;
         }
-        let mut stream = match kept {
-            Some(stream) => stream,
+        let mut kept = match kept {
+            Some(kept) => kept,
             None => match timeout(check.timeout, self.connect(config)).await {
-                Ok(Ok(stream)) => stream,
-                Err(_) | Ok(Err(Failure::ConnectTimeout)) => return CheckResult::NetworkTimeout,
-                Ok(Err(_)) => return CheckResult::Network,
+                Ok(Ok(kept)) => kept,
+                Err(_) | Ok(Err(Failure::ConnectTimeout)) => {
+                    return failed(CheckResult::NetworkTimeout);
+                }
+                Ok(Err(_)) => return failed(CheckResult::Network),
             },
         };
-        let attempt = async {
-            match &check.probe {
-                Probe::Http(probe) => http(&mut stream, probe).await,
-                Probe::Tcp { send, receive } => tcp(&mut stream, send, receive)
-                    .await
-                    .map(|result| (result, false)),
-            }
-        };
-        match timeout(check.timeout, attempt).await {
-            Ok(Ok((result, reusable))) => {
+        match timeout(check.timeout, self.ask(&mut kept, check)).await {
+            Ok(Ok((outcome, reusable))) => {
                 if reusable && check.reuse_connection {
-                    self.stream = Some(stream);
+                    self.kept = Some(kept);
                 }
-                result
+                outcome
             }
-            Ok(Err(Broken::Network)) => CheckResult::Network,
-            Ok(Err(Broken::Garbage)) => CheckResult::Network,
-            Err(_) => CheckResult::NetworkTimeout,
+            Ok(Err(Broken)) => failed(CheckResult::Network),
+            Err(_) => failed(CheckResult::NetworkTimeout),
         }
     }
-}
 
-impl Checker {
+    async fn ask(&self, kept: &mut Kept, check: &Check) -> Result<(Outcome, bool), Broken> {
+        let (answer, result) = match (&self.probe, kept) {
+            (Probe::Http(probe), Kept::Plain(stream)) => {
+                let answer = http1::ask(stream, probe).await?;
+                let result = http_result(probe, &answer);
+                (answer, result)
+            }
+            (Probe::Http(probe), Kept::Http2(session)) => {
+                let head = probe.request();
+                let answer = session.ask(&head, None, body_limit(probe)).await?;
+                let result = http_result(probe, &answer);
+                (answer, result)
+            }
+            (Probe::Grpc(probe), Kept::Http2(session)) => {
+                let head = probe.request(check.timeout.as_millis());
+                let body = grpc_body(&probe.service);
+                let answer = session.ask(&head, Some(body), usize::MAX).await?;
+                let result = grpc_result(answer.status, answer.grpc_status, &answer.body);
+                (answer, result)
+            }
+            (Probe::Tcp { send, receive }, Kept::Plain(stream)) => {
+                let result = tcp(stream, send, receive).await?;
+                (Answer::default(), result)
+            }
+            _ => return Err(Broken),
+        };
+        let outcome = Outcome {
+            result,
+            status: answer.status,
+            immediate: answer.immediate,
+        };
+        Ok((outcome, answer.reusable))
+    }
+
     /// A connection of its own, with the header of the PROXY protocol sent.
-    async fn connect(&self, config: &ClusterConfig) -> Result<Stream, Failure> {
+    async fn connect(&self, config: &ClusterConfig) -> Result<Kept, Failure> {
         let peer = Peer {
             address: self.address,
             more_addresses: &[],
             config,
+            tls: self.tls.as_ref(),
             ssl_stats: Some(&self.ssl_stats),
         };
         let Connected {
@@ -95,78 +175,45 @@ impl Checker {
             preface,
         } = connect(peer, &Lane::default()).await?;
         let sent = write(&mut stream, &preface).await;
-        sent.map_err(|_| Failure::Terminated)?;
-        Ok(stream)
+        sent.map_err(|Broken| Failure::Terminated)?;
+        let http2 = match &self.probe {
+            Probe::Grpc(_) => true,
+            Probe::Http(http) => http.http2,
+            Probe::Tcp { .. } => false,
+        };
+        if !http2 {
+            return Ok(Kept::Plain(stream));
+        }
+        let session = http2::Session::begin(stream).await;
+        let session = session.map_err(|Broken| Failure::Terminated)?;
+        Ok(Kept::Http2(session))
     }
 }
 
-/// An exchange over HTTP, and whether the connection can serve another.
-async fn http(stream: &mut Stream, probe: &HttpProbe) -> Result<(CheckResult, bool), Broken> {
-    write(stream, &probe.request()).await?;
-    let mut bytes = Vec::new();
-    loop {
-        if let Some((status, degraded, close, length)) = head(&bytes)? {
-            let mut body = bytes.split_off(length.0);
-            let enough = match length.1 {
-                Some(all) => all,
-                None => usize::MAX,
-            };
-            let limit = match probe.response_buffer_size {
-                0 => usize::MAX,
-                limit => limit,
-            };
-            let wanted = if probe.receive.is_empty() { 0 } else { limit };
-            let method_has_none = probe.method == "HEAD";
-            while !method_has_none
-                && body.len() < enough
-                && (body.len() < wanted || (length.1.is_some() && body.len() < DRAINED))
-            {
-                if read(stream, &mut body).await? == 0 {
-                    break;
-                }
-            }
-            let answer = ProbeAnswer {
-                status,
-                degraded,
-                body: &body,
-            };
-            let reusable = !close && (method_has_none || body.len() == enough);
-            return Ok((probe.result(answer), reusable));
-        }
-        if read(stream, &mut bytes).await? == 0 {
-            return Err(Broken::Network);
+impl Kept {
+    fn usable(&mut self) -> bool {
+        match self {
+            Self::Http2(session) => session.usable(),
+            Self::Plain(stream) => stream.quiet(),
         }
     }
 }
 
-type Head = (u16, bool, bool, (usize, Option<usize>));
+fn http_result(probe: &HttpProbe, answer: &Answer) -> CheckResult {
+    probe.result(ProbeAnswer {
+        status: answer.status,
+        degraded: answer.degraded,
+        body: &answer.body,
+    })
+}
 
-/// Status, degraded, close, then where the body begins and how long it is, if that is known.
-fn head(bytes: &[u8]) -> Result<Option<Head>, Broken> {
-    let mut fields = [httparse::EMPTY_HEADER; 100];
-    let mut response = httparse::Response::new(&mut fields);
-    let length = match response.parse(bytes) {
-        Ok(httparse::Status::Complete(length)) => length,
-        Ok(httparse::Status::Partial) => return Ok(None),
-        Err(_) => return Err(Broken::Garbage),
-    };
-    let status = response.code.unwrap_or(0);
-    let field = |name: &str| {
-        let mut fields = response.headers.iter();
-        let found = fields.find(|field| field.name.eq_ignore_ascii_case(name));
-        found.map(|field| field.value.trim_ascii())
-    };
-    let close = field("connection").is_some_and(|value| value.eq_ignore_ascii_case(b"close"))
-        || response.version == Some(0);
-    let body = if matches!(status, 204 | 304) {
-        Some(0)
-    } else {
-        field("content-length")
-            .and_then(|value| std::str::from_utf8(value).ok())
-            .and_then(|value| value.parse().ok())
-    };
-    let degraded = field("x-envoy-degraded").is_some();
-    Ok(Some((status, degraded, close, (length, body))))
+/// How much of a body is kept.
+fn body_limit(probe: &HttpProbe) -> usize {
+    match (probe.receive.is_empty(), probe.response_buffer_size) {
+        (true, _) => 0,
+        (false, 0) => usize::MAX,
+        (false, limit) => limit,
+    }
 }
 
 async fn tcp(stream: &mut Stream, send: &[u8], receive: &[Vec<u8>]) -> Result<CheckResult, Broken> {
@@ -174,7 +221,7 @@ async fn tcp(stream: &mut Stream, send: &[u8], receive: &[Vec<u8>]) -> Result<Ch
     let mut bytes = Vec::new();
     while !matches(receive, &bytes) {
         if read(stream, &mut bytes).await? == 0 {
-            return Err(Broken::Network);
+            return Err(Broken);
         }
     }
     Ok(CheckResult::Succeeded { degraded: false })
@@ -183,20 +230,17 @@ async fn tcp(stream: &mut Stream, send: &[u8], receive: &[Vec<u8>]) -> Result<Ch
 async fn write(stream: &mut Stream, mut bytes: &[u8]) -> Result<(), Broken> {
     while !bytes.is_empty() {
         let written = poll_fn(|cx| stream.poll_write(cx, bytes, b"")).await;
-        let count = written.map_err(|_| Broken::Network)?;
+        let count = written.map_err(|_| Broken)?;
         bytes = &bytes[count..];
     }
     let flushed = poll_fn(|cx| stream.poll_flush(cx)).await;
-    flushed.map_err(|_| Broken::Network)
+    flushed.map_err(|_| Broken)
 }
 
 async fn read(stream: &mut Stream, into: &mut Vec<u8>) -> Result<usize, Broken> {
     let mut piece = [0; 4096];
     let count = poll_fn(|cx| stream.poll_read(cx, &mut piece)).await;
-    let count = count.map_err(|_| Broken::Network)?;
+    let count = count.map_err(|_| Broken)?;
     into.extend_from_slice(&piece[..count]);
     Ok(count)
 }
-
-/// A longer body is not read to its end: the connection is closed instead.
-const DRAINED: usize = 64 * 1024;

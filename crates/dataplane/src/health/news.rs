@@ -12,6 +12,8 @@ use super::{active::CheckResult, outlier::Ejection};
 pub(crate) struct News {
     /// The cluster.
     pub(crate) cluster: Arc<str>,
+    /// Its board: two clusters of one name are watched while one takes over from the other.
+    pub(crate) board: u64,
     /// The host.
     pub(crate) address: SocketAddr,
     /// What happened.
@@ -21,13 +23,12 @@ pub(crate) struct News {
 /// What happened to a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// An active check has a result. The second value tells checks apart that were started for
-    /// different settings.
-    Checked(CheckResult, u64),
+    /// An active check has a result.
+    Checked(CheckResult),
     /// A response carried `x-envoy-immediate-health-check-fail`.
     FailedImmediately,
     /// A monitor reached a threshold.
     Reached(Ejection),
     /// `interval` of the outlier detection of the cluster passed; the host is meaningless.
-    Sweep(u64),
+    Sweep,
 }

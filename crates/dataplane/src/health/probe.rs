@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a health check sends, and what a good answer is.
 //!
-//! In: settings of the check, and answers. Out: bytes, and results. HTTP/1, gRPC and raw TCP.
+//! In: settings of the check, and answers. Out: bytes, and results. HTTP, gRPC and raw TCP. Heads
+//! are written as for HTTP/1, whatever carries them; towards HTTP/2 the host comes last, because what
+//! is last takes its place when it becomes `:authority`.
 
 use super::active::CheckResult;
 
@@ -15,8 +17,10 @@ pub(crate) struct HttpProbe {
     /// The endpoint's `health_check_config.hostname`, else the configured host, else the cluster's
     /// name.
     pub(crate) host: String,
-    /// `request_headers_to_add`.
-    pub(crate) headers: Vec<(String, String)>,
+    /// `codec_client_type` is HTTP2.
+    pub(crate) http2: bool,
+    /// Fields after the host: [`probe_fields`].
+    pub(crate) fields: Vec<(String, String)>,
     /// `expected_statuses`, half open; empty is 200 only.
     pub(crate) expected: Vec<(u16, u16)>,
     /// `retriable_statuses`, half open.
@@ -46,12 +50,14 @@ impl HttpProbe {
         } else {
             &self.method
         };
-        let mut text = format!(
-            "{method} {} HTTP/1.1\r\nhost: {}\r\nuser-agent: Envoy/HC\r\n",
-            self.path, self.host
-        );
-        for (name, value) in &self.headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
+        let mut text = format!("{method} {} HTTP/1.1\r\n", self.path);
+        let host = format!("host: {}\r\n", self.host);
+        if self.http2 {
+            push_fields(&self.fields, &mut text);
+            text.push_str(&host);
+        } else {
+            text.push_str(&host);
+            push_fields(&self.fields, &mut text);
         }
         // Envoy's codec says so where a body could be expected.
         if !["GET", "HEAD", "DELETE", "TRACE"].contains(&method) {
@@ -118,23 +124,75 @@ pub(crate) fn hex_payload(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// Headers of a gRPC check in the order in which they are sent. `timeout` is in milliseconds.
-pub(crate) fn grpc_headers(
-    authority: &str,
-    tls: bool,
-    timeout: u64,
-) -> Vec<(&'static str, String)> {
-    let scheme = if tls { "https" } else { "http" };
-    vec![
-        (":method", "POST".to_owned()),
-        (":path", "/grpc.health.v1.Health/Check".to_owned()),
-        (":authority", authority.to_owned()),
-        (":scheme", scheme.to_owned()),
-        ("te", "trailers".to_owned()),
-        ("content-type", "application/grpc".to_owned()),
-        ("user-agent", "Envoy/HC".to_owned()),
-        ("grpc-timeout", format!("{timeout}m")),
-    ]
+/// Fields of a check: `user-agent`, then what `add` says after the fields of `remove` are gone.
+pub(crate) fn probe_fields(
+    remove: &[String],
+    add: impl IntoIterator<Item = (Append, String, String)>,
+) -> Vec<(String, String)> {
+    let mut fields = vec![("user-agent".to_owned(), "Envoy/HC".to_owned())];
+    fields.retain(|(name, _)| !remove.iter().any(|gone| gone.eq_ignore_ascii_case(name)));
+    for (append, name, value) in add {
+        let name = name.to_ascii_lowercase();
+        let there = fields.iter().any(|(other, _)| *other == name);
+        match append {
+            Append::IfAbsent if there => continue,
+            Append::OverwriteIfExists if !there => continue,
+            Append::Overwrite | Append::OverwriteIfExists => {
+                fields.retain(|(other, _)| *other != name);
+            }
+            Append::Always | Append::IfAbsent => {}
+        }
+        // A field of which Envoy keeps one line.
+        match fields.iter_mut().find(|_| name == "user-agent") {
+            Some((first, line)) if *first == name => *line = format!("{line},{value}"),
+            _ => fields.push((name, value)),
+        }
+    }
+    fields
+}
+
+/// `append_action` of a header to add.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Append {
+    /// `APPEND_IF_EXISTS_OR_ADD`
+    Always,
+    /// `ADD_IF_ABSENT`
+    IfAbsent,
+    /// `OVERWRITE_IF_EXISTS_OR_ADD`
+    Overwrite,
+    /// `OVERWRITE_IF_EXISTS`
+    OverwriteIfExists,
+}
+
+/// `grpc_health_check`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct GrpcProbe {
+    /// `service_name`.
+    pub(crate) service: String,
+    /// `authority`, or what stands for it as for [`HttpProbe::host`].
+    pub(crate) host: String,
+    /// Fields after `content-type`: [`probe_fields`] with `initial_metadata`.
+    pub(crate) fields: Vec<(String, String)>,
+}
+
+impl GrpcProbe {
+    /// The head of the request. `timeout` is in milliseconds.
+    pub(crate) fn request(&self, timeout: u128) -> Vec<u8> {
+        let mut text = String::from(
+            "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nte: trailers\r\n\
+             content-type: application/grpc\r\n",
+        );
+        push_fields(&self.fields, &mut text);
+        let host = &self.host;
+        text.push_str(&format!("grpc-timeout: {timeout}m\r\nhost: {host}\r\n\r\n"));
+        text.into_bytes()
+    }
+}
+
+fn push_fields(fields: &[(String, String)], text: &mut String) {
+    for (name, value) in fields {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
 }
 
 /// The DATA of a gRPC check: a prefix of five bytes and `HealthCheckRequest { service }`.
@@ -186,6 +244,7 @@ mod tests {
         HttpProbe {
             path: "/hc".to_owned(),
             host: "c1".to_owned(),
+            fields: probe_fields(&[], []),
             response_buffer_size: 1024,
             ..HttpProbe::default()
         }
@@ -204,10 +263,43 @@ mod tests {
         let mut probe = probe();
         let plain = b"GET /hc HTTP/1.1\r\nhost: c1\r\nuser-agent: Envoy/HC\r\n\r\n";
         assert_eq!(probe.request(), plain);
-        probe.headers = vec![("x-a".to_owned(), "b".to_owned())];
+        probe.fields.push(("x-a".to_owned(), "b".to_owned()));
         assert!(probe.request().ends_with(b"Envoy/HC\r\nx-a: b\r\n\r\n"));
         probe.method = "POST".to_owned();
         assert!(probe.request().ends_with(b"\r\ncontent-length: 0\r\n\r\n"));
+    }
+
+    /// As seen on Envoy 1.40.
+    #[test]
+    fn fields_are_removed_before_they_are_added() {
+        let fields = |remove: &[&str], add: &[(Append, &str, &str)]| -> String {
+            let remove: Vec<String> = remove.iter().map(|name| (*name).to_owned()).collect();
+            let add = add.iter();
+            let add = add.map(|(append, name, value)| (*append, (*name).into(), (*value).into()));
+            let fields = probe_fields(&remove, add);
+            let lines: Vec<_> = fields
+                .iter()
+                .map(|(name, value)| format!("{name}: {value}"))
+                .collect();
+            lines.join("; ")
+        };
+        assert_eq!(fields(&["User-Agent"], &[]), "");
+        let twice = [
+            (Append::Always, "x-A", "b"),
+            (Append::Always, "user-agent", "mine"),
+            (Append::Always, "x-A", "c"),
+        ];
+        assert_eq!(
+            fields(&[], &twice),
+            "user-agent: Envoy/HC,mine; x-a: b; x-a: c"
+        );
+        let others = [
+            (Append::Overwrite, "user-agent", "mine"),
+            (Append::OverwriteIfExists, "x-a", "b"),
+            (Append::IfAbsent, "x-b", "c"),
+            (Append::IfAbsent, "x-b", "d"),
+        ];
+        assert_eq!(fields(&[], &others), "user-agent: mine; x-b: c");
     }
 
     #[test]
@@ -252,13 +344,15 @@ mod tests {
 
     #[test]
     fn grpc_frames() {
-        let headers = grpc_headers("c1", false, 400);
-        let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
-        assert_eq!(
-            names.join(" "),
-            ":method :path :authority :scheme te content-type user-agent grpc-timeout"
-        );
-        assert_eq!(headers[7].1, "400m");
+        let probe = GrpcProbe {
+            host: "c1".to_owned(),
+            fields: probe_fields(&[], []),
+            ..GrpcProbe::default()
+        };
+        let wanted = "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nte: trailers\r\n\
+                      content-type: application/grpc\r\nuser-agent: Envoy/HC\r\n\
+                      grpc-timeout: 400m\r\nhost: c1\r\n\r\n";
+        assert_eq!(probe.request(400), wanted.as_bytes());
         assert_eq!(grpc_body(""), [0; 5]);
         assert_eq!(grpc_body("ab"), [0, 0, 0, 0, 4, 0x0a, 2, b'a', b'b']);
         assert_eq!(grpc_body(&"x".repeat(200))[5..8], [0x0a, 0xc8, 1]);

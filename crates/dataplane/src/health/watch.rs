@@ -7,7 +7,7 @@
 use std::{
     collections::{HashMap, HashSet},
     net::SocketAddr,
-    sync::{Arc, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -15,37 +15,47 @@ use sluicegate_stats::Registry;
 use tokio::{sync::mpsc, task::AbortHandle, time::sleep};
 
 use super::{
-    active::{CheckResult, HealthFlags, Jitter},
+    active::{CheckResult, Jitter},
     checker::Checker,
+    events::EventLog,
     news::{Event, News},
     outlier::{Detector, Draw, HostId, OutlierStats},
+    subject::Subject,
 };
 use crate::{
-    cluster::{Flag, HealthBoard, HostHealth},
-    plan::{Check, ClusterConfig, ClusterPlan, Endpoint, Plan, Probe},
+    cluster::{Flag, HealthBoard},
+    plan::{Check, ClusterConfig, ClusterPlan, Endpoint},
     stats::{HealthCheckStats, OutlierCells},
 };
 
-/// All clusters.
+/// All clusters, those that warm up as well.
 pub(crate) struct Watch {
     registry: Registry,
     news: mpsc::UnboundedSender<News>,
-    clusters: HashMap<Arc<str>, Watched>,
-    next: u64,
+    /// By the id of their boards.
+    clusters: HashMap<u64, Watched>,
+    /// By name: they go on when settings change.
+    cells: HashMap<Arc<str>, Cells>,
+}
+
+/// The stats of one cluster.
+#[derive(Debug, Clone, Default)]
+struct Cells {
+    outlier: Option<Arc<OutlierCells>>,
+    check: Option<Arc<HealthCheckStats>>,
 }
 
 /// One cluster with one set of settings.
 struct Watched {
-    id: u64,
     board: Arc<HealthBoard>,
     config: Arc<ClusterConfig>,
     detector: Option<Detector>,
     hosts: HashMap<SocketAddr, HostId>,
     next_host: u32,
     shown: OutlierStats,
-    outlier_stats: Arc<OutlierCells>,
-    check_stats: Arc<HealthCheckStats>,
-    checks: HashMap<SocketAddr, AbortHandle>,
+    cells: Cells,
+    events: Option<Arc<EventLog>>,
+    checks: HashMap<SocketAddr, (Arc<Subject>, AbortHandle)>,
     sweeper: Option<AbortHandle>,
     /// Hosts whose first check has no result yet.
     pending: HashSet<SocketAddr>,
@@ -54,14 +64,10 @@ struct Watched {
 /// What a task needs that checks one host.
 struct Checking {
     news: mpsc::UnboundedSender<News>,
-    id: u64,
-    address: SocketAddr,
     checker: Checker,
     check: Check,
     config: Arc<ClusterConfig>,
-    board: Arc<HealthBoard>,
-    host: Arc<HostHealth>,
-    stats: Arc<HealthCheckStats>,
+    subject: Arc<Subject>,
 }
 
 impl Watch {
@@ -71,98 +77,117 @@ impl Watch {
             registry,
             news,
             clusters: HashMap::new(),
-            next: 0,
+            cells: HashMap::new(),
         }
     }
 
-    /// Whether every host that is checked has had its first result.
-    pub(crate) fn settled(&self) -> bool {
-        self.clusters.values().all(|one| one.pending.is_empty())
+    /// Whether every host of a cluster that is checked has had its first result.
+    pub(crate) fn settled(&self, cluster: &ClusterPlan) -> bool {
+        let watched = self.clusters.get(&cluster.shared.health.id());
+        watched.is_some_and(|one| one.pending.is_empty())
     }
 
-    /// Brings checks and detectors in line with a plan. Comes before the workers see the plan.
-    pub(crate) fn follow(&mut self, plan: &Plan) {
+    /// Brings checks and detectors in line with these clusters. Comes before the workers see them.
+    pub(crate) fn follow<'a>(&mut self, clusters: impl Iterator<Item = &'a Arc<ClusterPlan>>) {
         let mut old = std::mem::take(&mut self.clusters);
-        for cluster in plan.clusters.iter().flatten() {
-            let name = cluster.config.name.clone();
-            let before = old.remove(&name);
-            let known = before.is_some();
-            let mut watched = match before {
-                Some(same) if Arc::ptr_eq(&same.config, &cluster.config) => same,
-                before => self.begin(cluster, before),
-            };
-            watched.follow(cluster, &self.news, known);
-            self.clusters.insert(name, watched);
+        for cluster in clusters {
+            let id = cluster.shared.health.id();
+            let watched = old.remove(&id);
+            let mut watched = watched.unwrap_or_else(|| self.begin(cluster));
+            watched.follow(cluster, &self.news);
+            self.clusters.insert(id, watched);
         }
+        let names: HashSet<&Arc<str>> =
+            self.clusters.values().map(|one| &one.config.name).collect();
+        self.cells.retain(|name, _| names.contains(name));
     }
 
-    fn begin(&mut self, cluster: &ClusterPlan, before: Option<Watched>) -> Watched {
-        self.next += 1;
+    fn begin(&mut self, cluster: &ClusterPlan) -> Watched {
         let config = &cluster.config;
         let board = cluster.shared.health.clone();
         board.tell(&self.news);
-        let (outlier_stats, check_stats) = match &before {
-            Some(before) => (before.outlier_stats.clone(), before.check_stats.clone()),
-            None => (Arc::default(), Arc::default()),
-        };
-        if before.is_none() && config.outlier.is_some() {
-            let prefix = format!("cluster.{}.outlier_detection.", config.stat_name);
-            self.registry.register(&prefix, &outlier_stats);
-        }
-        if before.is_none() && config.check.is_some() {
-            let prefix = format!("cluster.{}.health_check.", config.stat_name);
-            self.registry.register(&prefix, &check_stats);
-        }
-        outlier_stats.ejections_active.set(0);
         let sweeper = config.outlier.as_ref().map(|outlier| {
             let interval = outlier.interval.max(Duration::from_millis(1));
-            let (news, cluster, id) = (self.news.clone(), config.name.clone(), self.next);
-            tokio::spawn(sweeps(news, cluster, id, interval)).abort_handle()
+            let sweep = News {
+                cluster: config.name.clone(),
+                board: board.id(),
+                address: SocketAddr::from(([0, 0, 0, 0], 0)),
+                event: Event::Sweep,
+            };
+            tokio::spawn(sweeps(self.news.clone(), sweep, interval)).abort_handle()
         });
+        let check = config.check.as_ref();
         Watched {
-            id: self.next,
+            cells: self.cells(config),
+            events: check
+                .and_then(|check| EventLog::open(&check.events))
+                .map(Arc::new),
             board,
             config: config.clone(),
             detector: config.outlier.clone().map(Detector::new),
             hosts: HashMap::new(),
             next_host: 0,
             shown: OutlierStats::default(),
-            outlier_stats,
-            check_stats,
             checks: HashMap::new(),
             sweeper,
             pending: HashSet::new(),
         }
     }
 
-    /// Takes news in.
-    pub(crate) fn hear(&mut self, news: &News) {
-        if let Some(watched) = self.clusters.get_mut(&news.cluster) {
-            watched.hear(news);
+    fn cells(&mut self, config: &ClusterConfig) -> Cells {
+        let cells = self.cells.entry(config.name.clone()).or_default();
+        let prefix = format!("cluster.{}", config.stat_name);
+        if config.outlier.is_some() {
+            let cells = cells.outlier.get_or_insert_with(|| {
+                let cells = Arc::default();
+                let prefix = format!("{prefix}.outlier_detection.");
+                self.registry.register(&prefix, &cells);
+                cells
+            });
+            cells.ejections_active.set(0);
         }
+        if config.check.is_some() {
+            cells.check.get_or_insert_with(|| {
+                let cells = Arc::default();
+                let prefix = format!("{prefix}.health_check.");
+                self.registry.register(&prefix, &cells);
+                cells
+            });
+        }
+        cells.clone()
+    }
+
+    /// Takes news in. Whether a host is to be given up that was removed before.
+    pub(crate) fn hear(&mut self, news: &News) -> bool {
+        let watched = self.clusters.get_mut(&news.board);
+        watched.is_some_and(|watched| watched.hear(news))
     }
 }
 
 impl Watched {
-    fn follow(&mut self, cluster: &ClusterPlan, news: &mpsc::UnboundedSender<News>, known: bool) {
+    fn follow(&mut self, cluster: &ClusterPlan, news: &mpsc::UnboundedSender<News>) {
         let endpoints = &cluster.endpoints.endpoints;
         let wanted: HashMap<SocketAddr, &Arc<Endpoint>> =
             endpoints.iter().map(|one| (one.address, one)).collect();
         let gone = self.hosts.keys().filter(|at| !wanted.contains_key(at));
-        for address in gone.copied().collect::<Vec<_>>() {
+        let gone: Vec<SocketAddr> = gone.copied().collect();
+        let added = wanted.iter().filter(|(at, _)| !self.hosts.contains_key(at));
+        let added: Vec<_> = added.map(|(at, endpoint)| (*at, *endpoint)).collect();
+        if !gone.is_empty() || !added.is_empty() {
+            self.board.hosts_changed();
+        }
+        for address in gone {
             if let (Some(id), Some(detector)) = (self.hosts.remove(&address), &mut self.detector) {
                 detector.remove(id);
             }
-            if let Some(task) = self.checks.remove(&address) {
+            if let Some((_, task)) = self.checks.remove(&address) {
                 task.abort();
             }
             self.pending.remove(&address);
         }
         self.board.retain(|address| wanted.contains_key(address));
-        for (address, endpoint) in wanted {
-            if !self.hosts.contains_key(&address) {
-                self.add(address, endpoint, news, known);
-            }
+        for (address, endpoint) in added {
+            self.add(address, endpoint, news);
         }
         self.show();
     }
@@ -172,9 +197,7 @@ impl Watched {
         address: SocketAddr,
         endpoint: &Endpoint,
         news: &mpsc::UnboundedSender<News>,
-        known: bool,
     ) {
-        let in_use = known && self.board.known(address).is_some();
         let host = self.board.host(address);
         let id = HostId(self.next_host);
         self.next_host += 1;
@@ -182,57 +205,57 @@ impl Watched {
         if let Some(detector) = &mut self.detector {
             detector.watch(id, host.monitor.clone());
         }
-        // Whatever an earlier detector decided is over.
-        if host.set(Flag::FailedOutlierCheck, false) {
-            self.board.changed();
-        }
         let check = self.config.check.as_ref();
         let Some(check) = check.filter(|_| !endpoint.checked.disabled) else {
-            show(&host, &self.board, HealthFlags::default());
             return;
         };
-        if !in_use {
-            let active = host.active.lock().unwrap_or_else(PoisonError::into_inner);
-            show(&host, &self.board, active.flags());
-        }
+        host.set(Flag::FailedActiveHc, true);
+        host.set(Flag::PendingActiveHc, self.config.host_set.ignores_new);
         self.pending.insert(address);
-        let mut check = check.clone();
-        if let Probe::Http(probe) = &mut check.probe {
-            let named = [&endpoint.checked.hostname, &probe.host];
-            let host = named.into_iter().find(|name| !name.is_empty());
-            probe.host = host.map_or_else(|| self.config.name.to_string(), String::clone);
-        }
-        let checking = Checking {
-            news: news.clone(),
-            id: self.id,
+        let subject = Arc::new(Subject {
+            cluster: self.config.name.clone(),
             address,
-            checker: Checker::new(endpoint.check_address()),
-            check,
-            config: self.config.clone(),
+            locality: endpoint.locality.clone(),
             board: self.board.clone(),
             host,
-            stats: self.check_stats.clone(),
+            stats: self.cells.check.clone().unwrap_or_default(),
+            events: self.events.clone(),
+        });
+        let checking = Checking {
+            news: news.clone(),
+            checker: Checker::new(endpoint, check, &self.config),
+            check: check.clone(),
+            config: self.config.clone(),
+            subject: subject.clone(),
         };
-        let task = tokio::spawn(checking.run());
-        self.checks.insert(address, task.abort_handle());
+        let task = tokio::spawn(checking.run()).abort_handle();
+        self.checks.insert(address, (subject, task));
     }
 
-    fn hear(&mut self, news: &News) {
+    /// Whether the host is to be given up: it was removed and is not healthy any more.
+    fn hear(&mut self, news: &News) -> bool {
         let (address, now) = (news.address, self.board.now());
         let host = self.hosts.get(&address).copied();
         match news.event {
-            Event::Checked(result, id) if id == self.id => {
+            Event::Checked(result) => {
                 self.pending.remove(&address);
-                let healthy = |host: Arc<HostHealth>| !host.has(Flag::FailedActiveHc);
+                let healthy = self.board.known(address);
+                let healthy = healthy.is_some_and(|host| !host.has(Flag::FailedActiveHc));
                 if matches!(result, CheckResult::Succeeded { .. })
-                    && self.board.known(address).is_some_and(healthy)
+                    && healthy
                     && let (Some(detector), Some(host)) = (&mut self.detector, host)
                     && detector.on_good_check(host, now)
                 {
                     self.mark(host, false);
                 }
             }
-            Event::FailedImmediately => self.fail(address),
+            Event::FailedImmediately => {
+                if let (Some(check), Some((subject, _))) =
+                    (&self.config.check, self.checks.get(&address))
+                {
+                    subject.fail_immediately(&check.active);
+                }
+            }
             Event::Reached(ejection) => {
                 if let (Some(detector), Some(host)) = (&mut self.detector, host)
                     && detector.on_reached(host, ejection, now, draw())
@@ -241,27 +264,28 @@ impl Watched {
                     self.mark(host, true);
                 }
             }
-            Event::Sweep(id) if id == self.id => {
-                if let Some(detector) = &mut self.detector {
-                    let (ejected, returned) = detector.sweep(now, draw);
-                    ejected.into_iter().for_each(|host| self.mark(host, true));
-                    returned.into_iter().for_each(|host| self.mark(host, false));
-                }
-            }
-            Event::Checked(..) | Event::Sweep(_) => {}
+            Event::Sweep => self.sweep(now),
         }
         self.show();
+        self.board.known(address).is_some_and(|host| {
+            host.has(Flag::PendingDynamicRemoval) && host.has(Flag::FailedActiveHc)
+        })
     }
 
-    /// A response to normal traffic failed the host.
-    fn fail(&self, address: SocketAddr) {
-        let (Some(check), Some(host)) = (&self.config.check, self.board.known(address)) else {
+    fn sweep(&mut self, now: Duration) {
+        let Some(detector) = &mut self.detector else {
             return;
         };
-        let mut active = host.active.lock().unwrap_or_else(PoisonError::into_inner);
-        let step = active.fail_immediately(&check.active);
-        count(&self.check_stats, step.stats);
-        show(&host, &self.board, active.flags());
+        let (ejected, returned) = detector.sweep(now, draw);
+        let thresholds = detector.rates.each_ref().map(|rates| rates.threshold);
+        for (address, id) in &self.hosts {
+            if let Some(host) = self.board.known(*address) {
+                host.set_success_rates(detector.success_rates(*id));
+            }
+        }
+        self.board.set_rates(thresholds);
+        ejected.into_iter().for_each(|host| self.mark(host, true));
+        returned.into_iter().for_each(|host| self.mark(host, false));
     }
 
     /// Raises or lowers `/failed_outlier_check`.
@@ -277,15 +301,14 @@ impl Watched {
 
     /// Brings the stats in line.
     fn show(&mut self) {
-        if let Some(detector) = &self.detector {
-            self.outlier_stats.follow(&self.shown, &detector.stats);
+        if let (Some(detector), Some(cells)) = (&self.detector, &self.cells.outlier) {
+            cells.follow(&self.shown, &detector.stats);
             self.shown = detector.stats.clone();
         }
-        let healths = || self.hosts.keys().filter_map(|at| self.board.known(*at));
-        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        let with = |flag| number(healths().filter(|host| host.has(flag)).count());
-        if self.config.check.is_some() {
-            let stats = &self.check_stats;
+        if let Some(stats) = &self.cells.check {
+            let healths = || self.hosts.keys().filter_map(|at| self.board.known(*at));
+            let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+            let with = |flag| number(healths().filter(|host| host.has(flag)).count());
             let all = number(self.hosts.len());
             stats.healthy.set(all - with(Flag::FailedActiveHc));
             stats.degraded.set(with(Flag::DegradedActiveHc));
@@ -295,84 +318,37 @@ impl Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        let tasks = self.checks.values().chain(&self.sweeper);
-        tasks.for_each(AbortHandle::abort);
+        let checks = self.checks.values().map(|(_, task)| task);
+        checks.chain(&self.sweeper).for_each(AbortHandle::abort);
     }
 }
 
 impl Checking {
     async fn run(mut self) {
-        sleep(self.check.active.initial_delay(jitter())).await;
+        let active = &self.check.active;
+        sleep(active.initial_delay(jitter())).await;
         loop {
-            let result = self.checker.check(&self.check, &self.config).await;
-            let active = &self.check.active;
-            let step = {
-                let mut state = self
-                    .host
-                    .active
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                let step = state.on_result(result, active);
-                show(&self.host, &self.board, state.flags());
-                step
-            };
-            count(&self.stats, step.stats);
+            let outcome = self.checker.check(&self.check, &self.config).await;
+            let step = self.subject.checked(outcome, active);
+            let board = &self.subject.board;
             let news = News {
                 cluster: self.config.name.clone(),
-                address: self.address,
-                event: Event::Checked(result, self.id),
+                board: board.id(),
+                address: self.subject.address,
+                event: Event::Checked(outcome.result),
             };
             if self.news.send(news).is_err() {
                 return;
             }
-            sleep(active.next_delay(&step, self.board.had_traffic(), jitter())).await;
+            sleep(active.next_delay(&step, board.had_traffic(), jitter())).await;
         }
     }
 }
 
-/// Puts the flags of active checks on the board.
-fn show(host: &HostHealth, board: &HealthBoard, flags: HealthFlags) {
-    let recovered = host.has(Flag::FailedActiveHc) && !flags.failed_active_hc;
-    let changes = [
-        (Flag::FailedActiveHc, flags.failed_active_hc),
-        (Flag::DegradedActiveHc, flags.degraded_active_hc),
-        (Flag::ActiveHcTimeout, flags.active_hc_timeout),
-        (
-            Flag::ExcludedViaImmediateHcFail,
-            flags.excluded_via_immediate_hc_fail,
-        ),
-    ]
-    .map(|(flag, up)| host.set(flag, up));
-    if recovered {
-        host.became_healthy(board.now());
-    }
-    if changes.contains(&true) {
-        board.changed();
-    }
-}
-
-fn count(stats: &HealthCheckStats, names: &[&str]) {
-    for name in names {
-        match *name {
-            "attempt" => stats.attempt.inc(),
-            "success" => stats.success.inc(),
-            "failure" => stats.failure.inc(),
-            "network_failure" => stats.network_failure.inc(),
-            "passive_failure" => stats.passive_failure.inc(),
-            _ => {}
-        }
-    }
-}
-
-async fn sweeps(news: mpsc::UnboundedSender<News>, cluster: Arc<str>, id: u64, interval: Duration) {
+async fn sweeps(news: mpsc::UnboundedSender<News>, sweep: News, interval: Duration) {
     loop {
         sleep(interval).await;
-        let sweep = News {
-            cluster: cluster.clone(),
-            address: SocketAddr::from(([0, 0, 0, 0], 0)),
-            event: Event::Sweep(id),
-        };
-        if news.send(sweep).is_err() {
+        if news.send(sweep.clone()).is_err() {
             return;
         }
     }

@@ -60,6 +60,16 @@ fn imf_fixdate(seconds: u64) -> [u8; 29] {
     out
 }
 
+/// Milliseconds since 1970 as RFC 3339 writes a time in UTC.
+pub(crate) fn rfc3339(millis: u64) -> String {
+    let (seconds, millis) = (millis / 1000, millis % 1000);
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
+    let month = month + 1;
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+}
+
 /// Year, month from 0 and day from 1 of a day since 1970, in the Gregorian calendar counted from
 /// the first of March, so that leap days come last.
 pub(crate) fn civil(days: u64) -> (u64, usize, u64) {
@@ -97,5 +107,6 @@ mod tests {
         ] {
             assert_eq!(imf_fixdate(seconds), wanted.as_bytes());
         }
+        assert_eq!(rfc3339(784_111_777_042), "1994-11-06T08:49:37.042Z");
     }
 }

@@ -38,6 +38,7 @@ use sluicegate_xds::{
 use super::{
     hash_policy,
     value::{duration, number},
+    zone_aware::ZoneAwareConfig,
 };
 use crate::balance::{
     HashFunction, HashPolicy, LeastRequest, Policy, RingConfig, SelectionMethod, SlowStart,
@@ -51,6 +52,8 @@ pub(crate) struct Balancing {
     pub(crate) policy: Policy,
     /// `locality_weighted_lb_config` is set: weights of localities count.
     pub(crate) locality_weighted: bool,
+    /// Zone aware routing, unless weights of localities count.
+    pub(crate) zone_aware: ZoneAwareConfig,
     /// `healthy_panic_threshold`, percent.
     pub(crate) panic_threshold: u32,
     /// Hash hostnames, not addresses.
@@ -106,6 +109,7 @@ impl Balancing {
         Self {
             policy,
             locality_weighted: false,
+            zone_aware: ZoneAwareConfig::default(),
             panic_threshold: PANIC_THRESHOLD,
             use_hostname: false,
             hash_policies: Vec::new(),
@@ -118,8 +122,9 @@ impl Balancing {
             Some(LocalityConfigSpecifier::LocalityWeightedLbConfig(_)) => {
                 self.locality_weighted = true;
             }
-            Some(LocalityConfigSpecifier::ZoneAwareLbConfig(_)) => {
-                self.unsupported.push("zone_aware_lb_config");
+            Some(LocalityConfigSpecifier::ZoneAwareLbConfig(zone_aware)) => {
+                self.zone_aware = ZoneAwareConfig::compile(zone_aware);
+                self.unsupported.extend(self.zone_aware.needs_zone());
             }
             None => {}
         }
@@ -249,10 +254,11 @@ fn old(cluster: &Cluster) -> Result<Balancing, String> {
     if let Some(common) = &cluster.common_lb_config {
         match &common.locality_config_specifier {
             Some(OldLocality::LocalityWeightedLbConfig(_)) => balancing.locality_weighted = true,
-            Some(OldLocality::ZoneAwareLbConfig(_)) => {
+            Some(OldLocality::ZoneAwareLbConfig(zone_aware)) => {
+                balancing.zone_aware = ZoneAwareConfig::old(zone_aware);
                 balancing
                     .unsupported
-                    .push("common_lb_config.zone_aware_lb_config");
+                    .extend(balancing.zone_aware.needs_zone());
             }
             None => {}
         }
@@ -333,7 +339,7 @@ fn build_slow_start(
 }
 
 /// As Envoy rounds: to the nearest whole percent.
-fn whole_percent(percent: &Percent) -> u32 {
+pub(super) fn whole_percent(percent: &Percent) -> u32 {
     percent.value.round().clamp(0.0, 100.0) as u32
 }
 

@@ -27,6 +27,7 @@ use super::{
     breakers::{self, Thresholds},
     dns::{self, DnsConfig},
     health_check::{self, Check},
+    host_set::HostSet,
     http2::Http2Options,
     listener::{Names, names},
     outlier,
@@ -94,6 +95,8 @@ pub(crate) struct ClusterConfig {
     pub(crate) tls: Option<UpstreamTls>,
     /// How load is spread.
     pub(crate) balancing: Balancing,
+    /// What changes of its hosts lead to.
+    pub(crate) host_set: HostSet,
     /// Active health check.
     pub(crate) check: Option<Check>,
     /// Outlier detection.
@@ -200,11 +203,12 @@ impl ClusterConfig {
             trailers: http1.enable_trailers,
             speaks,
             auto_sni: auto_sni && tls.is_some(),
-            http2: http2.map(|http2| Http2Options::compile(&http2)),
             proxy_protocol,
             tls,
             balancing,
-            check: health_check::compile(&cluster.health_checks)?,
+            host_set: HostSet::compile(cluster),
+            check: health_check::compile(&cluster.health_checks, http2.is_some())?,
+            http2: http2.map(|http2| Http2Options::compile(&http2)),
             outlier: cluster.outlier_detection.as_ref().map(outlier::compile),
             retry: retry.transpose()?,
             unsupported,

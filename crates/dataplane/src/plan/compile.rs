@@ -7,7 +7,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use sluicegate_snapshot::{Resource, ResourceType, Snapshot, Version};
@@ -35,7 +35,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Compiler {
     names: Names,
-    boards: HashMap<Arc<str>, Arc<HealthBoard>>,
+    /// Whether there ever was traffic, by name of cluster.
+    traffic: HashMap<Arc<str>, Arc<AtomicBool>>,
     clusters: BTreeMap<Arc<str>, Cached<Built>>,
     endpoints: BTreeMap<Arc<str>, Cached<Arc<Endpoints>>>,
     routes: BTreeMap<Arc<str>, Cached<Arc<RouteTable>>>,
@@ -87,16 +88,16 @@ impl Compiler {
         resolved: &Resolved,
     ) -> (Plan, Vec<ResourceError>) {
         let names = &mut self.names;
-        let boards = &mut self.boards;
+        let traffic = &mut self.traffic;
         let mut errors = Vec::new();
         refresh(
             &mut self.clusters,
             snapshot.resources(ResourceType::Cluster),
             NOTHING_ELSE,
             &mut errors,
-            |resource| build_cluster(resource, names, boards),
+            |resource| build_cluster(resource, names, traffic),
         );
-        boards.retain(|name, _| self.clusters.contains_key(name));
+        traffic.retain(|name, _| self.clusters.contains_key(name));
         refresh(
             &mut self.endpoints,
             snapshot.resources(ResourceType::Endpoint),
@@ -263,7 +264,7 @@ fn refresh<T>(
 fn build_cluster(
     resource: &Resource,
     names: &mut Names,
-    boards: &mut HashMap<Arc<str>, Arc<HealthBoard>>,
+    traffic: &mut HashMap<Arc<str>, Arc<AtomicBool>>,
 ) -> Result<Built, String> {
     let cluster = decode::<Cluster>(resource)?;
     let config = ClusterConfig::compile(names.id(&resource.name), &cluster)?;
@@ -271,11 +272,10 @@ fn build_cluster(
         Discovery::Static(assignment) => Some(Arc::new(Endpoints::compile(assignment)?)),
         _ => None,
     };
+    let traffic = traffic.entry(resource.name.clone()).or_default().clone();
+    let board = HealthBoard::new(traffic, config.host_set.update_merge_window);
     Ok(Built {
-        shared: Arc::new(ClusterShared::new(
-            config.breakers,
-            boards.entry(resource.name.clone()).or_default().clone(),
-        )),
+        shared: Arc::new(ClusterShared::new(config.breakers, Arc::new(board))),
         config: Arc::new(config),
         inline,
     })

@@ -1,25 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Active health checks of a cluster.
 //!
-//! In: `health_checks`. Out: the first check with Envoy's defaults filled in, or none where its kind
-//! is not enforced.
+//! In: `health_checks`. Out: the check with Envoy's defaults filled in; or why there is none, which
+//! Envoy refuses as well.
 
 use std::time::Duration;
 
 use sluicegate_xds::pb::envoy::{
     config::core::v3::{
-        HealthCheck, RequestMethod,
+        HeaderValueOption, HealthCheck, RequestMethod, TypedExtensionConfig,
+        header_value_option::HeaderAppendAction,
         health_check::{
-            HealthChecker, HttpHealthCheck, Payload, TcpHealthCheck, payload::Payload as Bytes,
+            GrpcHealthCheck, HealthChecker, HttpHealthCheck, Payload, TcpHealthCheck,
+            payload::Payload as Bytes,
         },
     },
-    r#type::v3::Int64Range,
+    extensions::health_check::event_sinks::file::v3::HealthCheckEventFileSink,
+    r#type::v3::{CodecClientType, Int64Range},
 };
+use sluicegate_xds::{any, pb::envoy::data::core::v3::HealthCheckerType};
 
 use super::value::{duration, flag, number};
 use crate::health::{
     active::ActiveConfig,
-    probe::{HttpProbe, hex_payload},
+    probe::{Append, GrpcProbe, HttpProbe, hex_payload, probe_fields},
 };
 
 /// A health check.
@@ -33,12 +37,31 @@ pub(crate) struct Check {
     pub(crate) reuse_connection: bool,
     /// What is asked.
     pub(crate) probe: Probe,
+    /// `tls_options.alpn_protocols`: offered instead of the transport socket's.
+    pub(crate) alpn: Vec<String>,
+    /// What is logged, and where.
+    pub(crate) events: Events,
+}
+
+/// The log of changes of health.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Events {
+    /// Files to append to.
+    pub(crate) paths: Vec<String>,
+    /// `always_log_health_check_failures`
+    pub(crate) failures: bool,
+    /// `always_log_health_check_success`
+    pub(crate) successes: bool,
+    /// `health_checker_type`.
+    pub(crate) checker: &'static str,
 }
 
 /// Kinds of checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Probe {
-    /// HTTP/1.1.
+    /// `grpc.health.v1.Health/Check`.
+    Grpc(GrpcProbe),
+    /// HTTP.
     Http(HttpProbe),
     /// Connect, send, expect blocks of bytes in this order.
     Tcp {
@@ -49,24 +72,57 @@ pub(crate) enum Probe {
     },
 }
 
-/// Compiles the check; none for kinds that are not enforced.
-pub(super) fn compile(checks: &[HealthCheck]) -> Result<Option<Check>, String> {
-    let Some(check) = checks.first() else {
-        return Ok(None);
+/// Compiles the check. `http2`: that is what the cluster's hosts are spoken to in.
+pub(super) fn compile(checks: &[HealthCheck], http2: bool) -> Result<Option<Check>, String> {
+    let check = match checks {
+        [] => return Ok(None),
+        [check] => check,
+        // Envoy takes several if they have names, a field that our vocabulary does not know.
+        _ => return Err("health_checks: only one is implemented".to_owned()),
     };
-    let probe = match &check.health_checker {
-        Some(HealthChecker::HttpHealthCheck(http)) if http.codec_client_type == 0 => {
-            Probe::Http(self::http(http)?)
+    let (probe, checker) = match &check.health_checker {
+        Some(HealthChecker::HttpHealthCheck(http)) => {
+            (Probe::Http(self::http(http)?), HealthCheckerType::Http)
         }
-        Some(HealthChecker::TcpHealthCheck(tcp)) => self::tcp(tcp)?,
-        _ => return Ok(None),
+        Some(HealthChecker::TcpHealthCheck(tcp)) => (self::tcp(tcp)?, HealthCheckerType::Tcp),
+        Some(HealthChecker::GrpcHealthCheck(_)) if !http2 => {
+            return Err("grpc_health_check: the cluster must speak HTTP/2".to_owned());
+        }
+        Some(HealthChecker::GrpcHealthCheck(grpc)) => {
+            (Probe::Grpc(self::grpc(grpc)), HealthCheckerType::Grpc)
+        }
+        Some(HealthChecker::CustomHealthCheck(custom)) => {
+            return Err(format!("health check {} is not implemented", custom.name));
+        }
+        None => return Err("health_checks: nothing is checked".to_owned()),
     };
+    let tls = check.tls_options.as_ref();
     Ok(Some(Check {
         active: active(check),
         timeout: check.timeout.as_ref().map_or(TIMEOUT, duration),
         reuse_connection: flag(check.reuse_connection.as_ref(), true),
         probe,
+        alpn: tls.map_or_else(Vec::new, |tls| tls.alpn_protocols.clone()),
+        events: events(check, checker),
     }))
+}
+
+#[expect(deprecated, reason = "control planes still send this field")]
+fn events(check: &HealthCheck, checker: HealthCheckerType) -> Events {
+    let old = Some(&check.event_log_path).filter(|path| !path.is_empty());
+    let sinks = check.event_logger.iter().filter_map(file_sink);
+    Events {
+        paths: old.cloned().into_iter().chain(sinks).collect(),
+        failures: check.always_log_health_check_failures,
+        successes: check.always_log_health_check_success,
+        checker: checker.as_str_name(),
+    }
+}
+
+/// The file that a sink writes to, if it is a file.
+pub(super) fn file_sink(sink: &TypedExtensionConfig) -> Option<String> {
+    let config: HealthCheckEventFileSink = any::unpack(sink.typed_config.as_ref()?)?;
+    Some(config.event_log_path)
 }
 
 fn active(check: &HealthCheck) -> ActiveConfig {
@@ -97,15 +153,20 @@ fn http(http: &HttpHealthCheck) -> Result<HttpProbe, String> {
         RequestMethod::MethodUnspecified => "GET",
         method => method.as_str_name(),
     };
-    let headers = http.request_headers_to_add.iter();
+    let http2 = match CodecClientType::try_from(http.codec_client_type) {
+        Ok(CodecClientType::Http1) => false,
+        Ok(CodecClientType::Http2) => true,
+        _ => return Err("health checks over HTTP/3 are not implemented".to_owned()),
+    };
     Ok(HttpProbe {
         method: method.to_owned(),
         path: http.path.clone(),
         host: http.host.clone(),
-        headers: headers
-            .filter_map(|option| option.header.as_ref())
-            .map(|header| (header.key.to_ascii_lowercase(), header.value.clone()))
-            .collect(),
+        http2,
+        fields: probe_fields(
+            &http.request_headers_to_remove,
+            additions(&http.request_headers_to_add),
+        ),
         expected: ranges(&http.expected_statuses),
         retriable: ranges(&http.retriable_statuses),
         receive: payloads(&http.receive)?,
@@ -116,6 +177,34 @@ fn http(http: &HttpHealthCheck) -> Result<HttpProbe, String> {
                 usize::try_from(size.value).unwrap_or(usize::MAX)
             }),
     })
+}
+
+fn grpc(grpc: &GrpcHealthCheck) -> GrpcProbe {
+    GrpcProbe {
+        service: grpc.service_name.clone(),
+        host: grpc.authority.clone(),
+        fields: probe_fields(&[], additions(&grpc.initial_metadata)),
+    }
+}
+
+#[expect(deprecated, reason = "control planes still send this field")]
+fn additions(options: &[HeaderValueOption]) -> Vec<(Append, String, String)> {
+    let one = |option: &HeaderValueOption| {
+        let header = option.header.as_ref()?;
+        let append = match (
+            option.append.map(|append| append.value),
+            option.append_action(),
+        ) {
+            (Some(true), _) => Append::Always,
+            (Some(false), _) => Append::Overwrite,
+            (None, HeaderAppendAction::AppendIfExistsOrAdd) => Append::Always,
+            (None, HeaderAppendAction::AddIfAbsent) => Append::IfAbsent,
+            (None, HeaderAppendAction::OverwriteIfExistsOrAdd) => Append::Overwrite,
+            (None, HeaderAppendAction::OverwriteIfExists) => Append::OverwriteIfExists,
+        };
+        Some((append, header.key.clone(), header.value.clone()))
+    };
+    options.iter().filter_map(one).collect()
 }
 
 fn tcp(tcp: &TcpHealthCheck) -> Result<Probe, String> {

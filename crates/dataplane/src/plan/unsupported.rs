@@ -10,7 +10,7 @@ use sluicegate_xds::{
     pb::envoy::{
         config::{
             cluster::v3::Cluster,
-            core::v3::{HealthCheck, Http2ProtocolOptions, health_check::HealthChecker},
+            core::v3::{HealthCheck, Http2ProtocolOptions},
             listener::v3::{FilterChain, FilterChainMatch, Listener},
             route::v3::{RouteAction, VirtualHost},
         },
@@ -31,7 +31,7 @@ use sluicegate_xds::{
     },
 };
 
-use super::{breakers, hash_policy, protocol::http1_options, retry};
+use super::{breakers, hash_policy, health_check, protocol::http1_options, retry};
 
 /// Refuses a cluster that cannot be reached safely.
 pub(super) fn refuse_cluster(cluster: &Cluster) -> Result<(), String> {
@@ -78,7 +78,6 @@ fn http2_options(options: &HttpProtocolOptions) -> Option<&Http2ProtocolOptions>
 
 /// Cluster fields that are not enforced.
 pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Vec<&'static str> {
-    let lb = cluster.common_lb_config.as_ref();
     let http2 = http2_options(options);
     let http1 = http1_options(options);
     let retries = options.retry_policy.iter().flat_map(retry::unsupported);
@@ -88,31 +87,17 @@ pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Ve
             "circuit_breakers.thresholds.retry_budget.budget_interval",
         ),
         (
-            cluster.health_checks.iter().any(|check| !is_checked(check)),
-            "health_checks other than HTTP/1 and TCP",
-        ),
-        (cluster.health_checks.len() > 1, "second health_checks"),
-        (
-            !cluster.health_checks.is_empty() && !cluster.ignore_health_on_host_removal,
-            "keeping removed hosts until a health check fails",
+            cluster.health_checks.iter().any(|check| {
+                let criteria = check.transport_socket_match_criteria.as_ref();
+                criteria.is_some_and(|criteria| !criteria.fields.is_empty())
+            }),
+            "health_checks.transport_socket_match_criteria",
         ),
         (
-            cluster.health_checks.iter().any(logs),
-            "health_checks.event_logger",
+            cluster.health_checks.iter().any(logs_elsewhere),
+            "health_checks.event_logger other than to a file",
         ),
         (cluster.lb_subset_config.is_some(), "lb_subset_config"),
-        (
-            lb.is_some_and(|lb| lb.update_merge_window.is_some()),
-            "common_lb_config.update_merge_window",
-        ),
-        (
-            lb.is_some_and(|lb| lb.close_connections_on_host_set_change),
-            "common_lb_config.close_connections_on_host_set_change",
-        ),
-        (
-            lb.is_some_and(|lb| lb.override_host_status.is_some()),
-            "common_lb_config.override_host_status",
-        ),
         (
             cluster.upstream_bind_config.is_some(),
             "upstream_bind_config",
@@ -267,16 +252,8 @@ fn listed<const N: usize>(fields: [(bool, &'static str); N]) -> Vec<&'static str
         .collect()
 }
 
-/// Whether a check of this kind is carried out.
-fn is_checked(check: &HealthCheck) -> bool {
-    match &check.health_checker {
-        Some(HealthChecker::HttpHealthCheck(http)) => http.codec_client_type == 0,
-        Some(HealthChecker::TcpHealthCheck(_)) => true,
-        _ => false,
-    }
-}
-
-#[expect(deprecated, reason = "control planes still send this field")]
-fn logs(check: &HealthCheck) -> bool {
-    !check.event_log_path.is_empty() || !check.event_logger.is_empty()
+/// Whether events of a check go to something else than a file.
+fn logs_elsewhere(check: &HealthCheck) -> bool {
+    let mut sinks = check.event_logger.iter();
+    check.event_service.is_some() || sinks.any(|sink| health_check::file_sink(sink).is_none())
 }

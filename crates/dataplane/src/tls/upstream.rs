@@ -31,6 +31,8 @@ pub(crate) struct UpstreamTls {
     connectors: [TlsConnector; 3],
     /// What goes into SNI; the host's address stands in, and is not sent, when there is none.
     name: Option<ServerName<'static>>,
+    /// The context lists protocols of its own.
+    lists_protocols: bool,
     /// Settings seen here that are not enforced.
     pub(crate) unsupported: Vec<&'static str>,
 }
@@ -86,8 +88,26 @@ impl UpstreamTls {
                 TlsConnector::from(Arc::new(config))
             }),
             name,
+            lists_protocols: !common.alpn_protocols.is_empty(),
             unsupported: unsupported(context, common),
         })
+    }
+
+    /// The same for health checks, which offer `protocols` if there are any, else what the context
+    /// lists.
+    pub(crate) fn for_checks(&self, protocols: &[String]) -> Self {
+        let mut config = ClientConfig::clone(self.connectors[0].config());
+        if !protocols.is_empty() || !self.lists_protocols {
+            let protocols = protocols.iter();
+            config.alpn_protocols = protocols.map(|name| name.as_bytes().to_vec()).collect();
+        }
+        let connector = TlsConnector::from(Arc::new(config));
+        Self {
+            connectors: std::array::from_fn(|_| connector.clone()),
+            name: self.name.clone(),
+            lists_protocols: self.lists_protocols,
+            unsupported: Vec::new(),
+        }
     }
 
     /// The handshake, on a connected socket.

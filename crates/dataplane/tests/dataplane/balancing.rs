@@ -242,6 +242,7 @@ fn least_request_prefers_idle_hosts() {
     }
 }
 
+/// Row 57.
 #[test]
 fn weights_count_for_turns_and_not_for_draws() {
     let upstreams = letters(2);
@@ -337,6 +338,7 @@ fn panic_uses_all_hosts_unless_the_threshold_forbids_it() {
     );
 }
 
+/// Row 61.
 #[test]
 fn slow_start_lets_the_share_of_a_new_host_grow() {
     let upstreams = letters(2);

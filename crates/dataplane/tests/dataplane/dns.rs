@@ -93,9 +93,9 @@ fn extension(cluster: &mut Cluster, config: &DnsCluster) {
 
 /// Addresses of the hosts, in order.
 fn hosts(gateway: &Gateway) -> Vec<String> {
-    let mut clusters = gateway.plane.clusters().cluster_statuses;
-    let hosts = clusters.remove(0).host_statuses.into_iter();
-    hosts
+    let clusters = gateway.plane.clusters().cluster_statuses.into_iter();
+    clusters
+        .flat_map(|cluster| cluster.host_statuses)
         .map(|host| match host.address.unwrap().address {
             Some(Address::SocketAddress(socket)) => {
                 assert!(matches!(
@@ -341,7 +341,7 @@ fn start_up_waits_for_the_first_answer() {
     for (zone, wanted) in [
         (NXDOMAIN, State::Live),
         (SERVFAIL, State::Live),
-        (Zone::Silent, State::Initializing),
+        (Zone::Silent, State::PreInitializing),
     ] {
         dns.set("w.test", zone);
         let assignment = names(&["w.test"], 80);
@@ -351,7 +351,7 @@ fn start_up_waits_for_the_first_answer() {
             _ => {
                 eventually("it is asked for", || dns.count("w.test") > 0);
                 sleep(Duration::from_millis(300));
-                assert_eq!(gateway.plane.state(), State::Initializing);
+                assert_eq!(gateway.plane.state(), State::PreInitializing);
                 assert_eq!(gateway.stat("dns.cares.pending_resolutions"), 1);
             }
         }

@@ -1,99 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Active health checks and outlier detection, seen from outside.
+//! What results of active health checks lead to.
 
 use std::{
-    io::Write,
-    sync::{
-        Arc,
-        atomic::{AtomicU16, Ordering::SeqCst},
-    },
+    sync::{Arc, Mutex, atomic::Ordering::SeqCst},
+    time::{Duration, Instant},
 };
 
 use sluicegate_dataplane::State;
-use sluicegate_xds::pb::envoy::{
-    config::{
-        cluster::v3::{Cluster, OutlierDetection, cluster::CommonLbConfig},
-        core::v3::{
-            HealthCheck,
-            health_check::{HealthChecker, HttpHealthCheck, TcpHealthCheck},
-        },
-    },
-    r#type::v3::Percent,
-};
+use sluicegate_xds::pb::envoy::r#type::v3::Percent;
 
 use crate::support::{
     Gateway, Upstream,
+    checked::{checked, flags, host, live, resources},
     gateway::{Resources, eventually},
     xds,
 };
-
-/// Checks get `check`, other requests `traffic`; 0 closes the connection, a check of 1 never ends.
-struct Host {
-    upstream: Upstream,
-    check: Arc<AtomicU16>,
-    traffic: Arc<AtomicU16>,
-}
-
-fn host() -> Host {
-    let (check, traffic) = (Arc::new(AtomicU16::new(200)), Arc::new(AtomicU16::new(200)));
-    let (checks, requests) = (check.clone(), traffic.clone());
-    let upstream = Upstream::start(move |exchange| {
-        let of = if exchange.head.starts_with("GET /hc") {
-            &checks
-        } else {
-            &requests
-        };
-        while of.load(SeqCst) == 1 {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        let fail = match of.load(SeqCst) {
-            0 => return false,
-            299 => "x-envoy-immediate-health-check-fail: true\r\n",
-            _ => "",
-        };
-        let status = of.load(SeqCst);
-        let text = format!("HTTP/1.1 {status} X\r\n{fail}Content-Length: 2\r\n\r\nok");
-        exchange.stream.write_all(text.as_bytes()).is_ok()
-    });
-    Host {
-        upstream,
-        check,
-        traffic,
-    }
-}
-
-fn resources(hosts: &[Host], change: impl FnOnce(&mut Cluster)) -> Resources {
-    let addresses: Vec<_> = hosts.iter().map(|host| host.upstream.address).collect();
-    let mut resources = Resources::simple(&addresses);
-    let cluster = &mut resources.clusters[0];
-    cluster.ignore_health_on_host_removal = true;
-    cluster.common_lb_config = Some(CommonLbConfig {
-        healthy_panic_threshold: Some(Percent { value: 0.0 }),
-        ..CommonLbConfig::default()
-    });
-    change(cluster);
-    resources
-}
-
-fn checked(cluster: &mut Cluster, thresholds: u32) {
-    cluster.health_checks = vec![HealthCheck {
-        timeout: xds::seconds(2.0),
-        interval: xds::seconds(0.05),
-        no_traffic_interval: xds::seconds(0.05),
-        unhealthy_threshold: xds::number(thresholds),
-        healthy_threshold: xds::number(thresholds),
-        health_checker: Some(HealthChecker::HttpHealthCheck(HttpHealthCheck {
-            path: "/hc".to_owned(),
-            request_headers_to_add: vec![xds::header("x-a", "b", 0)],
-            ..HttpHealthCheck::default()
-        })),
-        ..HealthCheck::default()
-    }];
-}
-
-fn live(gateway: &Gateway) {
-    eventually("it is live", || gateway.plane.state() == State::Live);
-}
 
 /// Row 38.
 #[test]
@@ -116,8 +37,8 @@ fn a_host_is_not_used_before_its_first_good_check() {
     let hosts = [host()];
     hosts[0].check.store(1, SeqCst);
     let gateway = Gateway::start(&resources(&hosts, |cluster| checked(cluster, 2)));
-    assert_eq!(gateway.plane.state(), State::Initializing);
-    assert_eq!(gateway.client().get("/").status(), 503);
+    assert_eq!(gateway.plane.state(), State::PreInitializing);
+    assert!(gateway.addresses().is_empty());
     hosts[0].check.store(200, SeqCst);
     live(&gateway);
     assert_eq!(gateway.client().get("/").status(), 200);
@@ -182,95 +103,139 @@ fn a_response_can_fail_its_host_at_once() {
     }
 }
 
-fn outlier(percent: Option<u32>) -> Option<OutlierDetection> {
-    Some(OutlierDetection {
-        consecutive_5xx: xds::number(3),
-        interval: xds::seconds(0.1),
-        base_ejection_time: xds::seconds(0.5),
-        max_ejection_percent: percent.and_then(xds::number),
-        ..OutlierDetection::default()
-    })
-}
-
-/// Row 45.
+/// Row 41.
 #[test]
-fn ten_percent_of_two_hosts_is_none() {
-    let hosts = [host(), host()];
-    hosts[0].traffic.store(500, SeqCst);
-    let gateway = Gateway::start(&resources(&hosts, |cluster| {
-        cluster.outlier_detection = outlier(None);
-    }));
-    let mut client = gateway.client();
-    for _ in 0..6 {
-        client.get("/");
-    }
-    gateway.expect("cluster.c.outlier_detection.ejections_overflow", 1);
-    gateway.expect("cluster.c.outlier_detection.ejections_active", 0);
-}
-
-/// Row 46.
-#[test]
-fn a_failing_host_is_ejected_and_comes_back() {
-    let hosts = [host(), host()];
-    hosts[0].traffic.store(500, SeqCst);
-    let gateway = Gateway::start(&resources(&hosts, |cluster| {
-        cluster.outlier_detection = outlier(Some(50));
-    }));
-    let mut client = gateway.client();
-    for _ in 0..6 {
-        client.get("/");
-    }
-    gateway.expect("cluster.c.outlier_detection.ejections_active", 1);
-    gateway.expect("cluster.c.membership_healthy", 1);
-    let status = gateway.plane.clusters().cluster_statuses[0].host_statuses[0].clone();
-    assert!(status.health_status.unwrap().failed_outlier_check);
-    assert_eq!(client.get("/").status(), 200);
-    assert_eq!(hosts[0].upstream.count(), 3);
-    gateway.expect("cluster.c.outlier_detection.ejections_active", 0);
-    gateway.expect(
-        "cluster.c.outlier_detection.ejections_enforced_consecutive_5xx",
-        1,
-    );
-}
-
-#[test]
-fn a_good_check_brings_an_ejected_host_back() {
-    let hosts = [host(), host()];
-    hosts[0].traffic.store(500, SeqCst);
-    let gateway = Gateway::start(&resources(&hosts, |cluster| {
-        checked(cluster, 1);
-        let mut detection = outlier(Some(50)).unwrap();
-        detection.base_ejection_time = xds::seconds(300.0);
-        cluster.outlier_detection = Some(detection);
-    }));
-    live(&gateway);
-    let mut client = gateway.client();
-    for _ in 0..6 {
-        client.get("/");
-    }
-    gateway.expect("cluster.c.outlier_detection.ejections_enforced_total", 1);
-    gateway.expect("cluster.c.outlier_detection.ejections_active", 0);
-}
-
-/// Row 38.
-#[test]
-fn a_tcp_check_only_connects() {
-    let hosts = [host()];
-    let mut resources = resources(&hosts, |cluster| {
-        checked(cluster, 1);
-        let check = HealthChecker::TcpHealthCheck(TcpHealthCheck::default());
-        cluster.health_checks[0].health_checker = Some(check);
+fn without_traffic_checks_are_rare() {
+    let times: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let seen = times.clone();
+    let upstream = Upstream::start(move |exchange| {
+        use std::io::Write;
+        if exchange.head.starts_with("GET /hc") {
+            seen.lock().unwrap().push(Instant::now());
+        }
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        exchange.stream.write_all(answer).is_ok()
     });
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = closed.local_addr().unwrap();
-    drop(closed);
-    let group = &mut resources.endpoints[0].endpoints[0];
-    group.lb_endpoints.push(xds::endpoint(address));
+    let mut resources = Resources::simple(&[upstream.address]);
+    checked(&mut resources.clusters[0], 1);
+    resources.clusters[0].health_checks[0].no_traffic_interval = xds::seconds(0.6);
     let gateway = Gateway::start(&resources);
     live(&gateway);
-    gateway.expect("cluster.c.membership_healthy", 1);
+    let count = || times.lock().unwrap().len();
+    eventually("there are three checks", || count() >= 3);
+    let gaps = |from: usize| -> Vec<Duration> {
+        let times = times.lock().unwrap();
+        let pairs = times[from..].windows(2);
+        pairs.map(|pair| pair[1] - pair[0]).collect()
+    };
+    let long = Duration::from_millis(590);
+    assert!(gaps(0).iter().all(|gap| *gap >= long), "{:?}", gaps(0));
+    let before = count();
+    assert_eq!(gateway.client().get("/").status(), 200);
+    eventually("checks are frequent", || {
+        gaps(before - 1).iter().any(|gap| *gap < long)
+    });
+}
+
+/// Row 43.
+#[test]
+fn a_single_failing_host_is_used_in_panic_only() {
+    let hosts = [host()];
+    hosts[0].check.store(503, SeqCst);
+    let with = |threshold: f64| {
+        let gateway = Gateway::start(&resources(&hosts, |cluster| {
+            checked(cluster, 1);
+            let common = cluster.common_lb_config.as_mut().unwrap();
+            common.healthy_panic_threshold = Some(Percent { value: threshold });
+        }));
+        live(&gateway);
+        gateway
+    };
+    let gateway = with(50.0);
+    assert_eq!(gateway.client().get("/").status(), 200);
+    gateway.expect("cluster.c.lb_healthy_panic", 1);
+    let gateway = with(0.0);
+    let response = gateway.client().get("/");
+    assert_eq!(
+        (response.status(), response.text()),
+        (503, "no healthy upstream")
+    );
+    gateway.expect("cluster.c.upstream_cx_none_healthy", 1);
+}
+
+#[test]
+fn a_degraded_host_is_used_for_what_healthy_ones_cannot_take() {
+    let hosts = [host(), host()];
+    hosts[0].check.store(298, SeqCst);
+    hosts[0].traffic.store(201, SeqCst);
+    let gateway = Gateway::start(&resources(&hosts, |cluster| checked(cluster, 1)));
+    live(&gateway);
+    gateway.expect("cluster.c.membership_degraded", 1);
+    gateway.expect("cluster.c.health_check.degraded", 1);
+    assert_eq!(flags(&gateway), [[false, false, false, true], [false; 4]]);
     let mut client = gateway.client();
-    for _ in 0..6 {
-        assert_eq!(client.get("/").status(), 200);
+    let degraded = (0..100).filter(|_| client.get("/").status() == 201).count();
+    // 70 % healthy; the rest, 30 %, degraded.
+    assert!((10..60).contains(&degraded), "{degraded}");
+    hosts[0].check.store(200, SeqCst);
+    gateway.expect("cluster.c.membership_healthy", 2);
+}
+
+#[test]
+fn changes_of_health_within_the_merge_window_reach_the_workers_together() {
+    let hosts = [host(), host()];
+    let gateway = Gateway::start(&resources(&hosts, |cluster| {
+        checked(cluster, 1);
+        let common = cluster.common_lb_config.as_mut().unwrap();
+        common.update_merge_window = xds::seconds(2.0);
+    }));
+    live(&gateway);
+    hosts[0].check.store(503, SeqCst);
+    // The first change is seen at once.
+    gateway.expect("cluster.c.membership_healthy", 1);
+    hosts[0].traffic.store(201, SeqCst);
+    let mut client = gateway.client();
+    assert!((0..10).all(|_| client.get("/").status() == 200));
+    // The second one is not, as long as the window is open.
+    let changed = Instant::now();
+    hosts[0].check.store(200, SeqCst);
+    gateway.expect("cluster.c.membership_healthy", 2);
+    let unseen = (0..10).all(|_| client.get("/").status() == 200);
+    assert!(unseen || changed.elapsed() > Duration::from_secs(2));
+    eventually("it is seen in the end", || {
+        let mut client = gateway.client();
+        (0..4).any(|_| client.get("/").status() == 201)
+    });
+}
+
+#[test]
+fn hosts_that_were_never_checked_can_be_left_out_of_the_panic_maths() {
+    let hosts = [host(), host(), host()];
+    let mut resources = resources(&hosts, |cluster| {
+        checked(cluster, 1);
+        let common = cluster.common_lb_config.as_mut().unwrap();
+        common.healthy_panic_threshold = Some(Percent { value: 50.0 });
+        common.ignore_new_hosts_until_first_hc = true;
+    });
+    let all = resources.endpoints.clone();
+    resources.endpoints[0].endpoints[0].lb_endpoints.truncate(1);
+    let gateway = Gateway::start(&resources);
+    live(&gateway);
+    for host in &hosts[1..] {
+        host.check.store(1, SeqCst);
     }
+    resources.endpoints = all;
+    gateway.publish(&resources);
+    gateway.expect("cluster.c.membership_excluded", 2);
+    let mut client = gateway.client();
+    assert!((0..6).all(|_| client.get("/").status() == 200));
+    assert_eq!(gateway.stat("cluster.c.lb_healthy_panic"), 0);
+    assert_eq!(hosts[1].upstream.count() + hosts[2].upstream.count(), 2);
+    let statuses = &gateway.plane.clusters().cluster_statuses[0].host_statuses;
+    let pending = |at: usize| statuses[at].health_status.unwrap().pending_active_hc;
+    assert_eq!([pending(0), pending(1), pending(2)], [false, true, true]);
+    for host in &hosts[1..] {
+        host.check.store(200, SeqCst);
+    }
+    gateway.expect("cluster.c.membership_excluded", 0);
 }

@@ -42,7 +42,6 @@ struct Host {
     unejected_at: Option<Duration>,
     /// Raised by each ejection, lowered by quiet sweeps.
     multiplier: u32,
-    ejections: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -77,7 +76,6 @@ impl Detector {
             ejected: None,
             unejected_at: None,
             multiplier: 0,
-            ejections: 0,
         };
         self.remove(host);
         self.hosts.insert(host, entry);
@@ -98,10 +96,12 @@ impl Detector {
             .is_some_and(|host| host.ejected.is_some())
     }
 
-    /// How often a host was ejected: `num_ejections` of the event log.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the event log"))]
-    pub(crate) fn ejections(&self, host: HostId) -> u32 {
-        self.hosts.get(&host).map_or(0, |host| host.ejections)
+    /// Success rate of a host in the last interval: external, local origin.
+    pub(crate) fn success_rates(&self, host: HostId) -> [Option<f64>; 2] {
+        self.rates.each_ref().map(|rates| {
+            let found = rates.rates.iter().find(|(id, _)| *id == host);
+            found.map(|(_, rate)| *rate)
+        })
     }
 
     /// A monitor reached a threshold. Whether the host was ejected.
@@ -215,7 +215,6 @@ impl Host {
             at: now,
             jitter: Duration::from_millis(jitter),
         });
-        self.ejections += 1;
         // Past the maximum the multiplier grows no further, or it would take as long to decay.
         let (base, max) = (config.base_ejection_time, config.max_ejection_time);
         if base.saturating_mul(self.multiplier) < max.saturating_add(base) {

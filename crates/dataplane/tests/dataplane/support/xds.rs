@@ -25,7 +25,7 @@ use sluicegate_xds::{
                 },
                 endpoint::v3::{
                     ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints,
-                    lb_endpoint::HostIdentifier,
+                    endpoint::HealthCheckConfig, lb_endpoint::HostIdentifier,
                 },
                 listener::v3::{Filter, FilterChain, Listener, filter::ConfigType},
                 route::v3::{
@@ -287,4 +287,17 @@ pub(crate) fn rename(assignment: &mut ClusterLoadAssignment, name: &str) {
 
 pub(crate) fn auto_host_rewrite() -> HostRewriteSpecifier {
     HostRewriteSpecifier::AutoHostRewrite(protobuf::BoolValue { value: true })
+}
+
+/// Changes `health_check_config` of all endpoints.
+pub(crate) fn check_config(
+    assignment: &mut ClusterLoadAssignment,
+    change: impl Fn(&mut HealthCheckConfig),
+) {
+    let groups = assignment.endpoints.iter_mut();
+    for endpoint in groups.flat_map(|group| &mut group.lb_endpoints) {
+        if let Some(HostIdentifier::Endpoint(endpoint)) = &mut endpoint.host_identifier {
+            change(endpoint.health_check_config.get_or_insert_default());
+        }
+    }
 }

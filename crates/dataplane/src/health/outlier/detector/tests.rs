@@ -158,9 +158,8 @@ fn ejections_grow_and_decay() {
     };
     let mut cluster = Cluster::new(1, config);
     let mut at = 0;
-    for (number, wanted) in (1..).zip([1000, 2000, 3000, 3000, 3000]) {
+    for wanted in [1000, 2000, 3000, 3000, 3000] {
         assert_eq!(cluster.respond(0, &[500; 5]), 1);
-        assert_eq!(cluster.detector.ejections(HostId(0)), number);
         let from = at;
         loop {
             at += 500;
