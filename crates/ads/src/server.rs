@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The listening server.
 //!
-//! In: an address, TLS files, catalogs. Out: streams served until the handle is dropped.
+//! In: an address, TLS files, catalogs. Out: streams served until the handle is stopped or dropped.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use sluicegate_stats::Registry;
 use sluicegate_xds::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
 use tonic::transport::{self, server::TcpIncoming};
 
 use crate::{
@@ -15,13 +20,16 @@ use crate::{
     ledger::Ledger,
     service::Service,
     stats::Stats,
-    stream::Shared,
+    stream::{Shared, stopped},
     tls::{self, TlsError, TlsFiles},
 };
 
 /// How often an idle connection is asked whether it lives, and how long it may take to answer. Ours:
 /// a node that vanished without a word is noticed within a minute.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
+
+/// Longest wait for streams to end.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Largest request. Ours: names and versions of some 100,000 resources.
 const MAX_REQUEST: usize = 16 << 20;
@@ -58,7 +66,8 @@ pub enum StartError {
 pub struct Server {
     address: SocketAddr,
     ledger: Ledger,
-    _running: watch::Sender<()>,
+    running: watch::Sender<bool>,
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Server {
@@ -83,19 +92,17 @@ impl Server {
         let listener = TcpListener::bind(address).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
         let ledger = Ledger::default();
-        let (running, mut stopped) = watch::channel(());
+        let (running, runs) = watch::channel(true);
         let shared = Arc::new(Shared {
             ledger: ledger.clone(),
             stats: Stats::new(registry),
-            running: stopped.clone(),
+            running: runs.clone(),
         });
         let service = AggregatedDiscoveryServiceServer::new(Service { shared, gateways })
             .max_decoding_message_size(MAX_REQUEST);
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        tokio::spawn(async move {
-            // Nothing is ever sent: this ends when the handle is dropped.
-            let stopped = async move { drop(stopped.changed().await) };
-            let serve = server.serve_with_incoming_shutdown(service, incoming, stopped);
+        let task = tokio::spawn(async move {
+            let serve = server.serve_with_incoming_shutdown(service, incoming, stopped(runs));
             if let Err(error) = serve.await {
                 tracing::error!("ADS stopped: {error}");
             }
@@ -103,13 +110,30 @@ impl Server {
         Ok(Self {
             address,
             ledger,
-            _running: running,
+            running,
+            task: Mutex::new(Some(task)),
         })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Ends every stream, so that Envoys look for another server, and returns when the address is
+    /// free again. A client that does not read its end is not waited for.
+    pub async fn stop(&self) {
+        self.running.send_replace(false);
+        let task = self
+            .task
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(mut task) = task
+            && timeout(GOODBYE, &mut task).await.is_err()
+        {
+            task.abort();
+        }
     }
 
     /// What the nodes were sent and what they said.

@@ -35,8 +35,8 @@ const FIRST_REQUEST: Duration = Duration::from_secs(15);
 pub(crate) struct Shared {
     pub(crate) ledger: Ledger,
     pub(crate) stats: Stats,
-    /// Ends when the server stops.
-    pub(crate) running: watch::Receiver<()>,
+    /// False, or closed, when the server stops.
+    pub(crate) running: watch::Receiver<bool>,
 }
 
 /// A stream before its first request.
@@ -175,8 +175,9 @@ impl<R: Request> Conversation<R> {
     /// The next response, or the reason why there is none any more.
     async fn proceed(mut self) -> Option<(Item<R>, Option<Self>)> {
         loop {
-            let mut running = self.shared.running.clone();
-            let until = match self.session.next(Instant::now()) {
+            let step = self.session.next(Instant::now());
+            self.note_held();
+            let until = match step {
                 Step::Reply(reply) => {
                     let stats = self.shared.stats.of(reply.resource_type);
                     stats.responses_total.inc();
@@ -203,13 +204,11 @@ impl<R: Request> Conversation<R> {
                     };
                     self.session.update(snapshot.clone());
                 }
-                // Nothing is ever sent.
-                _ = running.changed() => {
+                () = stopped(self.shared.running.clone()) => {
                     return Some((Err(Status::unavailable("the server is stopping")), None));
                 }
                 () = wait(until) => {}
             }
-            self.note_held();
         }
     }
 
@@ -241,7 +240,6 @@ impl<R: Request> Conversation<R> {
             Some(Answer::Unknown) if R::VARIANT == Variant::Delta => stats.stale_nonce.inc(),
             Some(Answer::Unknown) | None => {}
         }
-        self.note_held();
     }
 
     /// Tells the ledger what is held back, when that changed.
@@ -253,6 +251,12 @@ impl<R: Request> Conversation<R> {
             }
         }
     }
+}
+
+/// Ends when the server stops.
+pub(crate) async fn stopped(mut running: watch::Receiver<bool>) {
+    // A handle that is gone stops it as well.
+    let _ = running.wait_for(|running| !running).await;
 }
 
 async fn wait(until: Option<Instant>) {

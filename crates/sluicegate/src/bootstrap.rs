@@ -105,13 +105,11 @@ impl Bootstrap {
                     "validation_context": { "trusted_ca": { "filename": self.system_ca_file } },
                 }],
             },
-            "layered_runtime": { "layers": [{
-                "name": "static_layer",
-                "static_layer": {
-                    // A cluster that warms again goes on with the endpoints it had.
-                    "envoy.restart_features.use_eds_cache_for_ads": true,
-                },
-            }] },
+            // A place for the flags of one's own, and one for what the admin API changes.
+            "layered_runtime": { "layers": [
+                { "name": "static_layer", "static_layer": {} },
+                { "name": "admin_layer", "admin_layer": {} },
+            ] },
         })
     }
 
@@ -149,6 +147,7 @@ impl AdsTls {
         let is_address = name.parse::<IpAddr>().is_ok();
         let san_type = if is_address { "IP_ADDRESS" } else { "DNS" };
         let mut common = json!({
+            "alpn_protocols": ["h2"],
             "validation_context": {
                 "trusted_ca": { "filename": self.ca },
                 "match_typed_subject_alt_names": [

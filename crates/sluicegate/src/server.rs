@@ -118,6 +118,7 @@ impl Server {
             options: config.pipeline.clone(),
             started: Instant::now(),
             ads,
+            carries_traffic: config.data_plane,
         });
         let (quit, quitting) = watch::channel(false);
         let views = admin::views(&shared, &config, admin_address, quit.clone());
@@ -187,6 +188,9 @@ impl Server {
     /// Lets running requests finish, then ends. The admin API answers until then.
     pub async fn drain(self) {
         let started = Instant::now();
+        if let Some(ads) = &self.shared.ads {
+            ads.stop().await;
+        }
         self.shared.data_plane.drain().await;
         tracing::info!(took = ?started.elapsed(), bound = ?self.drain_time, "drained");
         let _ = self.quit.send(true);

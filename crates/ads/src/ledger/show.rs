@@ -52,7 +52,7 @@ impl Ledger {
             for (resource_type, record) in asked(&node) {
                 let _ = writeln!(out, "  {}", line(resource_type, record));
                 for (name, (version, text)) in &record.refused {
-                    let _ = writeln!(out, "    refuses {name} {version}: {text}");
+                    let _ = writeln!(out, "    refuses {name} {version}: {}", one_line(text));
                 }
             }
         }
@@ -70,6 +70,11 @@ impl Ledger {
         }
         out
     }
+}
+
+/// Envoy prints messages over several lines.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn asked(node: &NodeRecord) -> impl Iterator<Item = (ResourceType, &TypeRecord)> {

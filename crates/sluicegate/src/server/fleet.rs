@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The fleet: Envoys that take their configuration from this process.
 //!
-//! In: rounds. Out: the snapshot of each Gateway, served over ADS.
+//! In: rounds. Out: the snapshot of each Gateway, served over ADS, and what Envoys say to it in terms
+//! of the manifests.
 
-use std::{fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    fmt,
+    net::SocketAddr,
+    sync::Arc,
+};
 
-use sluicegate_ads::{Catalog, GatewayName, Publisher, StartError};
-use sluicegate_snapshot::{Builder, Snapshot};
+use sluicegate_ads::{Catalog, GatewayName, Ledger, Publisher, StartError};
+use sluicegate_attach::BackendKey;
+use sluicegate_resource::ObjectRef;
+use sluicegate_snapshot::{Builder, ResourceType, Snapshot};
 use sluicegate_stats::Registry;
+use sluicegate_translate::names;
 
 use super::Config;
 use crate::{failure::Failure, pipeline::Round};
@@ -66,6 +75,90 @@ pub(super) async fn start(
     })?;
     let tamper = config.tamper.clone();
     Ok((Some(Fleet { publisher, tamper }), Some(server)))
+}
+
+/// What connected Envoys refuse, by backend and by port of a Gateway, in their words.
+pub(super) fn refused(ledger: &Ledger, round: &Round) -> (RefusedBackends, RefusedPorts) {
+    let (mut backends, mut ports) = (RefusedBackends::new(), RefusedPorts::new());
+    let refusals = ledger.refusals();
+    if refusals.is_empty() {
+        return (backends, ports);
+    }
+    let keys = round.graph.backends.keys();
+    let clusters: BTreeMap<String, &BackendKey> =
+        keys.map(|key| (names::cluster(key), key)).collect();
+    for refusal in refusals {
+        let words = format!(
+            "Envoy {} refuses {} {}: {}",
+            refusal.node,
+            kind(refusal.resource_type),
+            refusal.name,
+            refusal.text.trim()
+        );
+        match refusal.resource_type {
+            ResourceType::Cluster | ResourceType::Endpoint => {
+                if let Some(key) = clusters.get(&*refusal.name) {
+                    add(backends.entry((*key).clone()), &words);
+                }
+            }
+            ResourceType::Listener | ResourceType::Route => {
+                let port = refusal
+                    .name
+                    .split('~')
+                    .nth(1)
+                    .and_then(|it| it.parse().ok());
+                if let Some(port) = port {
+                    let gateway = reference(&refusal.gateway);
+                    add(ports.entry((gateway, port)), &words);
+                }
+            }
+            // A certificate is told at the node.
+            ResourceType::Secret => {}
+        }
+    }
+    (backends, ports)
+}
+
+type RefusedBackends = BTreeMap<BackendKey, String>;
+type RefusedPorts = BTreeMap<(ObjectRef, u16), String>;
+
+/// Several Envoys say the same; each is told.
+fn add<K: Ord>(entry: Entry<'_, K, String>, words: &str) {
+    let told = entry.or_default();
+    if !told.is_empty() {
+        told.push_str("; ");
+    }
+    told.push_str(words);
+}
+
+fn kind(resource_type: ResourceType) -> &'static str {
+    resource_type
+        .message_name()
+        .rsplit('.')
+        .next()
+        .unwrap_or_default()
+}
+
+/// Where connected Envoys are, by the Gateway that they serve.
+pub(super) fn addresses(ledger: &Ledger) -> BTreeMap<ObjectRef, Vec<String>> {
+    let mut gateways: BTreeMap<ObjectRef, Vec<String>> = BTreeMap::new();
+    for node in ledger.nodes() {
+        let peer = node.peer.parse::<SocketAddr>();
+        if let (true, Ok(peer)) = (node.is_connected(), peer) {
+            let addresses = gateways.entry(reference(&node.gateway)).or_default();
+            addresses.push(peer.ip().to_canonical().to_string());
+        }
+    }
+    for addresses in gateways.values_mut() {
+        addresses.sort();
+        addresses.dedup();
+    }
+    gateways
+}
+
+fn reference(gateway: &GatewayName) -> ObjectRef {
+    let group = "gateway.networking.k8s.io";
+    ObjectRef::new(group, "Gateway", &gateway.namespace, &gateway.name)
 }
 
 /// A snapshot of nothing, for a data plane that carries no traffic. It stays for as long as the
