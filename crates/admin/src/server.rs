@@ -73,9 +73,13 @@ impl Admin {
                 .max_buf_size(MAX_HEAD)
                 .serve_connection(TokioIo::new(stream), service);
             let mut connection = pin!(connection);
+            let stop = async {
+                let _ = stopped.changed().await;
+                tokio::time::sleep(FIRST_REQUEST).await;
+            };
             tokio::select! {
                 _ = connection.as_mut() => return,
-                _ = stopped.changed() => connection.as_mut().graceful_shutdown(),
+                () = stop => connection.as_mut().graceful_shutdown(),
             }
             let _ = connection.await;
         });
@@ -111,3 +115,5 @@ const MAX_BODY: usize = 64 * 1024;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+/// At the end, for the request of a client that has just been accepted.
+const FIRST_REQUEST: Duration = Duration::from_millis(100);

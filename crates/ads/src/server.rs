@@ -41,6 +41,8 @@ pub struct Options {
     pub address: SocketAddr,
     /// TLS; plain text without it, which only loopback addresses may have.
     pub tls: Option<TlsFiles>,
+    /// Starts though another process has the address, and takes it when that process leaves it.
+    pub wait_for_address: bool,
 }
 
 /// Why the server could not start.
@@ -89,8 +91,11 @@ impl Server {
         }
         let address = options.address;
         let bind = |error| StartError::Bind { address, error };
-        let listener = TcpListener::bind(address).await.map_err(bind)?;
-        let address = listener.local_addr().map_err(bind)?;
+        let (address, listener) = match TcpListener::bind(address).await {
+            Ok(listener) => (listener.local_addr().map_err(bind)?, Some(listener)),
+            Err(error) if options.wait_for_address && is_taken(&error) => (address, None),
+            Err(error) => return Err(bind(error)),
+        };
         let ledger = Ledger::default();
         let (running, runs) = watch::channel(true);
         let shared = Arc::new(Shared {
@@ -100,8 +105,12 @@ impl Server {
         });
         let service = AggregatedDiscoveryServiceServer::new(Service { shared, gateways })
             .max_decoding_message_size(MAX_REQUEST);
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let task = tokio::spawn(async move {
+            let listener = match listener {
+                Some(listener) => listener,
+                None => when_free(address).await,
+            };
+            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
             let serve = server.serve_with_incoming_shutdown(service, incoming, stopped(runs));
             if let Err(error) = serve.await {
                 tracing::error!("ADS stopped: {error}");
@@ -139,5 +148,26 @@ impl Server {
     /// What the nodes were sent and what they said.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+}
+
+fn is_taken(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrInUse
+}
+
+/// Binds as soon as another process has left the address.
+async fn when_free(address: SocketAddr) -> TcpListener {
+    /// Ours: short beside the time after which an Envoy looks for the server again.
+    const AGAIN: Duration = Duration::from_millis(50);
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return listener,
+            Err(error) if is_taken(&error) => {}
+            Err(error) => {
+                tracing::error!("binding ADS to {address}: {error}; no Envoy is served");
+                std::future::pending::<()>().await;
+            }
+        }
+        tokio::time::sleep(AGAIN).await;
     }
 }

@@ -52,13 +52,14 @@ pub(crate) struct Connected {
 
 /// Connects within `connect_timeout`, which covers the TLS handshake as well.
 pub(crate) async fn connect(peer: Peer<'_>, lane: &Lane) -> Result<Connected, Failure> {
-    match timeout(peer.config.connect_timeout, attempt(peer, lane)).await {
+    match timeout(peer.config.connect_timeout, establish(peer, lane)).await {
         Ok(connected) => connected.map_err(Failure::ConnectFailed),
         Err(_) => Err(Failure::ConnectTimeout),
     }
 }
 
-async fn attempt(peer: Peer<'_>, lane: &Lane) -> Result<Connected, ConnectError> {
+/// Connects, however long that takes.
+pub(crate) async fn establish(peer: Peer<'_>, lane: &Lane) -> Result<Connected, ConnectError> {
     let Peer {
         config,
         tls,

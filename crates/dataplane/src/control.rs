@@ -4,6 +4,8 @@
 //! In: snapshots. Out: a compiled plan on every worker, sockets bound and closed, and a report.
 //! Runs on a thread of its own, so that a large snapshot does not hold up traffic.
 
+mod inheritance;
+
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -19,12 +21,13 @@ use crate::{
     cluster::{Membership, Warming},
     data_plane::Options,
     health::{News, Watch},
-    listen::{SocketId, bind},
+    listen::{ListeningSocket, SocketId, bind, explain},
     plan::{Compiler, ListenerPlan, NEEDS_ZONE, Plan},
     report::{BindError, Report, State, Unsupported},
     resolve::{Answer, Resolver},
     worker::Command,
 };
+use inheritance::Inheritance;
 
 /// What the control side shows to the handle.
 pub(crate) struct Shown {
@@ -55,6 +58,7 @@ pub(crate) struct Control {
     watch: Watch,
     news: mpsc::UnboundedReceiver<News>,
     sockets: BTreeMap<SocketAddr, SocketId>,
+    inheritance: Inheritance,
     next_socket: u64,
     /// Every cluster of the first snapshot was warm: sockets may open.
     warmed_up: bool,
@@ -67,6 +71,7 @@ impl Control {
         workers: Vec<mpsc::UnboundedSender<Command>>,
         shown: Arc<Shown>,
         registry: Registry,
+        inherited: Vec<ListeningSocket>,
     ) -> Self {
         let (sender, answers) = mpsc::unbounded_channel();
         let (teller, news) = mpsc::unbounded_channel();
@@ -83,6 +88,7 @@ impl Control {
             watch: Watch::new(registry, teller),
             news,
             sockets: BTreeMap::new(),
+            inheritance: Inheritance::new(inherited),
             next_socket: 0,
             warmed_up: false,
         }
@@ -104,6 +110,7 @@ impl Control {
                 },
                 Some(answer) = self.answers.recv() => self.resolve(answer),
                 Some(news) = self.news.recv() => self.hear(&news),
+                () = self.inheritance.patience() => self.lose_patience(),
                 _ = stop.recv() => return,
             }
         }
@@ -118,15 +125,35 @@ impl Control {
         }
         self.membership.updated(!resources.is_empty());
         self.enforce();
-        let binds = self.bind();
-        self.unbind();
         self.shown.report.store(Arc::new(Report {
             version: snapshot.version(),
             resources,
-            binds,
+            binds: self.shown.report.load().binds.clone(),
             unsupported: unsupported(&self.target, self.options.zone.is_some()),
         }));
-        self.show_live();
+        self.inheritance.wait();
+        self.open_sockets();
+    }
+
+    /// Opens and closes sockets as the target wants it, once its first clusters are warm.
+    fn open_sockets(&mut self) {
+        if !self.warmed_up {
+            return;
+        }
+        let binds = self.bind();
+        self.unbind();
+        self.inheritance.renounce();
+        let known = self.shown.report.load();
+        for error in binds.iter().filter(|error| !known.binds.contains(error)) {
+            let (listener, address) = (&error.listener, error.address);
+            tracing::error!(%listener, %address, "not listening: {}", error.message);
+        }
+        let report = Report::clone(&known);
+        let report = Report { binds, ..report };
+        self.shown.report.store(Arc::new(report));
+        // Now: who is told that we are live may connect at once.
+        let state = self.shown.state.lock();
+        *state.unwrap_or_else(PoisonError::into_inner) = State::Live;
     }
 
     /// Takes in what a cluster's names stand for.
@@ -178,22 +205,20 @@ impl Control {
 
     /// Opens the sockets that waited for the first clusters.
     fn open_at_last(&mut self) {
-        if self.warmed_up && self.sockets.is_empty() {
-            let binds = self.bind();
-            let report = Report::clone(&self.shown.report.load());
-            self.shown
-                .report
-                .store(Arc::new(Report { binds, ..report }));
+        if self.sockets.is_empty() {
+            self.open_sockets();
         }
-        self.show_live();
+    }
+
+    /// Opens sockets although clusters are not warm: the older process shall not wait for ever.
+    fn lose_patience(&mut self) {
+        self.warmed_up = true;
+        self.open_sockets();
     }
 
     /// Opens sockets for new addresses.
     fn bind(&mut self) -> Vec<BindError> {
         let mut errors = Vec::new();
-        if !self.warmed_up {
-            return errors;
-        }
         for listener in self.target.listeners.clone() {
             let outcome = match self.sockets.get(&listener.address) {
                 Some(id) => Ok(id.bound),
@@ -222,11 +247,14 @@ impl Control {
         if let Some(ip) = self.options.bind {
             address.set_ip(ip);
         }
-        let opened = bind(address, listener.ipv4_compat, self.workers.len());
+        let inherited = self
+            .inheritance
+            .claim(listener.address, address, listener.ipv4_compat);
+        let opened = bind(address, listener.ipv4_compat, self.workers.len(), inherited);
         let (bound, sockets) = opened.map_err(|error| BindError {
             listener: listener.name.clone(),
             address,
-            message: error.to_string(),
+            message: explain(&error, address),
         })?;
         let id = SocketId {
             socket: self.next_socket,
@@ -234,7 +262,7 @@ impl Control {
             bound,
         };
         self.next_socket += 1;
-        for (worker, socket) in self.workers.iter().zip(sockets) {
+        for (worker, socket) in self.workers.iter().cycle().zip(sockets) {
             let _ = worker.send(Command::Listen { id, socket });
         }
         self.sockets.insert(listener.address, id);
@@ -268,14 +296,6 @@ impl Control {
         for worker in &self.workers {
             // A worker that is gone needs no telling.
             let _ = worker.send(command());
-        }
-    }
-
-    /// Comes after the sockets are open: who is told that we are live may connect at once.
-    fn show_live(&self) {
-        if self.warmed_up {
-            let state = self.shown.state.lock();
-            *state.unwrap_or_else(PoisonError::into_inner) = State::Live;
         }
     }
 }

@@ -25,9 +25,10 @@ use tokio::{runtime::Builder, sync::mpsc, time::timeout};
 
 use crate::{
     control::{Control, Shown},
+    listen::{ListeningSocket, Places},
     report::{Report, State},
     view,
-    worker::{self, Command},
+    worker::{self, Command, DrainStrategy, Leaving},
 };
 
 /// How to run.
@@ -38,6 +39,11 @@ pub struct Options {
     /// How long connections of a removed or changed listener may live on, and how long
     /// [`DataPlane::drain`] waits. Default: 600 s, as Envoy.
     pub drain_time: Duration,
+    /// How connections are spread over the drain time.
+    pub drain_strategy: DrainStrategy,
+    /// Client connections at a time, over all listeners that do not set `ignore_global_conn_limit`;
+    /// `None` is no limit. More are closed as soon as they are accepted.
+    pub max_connections: Option<u64>,
     /// Binds listeners to this address instead of their own.
     pub bind: Option<IpAddr>,
     /// Where this process runs. Zone aware routing is off without it, as it is in an Envoy whose
@@ -89,6 +95,8 @@ impl Default for Options {
         Self {
             workers: available_parallelism().map_or(1, usize::from),
             drain_time: Duration::from_secs(600),
+            drain_strategy: DrainStrategy::default(),
+            max_connections: None,
             bind: None,
             zone: None,
         }
@@ -102,8 +110,20 @@ impl DataPlane {
         snapshots: Subscriber,
         registry: Registry,
     ) -> Result<Self, StartError> {
+        Self::take_over(options, snapshots, registry, Vec::new())
+    }
+
+    /// As [`start`](Self::start), with the sockets of a process that is to be replaced. Nothing is
+    /// accepted before requests can be answered: endpoints are looked up and checked.
+    pub fn take_over(
+        options: Options,
+        snapshots: Subscriber,
+        registry: Registry,
+        sockets: Vec<ListeningSocket>,
+    ) -> Result<Self, StartError> {
         let system = |what| move |error| StartError::System { what, error };
         let local_address: Arc<str> = view::local_address().into();
+        let places = options.max_connections.map(Places::new);
         let mut workers = Vec::new();
         for index in 0..options.workers.max(1) {
             let (sender, commands) = mpsc::unbounded_channel();
@@ -113,6 +133,8 @@ impl DataPlane {
                 local_address: local_address.clone(),
                 drain_time: options.drain_time,
                 zone: options.zone.clone(),
+                drain_strategy: options.drain_strategy,
+                places: places.clone(),
                 commands,
             })
             .map_err(system("a worker"))?;
@@ -127,7 +149,7 @@ impl DataPlane {
         });
         let (stop, stopped) = mpsc::channel(1);
         let drain_time = options.drain_time;
-        let control = Control::new(options, workers.clone(), shown.clone(), registry);
+        let control = Control::new(options, workers.clone(), shown.clone(), registry, sockets);
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
@@ -184,12 +206,37 @@ impl DataPlane {
         self.shared.shown.report.load_full()
     }
 
-    /// Stops accepting, lets running requests finish with `connection: close`, closes idle
-    /// connections. Returns when the last connection is gone, or after the drain time.
+    /// Stops accepting, lets running requests finish with `connection: close`, closes connections
+    /// that stay idle. Returns when the last connection is gone, or after the drain time.
     pub async fn drain(&self) {
+        self.leave(Leaving::Closing).await;
+    }
+
+    /// As [`drain`](Self::drain), when another process accepts on the same sockets: idle
+    /// connections may stay for the drain time.
+    pub async fn hand_over(&self) {
+        self.leave(Leaving::HandedOver).await;
+    }
+
+    /// Copies of all listening sockets, for the process that is to take over.
+    pub async fn listening_sockets(&self) -> Vec<ListeningSocket> {
+        let (to, mut from) = mpsc::unbounded_channel();
+        self.tell(|| Command::Share(to.clone()));
+        drop(to);
+        let mut sockets = Vec::new();
+        while let Some(socket) = from.recv().await {
+            sockets.push(socket);
+        }
+        sockets
+    }
+
+    async fn leave(&self, leaving: Leaving) {
         self.shared.draining.store(true, Relaxed);
         let (done, mut gone) = mpsc::channel(1);
-        self.tell(|| Command::Drain { done: done.clone() });
+        self.tell(|| Command::Drain {
+            leaving,
+            done: done.clone(),
+        });
         drop(done);
         // Nothing is ever sent: the channel closes when the last connection drops its end.
         let _ = timeout(self.shared.drain_time, gone.recv()).await;

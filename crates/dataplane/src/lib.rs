@@ -35,4 +35,6 @@ mod view;
 mod worker;
 
 pub use data_plane::{DataPlane, LocalZone, Options, StartError};
+pub use listen::ListeningSocket;
 pub use report::{BindError, Report, ResourceError, State, Unsupported};
+pub use worker::DrainStrategy;

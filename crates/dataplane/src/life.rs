@@ -14,6 +14,7 @@ mod forward_body;
 mod grpc_timeout;
 mod hash;
 mod http2;
+mod lifetime;
 mod linger;
 mod match_route;
 mod mirror;
@@ -27,7 +28,7 @@ mod send_head;
 mod session;
 mod tunnel;
 
-use std::{net::SocketAddr, rc::Rc, sync::Arc};
+use std::{net::SocketAddr, rc::Rc};
 
 use tokio::net::TcpStream;
 
@@ -40,22 +41,22 @@ use crate::{
         session::{After, Session, Version},
     },
     listen::{SocketId, establish},
-    plan::ListenerPlan,
-    worker::Worker,
+    worker::{Mark, Worker},
 };
 
 /// Serves a client connection until it ends.
 pub(crate) async fn serve(
     worker: Rc<Worker>,
-    listener: Arc<ListenerPlan>,
+    mark: Rc<Mark>,
     tcp: TcpStream,
     peer: SocketAddr,
     socket: SocketId,
 ) {
-    let Some(established) = establish(&worker, &listener, tcp, peer, socket).await else {
+    let Some(established) = establish(&worker, &mark.listener, tcp, peer, socket).await else {
+        worker.connections.closed(&mark);
         return;
     };
-    let mut session = Session::new(worker, listener, established, socket);
+    let mut session = Session::new(worker, mark, established, socket);
     while session.wait_for_request().await.is_ok() {
         if session.sniff() == Version::Http2 {
             // In a box: a connection of HTTP/1 does not carry the space along.

@@ -10,9 +10,11 @@ use sluicegate_snapshot::{ResourceType, Version};
 /// Where the data plane stands, as `/ready` and `/server_info` tell it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// No snapshot has been applied.
+    /// No snapshot has been applied, or the clusters of the first one are not warm yet: names are
+    /// looked up, hosts are checked.
     PreInitializing,
-    /// The first snapshot is being applied: names are looked up.
+    /// Envoy's state while listeners wait for routes and secrets. A snapshot has them, so that it is
+    /// never entered.
     Initializing,
     /// Traffic is served.
     Live,

@@ -101,14 +101,18 @@ impl Resolver {
                 old => {
                     let names = Endpoints::names(assignment);
                     let followed = self.begin(config, dns, names, old);
-                    changed |= self.build(&followed);
+                    changed |= if followed.tasks.is_empty() {
+                        self.forget(&config.name)
+                    } else {
+                        self.build(&followed)
+                    };
                     followed
                 }
             };
             self.clusters.insert(config.name.clone(), followed);
         }
         for name in before.keys() {
-            self.resolved.clusters.remove(name);
+            self.forget(name);
             self.pending.remove(name);
         }
         self.clients
@@ -178,7 +182,11 @@ impl Resolver {
         // What an older configuration asked for no longer counts.
         let changed = followed.round == round && {
             self.pending.remove(&cluster);
-            followed.learn(name, outcome) && self.build(&followed)
+            if followed.learn(name, outcome) {
+                self.build(&followed)
+            } else {
+                followed.names.values().all(Vec::is_empty) && self.forget(&cluster)
+            }
         };
         self.clusters.insert(cluster, followed);
         changed
@@ -187,6 +195,13 @@ impl Resolver {
     /// Whether a cluster was not answered for yet.
     pub(crate) fn awaits(&self, cluster: &str) -> bool {
         self.pending.contains(cluster)
+    }
+
+    /// Drops endpoints of names that the cluster does not have any more, once the first answer about
+    /// the names that it has is there. Says whether there were any.
+    fn forget(&mut self, cluster: &str) -> bool {
+        let before = self.resolved.clusters.remove(cluster);
+        before.is_some_and(|before| !before.endpoints.is_empty())
     }
 
     /// Makes the endpoints of a cluster of what is known about its names.

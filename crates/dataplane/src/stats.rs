@@ -133,6 +133,7 @@ stat_group! {
         downstream_cx_protocol_error: Counter,
         downstream_cx_idle_timeout: Counter,
         downstream_cx_drain_close: Counter,
+        downstream_cx_max_duration_reached: Counter,
         downstream_cx_max_requests_reached: Counter,
         downstream_cx_delayed_close_timeout: Counter,
         downstream_cx_upgrades_total: Counter,
@@ -193,7 +194,19 @@ stat_group! {
         downstream_cx_destroy: Counter,
         downstream_cx_length_ms: Histogram,
         downstream_pre_cx_timeout: Counter,
+        // A limit of Envoy's runtime, which there is none of: always 0.
+        downstream_cx_overflow: Counter,
+        downstream_global_cx_overflow: Counter,
+        downstream_cx_overload_reject: Counter,
         no_filter_chain_match: Counter,
+    }
+}
+
+stat_group! {
+    /// What one connection limit filter did on one worker; under `connection_limit.<stat_prefix>.`.
+    pub(crate) struct ConnectionLimitStats {
+        active_connections: Gauge,
+        limited_connections: Counter,
     }
 }
 

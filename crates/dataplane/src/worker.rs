@@ -6,6 +6,7 @@
 
 mod command;
 mod connections;
+mod drain;
 mod sweep;
 
 use std::{
@@ -23,11 +24,12 @@ use sluicegate_xds::pb::envoy::config::core::v3::Locality;
 use tokio::{
     runtime::{Builder, LocalOptions},
     sync::{Notify, mpsc},
-    task::AbortHandle,
 };
 
-pub(crate) use command::Command;
+pub(crate) use command::{Command, Leaving};
 pub(crate) use connections::{Connections, Mark};
+pub(crate) use drain::Drain;
+pub use drain::DrainStrategy;
 
 use crate::{
     cluster::{ClusterId, LocalCluster, Zone},
@@ -35,9 +37,12 @@ use crate::{
     http::Clock,
     io::Buffers,
     life::Exchange,
-    listen,
+    listen::{self, Listening, Places},
     plan::Plan,
-    stats::{ClusterStats, CodecStats, Http2Stats, HttpStats, ListenerStats, SslStats},
+    stats::{
+        ClusterStats, CodecStats, ConnectionLimitStats, Http2Stats, HttpStats, ListenerStats,
+        SslStats,
+    },
 };
 
 /// A worker's state.
@@ -58,6 +63,8 @@ pub(crate) struct Worker {
     pub(crate) http2_stats: Arc<Http2Stats>,
     /// Responses carry `connection: close`.
     pub(crate) draining: Cell<bool>,
+    /// Places for client connections, of all workers together.
+    pub(crate) places: Option<Arc<Places>>,
     plan: RefCell<Arc<Plan>>,
     /// Where this process runs, and the cluster of its own kind once there is one.
     local_zone: Option<(Arc<Locality>, String)>,
@@ -69,14 +76,16 @@ pub(crate) struct Worker {
     http_stats: RefCell<HashMap<String, Arc<HttpStats>>>,
     listener_stats: RefCell<HashMap<String, Arc<ListenerStats>>>,
     listener_ssl_stats: RefCell<HashMap<String, Arc<SslStats>>>,
+    limit_stats: RefCell<HashMap<String, Arc<ConnectionLimitStats>>>,
     #[expect(
         clippy::vec_box,
         reason = "requests hold the box; moving it costs a pointer"
     )]
     exchanges: RefCell<Vec<Box<Exchange>>>,
-    listening: RefCell<HashMap<u64, AbortHandle>>,
+    listening: RefCell<Vec<Listening>>,
     sweeper: Notify,
     sweeper_sleeps: Cell<bool>,
+    drain_strategy: DrainStrategy,
     drain_time: Duration,
     registry: Registry,
 }
@@ -93,6 +102,10 @@ pub(crate) struct Start {
     pub(crate) drain_time: Duration,
     /// Where this process runs.
     pub(crate) zone: Option<LocalZone>,
+    /// See [`Worker::places`].
+    pub(crate) places: Option<Arc<Places>>,
+    /// How they are spread over that time.
+    pub(crate) drain_strategy: DrainStrategy,
     /// What to do.
     pub(crate) commands: mpsc::UnboundedReceiver<Command>,
 }
@@ -119,6 +132,8 @@ async fn run(start: Start) {
         local_address,
         drain_time,
         zone,
+        drain_strategy,
+        places,
         mut commands,
     } = start;
     let codec_stats = Arc::<CodecStats>::default();
@@ -136,6 +151,7 @@ async fn run(start: Start) {
         http2_codec_stats,
         http2_stats,
         draining: Cell::new(false),
+        places,
         plan: RefCell::default(),
         local_zone: zone.map(|zone| (Arc::new(zone.locality), zone.local_cluster_name)),
         zone: RefCell::default(),
@@ -146,10 +162,12 @@ async fn run(start: Start) {
         http_stats: RefCell::default(),
         listener_stats: RefCell::default(),
         listener_ssl_stats: RefCell::default(),
+        limit_stats: RefCell::default(),
         exchanges: RefCell::default(),
         listening: RefCell::default(),
         sweeper: Notify::new(),
         sweeper_sleeps: Cell::new(false),
+        drain_strategy,
         drain_time,
         registry,
     });
@@ -163,25 +181,35 @@ impl Worker {
     fn obey(self: Rc<Self>, command: Command) {
         match command {
             Command::Apply(plan) => self.apply(plan),
+            // Whoever has begun to leave takes in nobody new.
+            Command::Listen { .. } if self.connections.are_ending() => {}
             Command::Listen { id, socket } => match listen::adopt(socket) {
-                Ok(listener) => {
-                    let task = listen::accept(self.clone(), listener, id);
-                    let handle = tokio::task::spawn_local(task).abort_handle();
-                    self.listening.borrow_mut().insert(id.socket, handle);
+                Ok(socket) => {
+                    let listening = listen::start(&self, socket, id);
+                    self.listening.borrow_mut().push(listening);
                 }
                 Err(error) => tracing::error!(%error, "a worker cannot use its listening socket"),
             },
-            Command::StopListening { socket } => {
-                if let Some(task) = self.listening.borrow_mut().remove(&socket) {
-                    task.abort();
-                }
+            Command::Share(to) => {
+                let listening = self.listening.borrow();
+                let copies = listening.iter().filter_map(Listening::share);
+                // Nobody waits any more: nothing is lost.
+                copies.for_each(|copy| drop(to.send(copy)));
             }
-            Command::Drain { done } => {
-                self.draining.set(true);
-                for (_, task) in self.listening.borrow_mut().drain() {
-                    task.abort();
+            Command::StopListening { socket } => {
+                let mut listening = self.listening.borrow_mut();
+                let gone = listening.extract_if(.., |one| one.id.socket == socket);
+                gone.for_each(|one| one.stop(Leaving::Closing, None));
+            }
+            Command::Drain { leaving, done } => {
+                let drain = match leaving {
+                    Leaving::Closing => self.drain().with_grace(IDLE_GRACE),
+                    Leaving::HandedOver => self.drain(),
+                };
+                self.connections.drain(drain, &done);
+                for listening in self.listening.borrow_mut().drain(..) {
+                    listening.stop(leaving, Some(done.clone()));
                 }
-                self.connections.drain(done);
             }
             Command::HealthcheckFail(fail) => self.draining.set(fail),
         }
@@ -216,9 +244,9 @@ impl Worker {
             .iter()
             .map(|listener| (listener.name.clone(), listener.version))
             .collect();
-        self.connections.mark(
+        self.connections.replace(
             |listener| current.get(&listener.name) != Some(&listener.version),
-            tokio::time::Instant::now() + self.drain_time,
+            self.drain(),
         );
         *self.zone.borrow_mut() = zone;
         *self.plan.borrow_mut() = plan;
@@ -233,6 +261,11 @@ impl Worker {
             locality: locality.clone(),
             local: local.clone(),
         })
+    }
+
+    /// How connections of a replaced listener run out from now on.
+    pub(crate) fn drain(&self) -> Drain {
+        Drain::begin(self.drain_strategy, self.drain_time)
     }
 
     /// Number of the plan in force.
@@ -282,6 +315,16 @@ impl Worker {
         registered(&self.listener_stats, &self.registry, "listener.", address)
     }
 
+    /// The numbers of a connection limit.
+    pub(crate) fn limit_stats(&self, prefix: &str) -> Arc<ConnectionLimitStats> {
+        registered(
+            &self.limit_stats,
+            &self.registry,
+            "connection_limit.",
+            prefix,
+        )
+    }
+
     /// The TLS numbers of a listener.
     pub(crate) fn listener_ssl_stats(&self, address: &str) -> Arc<SslStats> {
         let name = format!("{address}.ssl");
@@ -326,3 +369,6 @@ fn registered<G: sluicegate_stats::Group + Default + 'static>(
 }
 
 const KEPT_EXCHANGES: usize = 64;
+/// How long a client's idle connection is kept at the end, in case that a request comes which can be
+/// told to be the last one. Ours: clients that send more seldom must cope with idle timeouts anyway.
+const IDLE_GRACE: Duration = Duration::from_secs(2);

@@ -7,28 +7,35 @@
 mod admin;
 mod control;
 mod fleet;
+mod hand_over;
 mod log;
+mod open_files;
 mod pages;
+mod signals;
 mod stats;
 mod view;
 
 use std::{
     net::{IpAddr, SocketAddr},
+    os::fd::{AsFd, OwnedFd},
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::Context;
-use sluicegate_dataplane::{DataPlane, State};
-use sluicegate_manifest::source::Input;
+use sluicegate_dataplane::{DataPlane, DrainStrategy, State};
+use sluicegate_manifest::source::{FileState, Input};
 use sluicegate_stats::Registry;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{failure::Failure, pipeline};
 use control::{Control, NewControl, Outlets};
 pub use fleet::Tamper;
+use hand_over::{Predecessor, Succession, Successor};
 pub use log::Logs;
+pub use open_files::{default_max_connections, raise_open_files};
+pub use signals::Signals;
 use view::Shared;
 
 /// How to run.
@@ -46,6 +53,14 @@ pub struct Config {
     pub workers: Option<usize>,
     /// How long running requests may take at the end.
     pub drain_time: Duration,
+    /// How connections are spread over that time.
+    pub drain_strategy: DrainStrategy,
+    /// Client connections at a time; `None` is no limit.
+    pub max_connections: Option<u64>,
+    /// Takes over from the process that runs with the same admin address.
+    pub replace: bool,
+    /// Where this gateway runs, for zone aware routing.
+    pub zone: Option<sluicegate_dataplane::LocalZone>,
     /// Node id that `/server_info` shows.
     pub node_id: String,
     /// Serves Envoys over ADS, when set.
@@ -64,42 +79,69 @@ pub struct Server {
     drain_time: Duration,
     quit: watch::Sender<bool>,
     admin: JoinHandle<()>,
+    succession: JoinHandle<Option<Successor>>,
     _control: Control,
     _idle: sluicegate_snapshot::Publisher,
 }
 
+/// Why a gateway ends.
+#[derive(Debug)]
+pub enum Ending {
+    /// Another process has taken over.
+    Replaced(Replaced),
+    /// A signal, or `/quitquitquit`.
+    Stopped,
+}
+
+/// The process that has taken over, which waits for word.
+#[derive(Debug)]
+pub struct Replaced(Successor);
+
 impl Server {
     /// Reads the manifests, then binds and serves. What is wrong with a manifest is logged; it keeps
-    /// nothing else from working.
+    /// nothing else from working, unless another process is to be replaced: that one knows the last
+    /// good version of a file that does not parse.
     ///
     /// # Errors
-    /// When an input cannot be read at all, or the admin address cannot be bound.
+    /// When an input cannot be read at all, or the admin address cannot be bound; and when another
+    /// process cannot be replaced, which then goes on serving.
     pub async fn start(config: Config, logs: Logs) -> Result<Self, Failure> {
-        let admin_listener = TcpListener::bind(config.admin_address).await.with_context(|| {
-            format!(
-                "binding the admin API to {}; is another instance running? --admin-address takes \
-                 another one",
-                config.admin_address
-            )
-        })?;
+        let predecessor = if config.replace {
+            predecessor(config.admin_address).await?
+        } else {
+            None
+        };
+        let (admin_listener, sockets, predecessor) = match predecessor {
+            Some(mut old) => {
+                let sockets = std::mem::take(&mut old.sockets);
+                let admin = old.admin.try_clone()?;
+                (TcpListener::from_std(admin)?, sockets, Some(old))
+            }
+            None => (bind_admin(config.admin_address).await?, Vec::new(), None),
+        };
         let admin_address = admin_listener.local_addr()?;
         let (publisher, subscriber) = sluicegate_snapshot::channel();
         let registry = Registry::default();
-        let (fleet, ads) = fleet::start(&config, &registry).await?;
+        let (fleet, ads) = fleet::start(&config, &registry, predecessor.is_some()).await?;
         let control = NewControl::new(
             config.inputs.clone(),
             config.pipeline.clone(),
             Outlets { publisher, fleet },
         );
         let (control, rounds) = control.first_round()?;
+        if predecessor.is_some() {
+            refuse_broken(&rounds.load().files)?;
+        }
         let defaults = sluicegate_dataplane::Options::default();
         let workers = config.workers.unwrap_or(defaults.workers);
         let options = sluicegate_dataplane::Options {
             workers,
             drain_time: config.drain_time,
+            drain_strategy: config.drain_strategy,
+            max_connections: config.max_connections,
             bind: config.bind,
             // There is no bootstrap that says where this gateway runs.
-            zone: None,
+            zone: config.zone.clone(),
         };
         let (idle, nothing) = fleet::idle();
         let enforced = if config.data_plane {
@@ -107,7 +149,7 @@ impl Server {
         } else {
             nothing
         };
-        let data_plane = DataPlane::start(options, enforced, registry.clone())
+        let data_plane = DataPlane::take_over(options, enforced.clone(), registry.clone(), sockets)
             .context("starting the data plane")?;
         let shared = Arc::new(Shared {
             rounds,
@@ -118,8 +160,13 @@ impl Server {
             options: config.pipeline.clone(),
             started: Instant::now(),
             ads,
+            enforced,
             carries_traffic: config.data_plane,
         });
+        if let Some(old) = predecessor {
+            relieve(&shared, &old).await?;
+        }
+        let admin_socket = admin_listener.as_fd().try_clone_to_owned()?;
         let (quit, quitting) = watch::channel(false);
         let views = admin::views(&shared, &config, admin_address, quit.clone());
         let admin = tokio::spawn(sluicegate_admin::Admin::serve(
@@ -127,6 +174,7 @@ impl Server {
             views,
             wait(quitting),
         ));
+        let succession = tokio::spawn(succession(shared.clone(), admin_address, admin_socket));
         tokio::spawn(stats::flush(shared.clone(), workers, quit.subscribe()));
         Ok(Self {
             shared,
@@ -134,6 +182,7 @@ impl Server {
             drain_time: config.drain_time,
             quit,
             admin,
+            succession,
             _control: control,
             _idle: idle,
         })
@@ -166,37 +215,127 @@ impl Server {
         true
     }
 
-    /// Waits until a signal or `/quitquitquit` asks to stop.
-    ///
-    /// # Errors
-    /// When signals cannot be received.
-    pub async fn stopped(&self) -> Result<(), Failure> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
+    /// Waits until a signal, `/quitquitquit` or another process asks to stop.
+    pub async fn stopped(&mut self, signals: &mut Signals) -> Ending {
         let mut quit = self.quit.subscribe();
         tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted?;
-                tracing::info!("interrupted: draining");
-            }
+            signal = signals.next() => tracing::info!("{signal}: draining"),
             _ = quit.wait_for(|quit| *quit) => tracing::info!("/quitquitquit: draining"),
+            Ok(Some(successor)) = &mut self.succession => {
+                tracing::info!("another process has taken over: draining");
+                return Ending::Replaced(Replaced(successor));
+            }
         }
-        Ok(())
+        self.succession.abort();
+        Ending::Stopped
     }
 
-    /// Lets running requests finish, then ends. The admin API answers until then.
-    pub async fn drain(self) {
+    /// Lets running requests finish, then ends; a second signal ends it at once. The admin API answers
+    /// until then, unless another process does.
+    pub async fn drain(self, ending: Ending, signals: &mut Signals) {
         let started = Instant::now();
-        if let Some(ads) = &self.shared.ads {
-            ads.stop().await;
+        let data_plane = self.shared.data_plane.clone();
+        let drained = async {
+            if let Some(ads) = &self.shared.ads {
+                ads.stop().await;
+            }
+            let Ending::Replaced(Replaced(successor)) = ending else {
+                data_plane.drain().await;
+                let _ = self.quit.send(true);
+                let _ = self.admin.await;
+                return;
+            };
+            // First, so that nobody is told that the instance is not ready.
+            let _ = self.quit.send(true);
+            let _ = self.admin.await;
+            successor.bid_farewell().await;
+            data_plane.hand_over().await;
+        };
+        tokio::select! {
+            () = drained => {
+                tracing::info!(took = ?started.elapsed(), bound = ?self.drain_time, "drained");
+            }
+            signal = signals.next() => tracing::warn!("{signal} again: ending at once"),
         }
-        self.shared.data_plane.drain().await;
-        tracing::info!(took = ?started.elapsed(), bound = ?self.drain_time, "drained");
-        let _ = self.quit.send(true);
-        let _ = self.admin.await;
     }
 }
+
+async fn bind_admin(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let bound = TcpListener::bind(address).await.with_context(|| {
+        format!(
+            "binding the admin API to {address}; is another instance running? --replace takes over \
+             from it, --admin-address takes another address"
+        )
+    })?;
+    Ok(bound)
+}
+
+async fn predecessor(admin: SocketAddr) -> Result<Option<Predecessor>, Failure> {
+    let found = Predecessor::find(admin)
+        .await
+        .with_context(|| format!("taking over from the process with the admin address {admin}"))?;
+    if found.is_none() {
+        tracing::info!("nobody to take over from has the admin address {admin}: starting plainly");
+    }
+    Ok(found)
+}
+
+fn refuse_broken(files: &[FileState]) -> Result<(), Failure> {
+    let broken: Vec<&str> = files
+        .iter()
+        .filter(|file| file.error.is_some())
+        .map(|file| file.path.as_str())
+        .collect();
+    if broken.is_empty() {
+        return Ok(());
+    }
+    let error = anyhow::anyhow!(
+        "{} cannot be read, and the running process may have a good version of it: it goes on \
+         serving; repair the file, or stop that process first",
+        broken.join(", ")
+    );
+    Err(Failure::Environment(error))
+}
+
+/// Waits until this process serves, then tells the old one to leave.
+async fn relieve(shared: &Shared, old: &Predecessor) -> Result<(), Failure> {
+    let version = shared.enforced.current().version();
+    let deadline = Instant::now() + SERVING;
+    while shared.data_plane.reports().version != version {
+        if Instant::now() > deadline {
+            let error = anyhow::anyhow!("not serving within {SERVING:?}; the old process still is");
+            return Err(Failure::Environment(error));
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    old.relieve().await?;
+    tracing::info!("took over from the running process");
+    Ok(())
+}
+
+/// Waits for a process that takes over.
+async fn succession(
+    shared: Arc<Shared>,
+    admin_address: SocketAddr,
+    admin: OwnedFd,
+) -> Option<Successor> {
+    let succession = match Succession::open(admin_address) {
+        Ok(succession) => succession,
+        Err(error) => {
+            tracing::warn!("this process cannot be replaced by --replace: {error:#}");
+            return None;
+        }
+    };
+    loop {
+        let sockets = async || shared.data_plane.listening_sockets().await;
+        if let Some(successor) = succession.next(sockets, &admin).await {
+            return Some(successor);
+        }
+    }
+}
+
+/// Until a process that takes over must serve. Above what the data plane waits for endpoints.
+const SERVING: Duration = Duration::from_secs(20);
 
 /// Ends when asked to, or when nobody can ask any more.
 async fn wait(mut quitting: watch::Receiver<bool>) {
@@ -213,6 +352,10 @@ impl Config {
             bind: None,
             workers: None,
             drain_time: Duration::from_secs(30),
+            drain_strategy: DrainStrategy::default(),
+            max_connections: None,
+            replace: false,
+            zone: None,
             node_id: "sluicegate".to_owned(),
             ads: None,
             data_plane: true,

@@ -281,6 +281,7 @@ mod tests {
         assert!(picks(&mut balancer(ring, &[1, 1]), 100, zero)[0] > 20);
     }
 
+    /// Row 54.
     #[test]
     fn hashes_go_where_envoy_sends_them() {
         for (policy, wanted) in [

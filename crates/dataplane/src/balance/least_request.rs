@@ -98,6 +98,8 @@ mod tests {
         counts
     }
 
+    /// Row 58.
+    ///
     /// Two busy of three, on Envoy 1.40: the free one got 10 of 24 with two choices (5/9 are
     /// expected), all 24 with a full scan.
     #[test]

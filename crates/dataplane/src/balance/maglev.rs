@@ -141,6 +141,8 @@ mod tests {
             .collect()
     }
 
+    /// Row 54.
+    ///
     /// Recorded from Envoy 1.40: three static hosts, a header hash policy, values k0 to k23.
     #[test]
     fn keys_go_where_envoy_sends_them() {
@@ -171,6 +173,8 @@ mod tests {
         }
     }
 
+    /// Row 54.
+    ///
     /// Recorded from Envoy 1.40.
     #[test]
     fn small_table_is_envoys() {

@@ -125,6 +125,8 @@ mod tests {
         }
     }
 
+    /// Row 59.
+    ///
     /// Cases measured on Envoy.
     #[test]
     fn load_falls_over_as_in_envoy() {
@@ -153,6 +155,8 @@ mod tests {
         assert_eq!(pairs(&[level(0, 0, 2)]), [(100, 0, true)]);
         assert_eq!(pairs(&[level(0, 0, 0)]), [(0, 0, false)]);
     }
+    /// Row 59.
+    ///
     /// Envoy's rules beyond the measured rows: degraded hosts keep a priority out of panic, load
     /// goes by host count once all priorities are in panic, excluded hosts do not count.
     #[test]

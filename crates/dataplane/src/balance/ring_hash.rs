@@ -119,6 +119,8 @@ mod tests {
         }
     }
 
+    /// Row 54.
+    ///
     /// Recorded from Envoy 1.40: three static hosts, a header hash policy, values k0 to k23.
     #[test]
     fn keys_go_where_envoy_sends_them() {
@@ -137,6 +139,8 @@ mod tests {
         }
     }
 
+    /// Row 54.
+    ///
     /// Recorded from Envoy 1.40.
     #[test]
     fn gauges_and_points_are_envoys() {

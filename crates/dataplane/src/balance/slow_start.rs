@@ -52,6 +52,8 @@ impl SlowStart {
 mod tests {
     use super::*;
 
+    /// Row 61.
+    ///
     /// Shares of a new host beside an old one, per second of a window of 6 s, measured on Envoy
     /// 1.40. Between its picks a host keeps its old deadline, so what is seen lags a little.
     #[test]

@@ -16,8 +16,9 @@ use super::{
     probe::{HttpProbe, ProbeAnswer, grpc_body, grpc_result, matches},
 };
 use crate::{
-    connect::{Connected, Peer, connect},
-    failure::Failure,
+    connect::{Connected, Peer, establish},
+    http::Limits,
+    http2::Opened,
     io::Stream,
     plan::{Check, ClusterConfig, Endpoint, Probe},
     pool::Lane,
@@ -105,21 +106,17 @@ impl Checker {
         if kept.as_mut().is_some_and(|kept| !kept.usable()) {
             kept = None;
         }
-        let mut kept = match kept {
-            Some(kept) => kept,
-            None => match timeout(check.timeout, self.connect(config)).await {
-                Ok(Ok(kept)) => kept,
-                Err(_) | Ok(Err(Failure::ConnectTimeout)) => {
-                    return failed(CheckResult::NetworkTimeout);
-                }
-                Ok(Err(_)) => return failed(CheckResult::Network),
-            },
+        let asked = async {
+            let mut kept = match kept {
+                Some(kept) => kept,
+                None => self.connect(config).await?,
+            };
+            let (outcome, reusable) = self.ask(&mut kept, check, config).await?;
+            Ok((outcome, reusable.then_some(kept)))
         };
-        match timeout(check.timeout, self.ask(&mut kept, check)).await {
-            Ok(Ok((outcome, reusable))) => {
-                if reusable && check.reuse_connection {
-                    self.kept = Some(kept);
-                }
+        match timeout(check.timeout, asked).await {
+            Ok(Ok((outcome, kept))) => {
+                self.kept = kept.filter(|_| check.reuse_connection);
                 outcome
             }
             Ok(Err(Broken)) => failed(CheckResult::Network),
@@ -127,23 +124,34 @@ impl Checker {
         }
     }
 
-    async fn ask(&self, kept: &mut Kept, check: &Check) -> Result<(Outcome, bool), Broken> {
+    async fn ask(
+        &self,
+        kept: &mut Kept,
+        check: &Check,
+        config: &ClusterConfig,
+    ) -> Result<(Outcome, bool), Broken> {
         let (answer, result) = match (&self.probe, kept) {
             (Probe::Http(probe), Kept::Plain(stream)) => {
-                let answer = http1::ask(stream, probe).await?;
+                let limits = Limits {
+                    count: config.max_headers_count,
+                    bytes: config.max_response_headers,
+                };
+                let answer = http1::ask(stream, probe, limits).await?;
                 let result = http_result(probe, &answer);
                 (answer, result)
             }
             (Probe::Http(probe), Kept::Http2(session)) => {
                 let head = probe.request();
-                let answer = session.ask(&head, None, body_limit(probe)).await?;
+                let opened = self.opened(&head, true);
+                let answer = session.ask(&opened, Vec::new(), body_limit(probe)).await?;
                 let result = http_result(probe, &answer);
                 (answer, result)
             }
             (Probe::Grpc(probe), Kept::Http2(session)) => {
                 let head = probe.request(check.timeout.as_millis());
                 let body = grpc_body(&probe.service);
-                let answer = session.ask(&head, Some(body), usize::MAX).await?;
+                let opened = self.opened(&head, false);
+                let answer = session.ask(&opened, body, usize::MAX).await?;
                 let result = grpc_result(answer.status, answer.grpc_status, &answer.body);
                 (answer, result)
             }
@@ -161,8 +169,17 @@ impl Checker {
         Ok((outcome, answer.reusable))
     }
 
-    /// A connection of its own, with the header of the PROXY protocol sent.
-    async fn connect(&self, config: &ClusterConfig) -> Result<Kept, Failure> {
+    fn opened<'a>(&self, head: &'a [u8], ends: bool) -> Opened<'a> {
+        Opened {
+            head,
+            https: self.tls.is_some(),
+            ends,
+        }
+    }
+
+    /// A connection of its own, with the header of the PROXY protocol sent. `connect_timeout` is for
+    /// traffic only, as in Envoy.
+    async fn connect(&self, config: &ClusterConfig) -> Result<Kept, Broken> {
         let peer = Peer {
             address: self.address,
             more_addresses: &[],
@@ -173,9 +190,10 @@ impl Checker {
         let Connected {
             mut stream,
             preface,
-        } = connect(peer, &Lane::default()).await?;
-        let sent = write(&mut stream, &preface).await;
-        sent.map_err(|Broken| Failure::Terminated)?;
+        } = establish(peer, &Lane::default())
+            .await
+            .map_err(|_| Broken)?;
+        write(&mut stream, &preface).await?;
         let http2 = match &self.probe {
             Probe::Grpc(_) => true,
             Probe::Http(http) => http.http2,
@@ -184,9 +202,7 @@ impl Checker {
         if !http2 {
             return Ok(Kept::Plain(stream));
         }
-        let session = http2::Session::begin(stream).await;
-        let session = session.map_err(|Broken| Failure::Terminated)?;
-        Ok(Kept::Http2(session))
+        Ok(Kept::Http2(http2::Session::begin(stream).await?))
     }
 }
 

@@ -105,9 +105,10 @@ async fn handshake(session: &mut Session, io: &Gather) -> Option<Codec> {
             }
             Poll::Pending => {}
         }
-        if matches!(io.poll_send(cx), Poll::Ready(Err(_))) || session.mark.close_idle.get() {
+        if matches!(io.poll_send(cx), Poll::Ready(Err(_))) {
             return Poll::Ready(None);
         }
+        let deadline = [deadline, session.close_at()].into_iter().flatten().min();
         session.timer.poll(cx, deadline).map(|()| None)
     })
     .await
@@ -139,7 +140,9 @@ impl Connection {
             if self.draining.is_some() {
                 return Poll::Ready(());
             }
-            session.stats.downstream_cx_idle_timeout.inc();
+            if !session.must_end() {
+                session.stats.downstream_cx_idle_timeout.inc();
+            }
             self.drain();
         }
     }
@@ -147,13 +150,15 @@ impl Connection {
     /// Takes streams in. Ready when the connection is over.
     fn poll_accept(&mut self, cx: &mut Context<'_>, session: &mut Session) -> Poll<()> {
         loop {
-            if self.draining.is_none() && session.draining() {
-                session.stats.downstream_cx_drain_close.inc();
+            if self.draining.is_none() && session.must_end() {
                 self.drain();
             }
             match self.codec.poll_accept(cx) {
                 Poll::Ready(Some(Ok((request, respond)))) => {
                     self.count(session);
+                    if self.draining.is_none() && session.draining() {
+                        self.drain();
+                    }
                     let message = Message::server(request, respond);
                     self.spawn(session.of_stream(Stream::Http2(Box::new(message))));
                 }
@@ -198,10 +203,13 @@ impl Connection {
         });
     }
 
-    /// When the connection is given up if nothing happens.
+    /// When the connection is told to end, or given up, if nothing happens.
     fn deadline(&self, session: &Session) -> Option<Instant> {
         if self.activity.running.get() > 0 {
-            return None;
+            return match self.draining {
+                Some(_) => None,
+                None => session.expires_at(),
+            };
         }
         let idle_since = self.activity.idle_since.get();
         if let Some(since) = self.draining {
@@ -210,10 +218,7 @@ impl Connection {
         }
         let idle = session.manager().idle_timeout;
         let idle = idle.map(|limit| idle_since + limit);
-        [idle, session.mark.close_at.get()]
-            .into_iter()
-            .flatten()
-            .min()
+        [idle, session.close_at()].into_iter().flatten().min()
     }
 }
 

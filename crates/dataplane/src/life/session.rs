@@ -19,7 +19,7 @@ use crate::{
     http::leading_empty_lines,
     http2,
     io::{Inbox, Stream, Timer},
-    listen::{Established, SocketId, canonical},
+    listen::{Established, Pass, SocketId, canonical},
     plan::{CodecType, ConnectionManager, FilterChain, ListenerPlan, Plan, Routes, Transport},
     route::RouteTable,
     stats::{CodecStats, HttpStats, ListenerStats},
@@ -60,10 +60,12 @@ pub(super) struct Session {
     pub(super) version: Option<Version>,
     /// The scheme of its requests.
     pub(super) scheme: &'static [u8],
+    _pass: Option<Pass>,
     listener_stats: Arc<ListenerStats>,
     routes: Arc<RouteTable>,
     generation: Option<u64>,
-    opened: Instant,
+    /// When it was ready for HTTP.
+    pub(super) opened: Instant,
     idle_since: Instant,
 }
 
@@ -94,7 +96,7 @@ impl Session {
     /// A fresh connection.
     pub(super) fn new(
         worker: Rc<Worker>,
-        listener: Arc<ListenerPlan>,
+        mark: Rc<Mark>,
         established: Established,
         socket: SocketId,
     ) -> Self {
@@ -103,6 +105,7 @@ impl Session {
             chain,
             peer,
             local,
+            pass,
         } = established;
         let stats = worker.http_stats(&chain.manager.stat_prefix);
         let listener_stats = worker.listener_stats(&socket.stat_name());
@@ -110,7 +113,6 @@ impl Session {
         stats.downstream_cx_active.add(1);
         listener_stats.downstream_cx_total.inc();
         listener_stats.downstream_cx_active.add(1);
-        let mark = worker.connections.open(&listener);
         let now = Instant::now();
         let scheme: &[u8] = match &stream {
             Stream::Tls(_) => {
@@ -122,7 +124,7 @@ impl Session {
         };
         Self {
             worker,
-            listener,
+            listener: mark.listener.clone(),
             chain,
             scheme,
             stream,
@@ -137,6 +139,7 @@ impl Session {
             stats,
             requests: 0,
             version: None,
+            _pass: pass,
             listener_stats,
             routes: Arc::default(),
             generation: None,
@@ -169,6 +172,7 @@ impl Session {
             stats: self.stats.clone(),
             requests: 0,
             version: self.version,
+            _pass: None,
             listener_stats: self.listener_stats.clone(),
             routes: self.routes.clone(),
             generation: self.generation,
@@ -223,9 +227,6 @@ impl Session {
             if !self.inbox.is_empty() && self.inbox.bytes() != b"\r" {
                 return Poll::Ready(Ok(()));
             }
-            if self.mark.close_idle.get() {
-                return Poll::Ready(Err(Ended));
-            }
             let worker = &self.worker;
             let limit = self.listener.buffer_limit;
             match self
@@ -245,17 +246,12 @@ impl Session {
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
         let limit = self.manager().idle_timeout;
         let idle_until = limit.map(|limit| self.idle_since + limit);
-        let deadline = [idle_until, self.mark.close_at.get()]
-            .into_iter()
-            .flatten()
-            .min();
+        let deadline = [idle_until, self.close_at()].into_iter().flatten().min();
         if self.timer.poll(cx, deadline).is_pending() {
             return Poll::Pending;
         }
-        if deadline == idle_until {
+        if deadline == idle_until || !self.must_end() {
             self.stats.downstream_cx_idle_timeout.inc();
-        } else {
-            self.stats.downstream_cx_drain_close.inc();
         }
         self.stats.downstream_cx_destroy_local.inc();
         Poll::Ready(Err(Ended))
@@ -317,11 +313,6 @@ impl Session {
     /// Notes its own address before the stream is given away.
     pub(super) fn note_local(&mut self) {
         self.local = self.local();
-    }
-
-    /// Whether responses must carry `connection: close`.
-    pub(super) fn draining(&self) -> bool {
-        self.mark.draining.get() || self.worker.draining.get()
     }
 
     /// Numbers of the codec.

@@ -4,11 +4,15 @@
 //! In: an accepted socket. Out: a stream that HTTP is spoken on, with the filter chain that serves
 //! it; or nothing, and the reason in the listener's numbers.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::AsyncReadExt,
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 
-use super::SocketId;
+use super::{Pass, SocketId};
 use crate::{
     io::Stream,
     plan::{FilterChain, ListenerPlan, Transport},
@@ -26,6 +30,8 @@ pub(crate) struct Established {
     pub(crate) peer: SocketAddr,
     /// What it connected to, where that is not the socket's address.
     pub(crate) local: Option<SocketAddr>,
+    /// Its place under the chain's limit.
+    pub(crate) pass: Option<Pass>,
 }
 
 /// Gets a connection ready. A plain one costs nothing here.
@@ -38,9 +44,9 @@ pub(crate) async fn establish(
 ) -> Option<Established> {
     let mut local = None;
     if let Some(proxy) = listener.proxy_protocol {
-        match Box::pin(timeout(HELLO, proxy.read(&mut tcp))).await {
-            Ok(Ok(None)) => {}
-            Ok(Ok(Some(origin))) => {
+        match Box::pin(within(listener.filters_timeout, proxy.read(&mut tcp))).await {
+            Some(Ok(None)) => {}
+            Some(Ok(Some(origin))) => {
                 peer = origin.source;
                 local = Some(origin.destination);
             }
@@ -48,7 +54,7 @@ pub(crate) async fn establish(
                 let stats = worker.listener_stats(&socket.stat_name());
                 stats.downstream_cx_total.inc();
                 stats.downstream_cx_destroy.inc();
-                if refused.is_err() {
+                if refused.is_none() {
                     stats.downstream_pre_cx_timeout.inc();
                 }
                 return None;
@@ -66,13 +72,44 @@ pub(crate) async fn establish(
         return established.map(|one| Established { peer, local, ..one });
     }
     let chain = listener.chains.find(None)?.clone();
+    let pass = pass(worker, &chain);
+    if let Some(pass) = &pass
+        && !pass.is_within_limit()
+    {
+        let stats = worker.listener_stats(&socket.stat_name());
+        stats.downstream_cx_total.inc();
+        Box::pin(hold(&chain, &mut tcp)).await;
+        stats.downstream_cx_destroy.inc();
+        return None;
+    }
     let stream = Stream::Tcp(tcp);
     Some(Established {
         stream,
         chain,
         peer,
         local,
+        pass,
     })
+}
+
+/// Counts the connection, if the chain has a limit.
+fn pass(worker: &Worker, chain: &FilterChain) -> Option<Pass> {
+    let limit = chain.limit.as_ref()?;
+    Some(limit.enter(worker.limit_stats(&limit.stat_prefix)))
+}
+
+/// Keeps a connection too many open for the limit's delay. Without one, closing it resets it if its
+/// client has sent something.
+async fn hold(chain: &FilterChain, tcp: &mut TcpStream) {
+    let delay = chain
+        .limit
+        .as_ref()
+        .map_or(Duration::ZERO, |limit| limit.delay);
+    if !delay.is_zero() {
+        let mut ignored = [0; 1024];
+        let ignore = async { while matches!(tcp.read(&mut ignored).await, Ok(1..)) {} };
+        let _ = timeout(delay, ignore).await;
+    }
 }
 
 async fn tls(
@@ -83,13 +120,13 @@ async fn tls(
     prefix: &str,
 ) -> Option<Established> {
     let stats = worker.listener_ssl_stats(prefix);
-    let hello = match timeout(HELLO, Handshake::begin(tcp)).await {
-        Ok(Ok(hello)) => hello,
-        Ok(Err(error)) => {
+    let hello = match within(listener.filters_timeout, Handshake::begin(tcp)).await {
+        Some(Ok(hello)) => hello,
+        Some(Err(error)) => {
             error.count(&stats);
             return None;
         }
-        Err(_) => {
+        None => {
             worker
                 .listener_stats(prefix)
                 .downstream_pre_cx_timeout
@@ -105,6 +142,15 @@ async fn tls(
         tracing::debug!(listener = %listener.name, "a certificate is missing");
         return None;
     };
+    let pass = pass(worker, chain);
+    if pass.as_ref().is_some_and(|pass| !pass.is_within_limit()) {
+        let delay = chain
+            .limit
+            .as_ref()
+            .map_or(Duration::ZERO, |limit| limit.delay);
+        sleep(delay).await;
+        return None;
+    }
     match timeout(chain.handshake_timeout, hello.finish(tls)).await {
         Ok(Ok(stream)) => {
             stream.count(&stats);
@@ -113,6 +159,7 @@ async fn tls(
                 chain: chain.clone(),
                 peer,
                 local: None,
+                pass,
             })
         }
         Ok(Err(error)) => {
@@ -126,5 +173,10 @@ async fn tls(
     }
 }
 
-/// Envoy default of `listener_filters_timeout`.
-const HELLO: std::time::Duration = std::time::Duration::from_secs(15);
+/// `None` when it takes too long.
+async fn within<T>(limit: Option<Duration>, what: impl Future<Output = T>) -> Option<T> {
+    match limit {
+        Some(limit) => timeout(limit, what).await.ok(),
+        None => Some(what.await),
+    }
+}

@@ -208,7 +208,7 @@ impl ClusterConfig {
             balancing,
             host_set: HostSet::compile(cluster),
             check: health_check::compile(&cluster.health_checks, http2.is_some())?,
-            http2: http2.map(|http2| Http2Options::compile(&http2)),
+            http2: http2.as_ref().map(Http2Options::compile),
             outlier: cluster.outlier_detection.as_ref().map(outlier::compile),
             retry: retry.transpose()?,
             unsupported,

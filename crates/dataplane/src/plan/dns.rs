@@ -6,7 +6,7 @@
 
 #![expect(deprecated, reason = "control planes still send these fields")]
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, time::Duration};
 
 use sluicegate_xds::{
     any,
@@ -32,7 +32,10 @@ use sluicegate_xds::{
     },
 };
 
-use super::value::{duration, number, socket_address, timeout};
+use super::{
+    Endpoints,
+    value::{duration, number, socket_address, timeout},
+};
 
 /// Settings of look-ups.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +115,8 @@ impl DnsConfig {
         assignment: &ClusterLoadAssignment,
     ) -> Result<Self, String> {
         let single = dns.all_addresses_in_single_endpoint;
+        // What cannot be resolved is refused now, not when the names are known.
+        Endpoints::resolve(assignment, &HashMap::new(), single)?;
         let endpoints = assignment.endpoints.iter();
         let counts: Vec<usize> = endpoints.map(|group| group.lb_endpoints.len()).collect();
         if single && counts != [1] {
@@ -154,7 +159,7 @@ pub(super) fn of_fields(cluster: &Cluster, single: bool) -> DnsCluster {
             .clone()
             .or_else(|| older_resolver(cluster)),
         // The extension counts from UNSPECIFIED, the field from AUTO.
-        dns_lookup_family: cluster.dns_lookup_family + 1,
+        dns_lookup_family: cluster.dns_lookup_family.saturating_add(1),
         all_addresses_in_single_endpoint: single,
         dns_min_refresh_rate: None,
     }
@@ -233,7 +238,10 @@ impl Servers {
 fn failure(rate: &RefreshRate) -> (Duration, Duration) {
     let base = or_zero(rate.base_interval.as_ref());
     // Envoy's default for the maximum.
-    let max = rate.max_interval.as_ref().map_or(base * 10, duration);
+    let max = rate
+        .max_interval
+        .as_ref()
+        .map_or(base.saturating_mul(10), duration);
     (base, max.max(base))
 }
 

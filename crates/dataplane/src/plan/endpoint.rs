@@ -171,6 +171,12 @@ impl Endpoints {
         let policy = assignment.policy.as_ref();
         let mut endpoints = Vec::new();
         for group in &assignment.endpoints {
+            if group.priority > LOWEST_PRIORITY {
+                return Err(format!(
+                    "priority {} is above {LOWEST_PRIORITY}",
+                    group.priority
+                ));
+            }
             for endpoint in &group.lb_endpoints {
                 let Some(HostIdentifier::Endpoint(host)) = &endpoint.host_identifier else {
                     return Err("an endpoint without an address".to_owned());
@@ -200,7 +206,9 @@ fn one(
         address: located.address,
         more_addresses: located.more,
         hostname: located.hostname.to_owned(),
-        weight: number(endpoint.load_balancing_weight.as_ref()).unwrap_or(1),
+        weight: number(endpoint.load_balancing_weight.as_ref())
+            .unwrap_or(1)
+            .max(1),
         priority: group.priority,
         health: Health::of(endpoint.health_status()),
         locality: group.locality.clone(),
@@ -247,3 +255,6 @@ impl Health {
         }
     }
 }
+
+/// Envoy refuses more.
+const LOWEST_PRIORITY: u32 = 128;

@@ -6,26 +6,39 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use sluicegate_xds::pb::envoy::{
-    config::listener::v3::{FilterChain as Proto, Listener},
-    extensions::transport_sockets::tls::v3::DownstreamTlsContext,
+use sluicegate_xds::{
+    any,
+    pb::envoy::{
+        config::listener::v3::{FilterChain as Proto, Listener, filter::ConfigType},
+        extensions::{
+            filters::network::{
+                connection_limit::v3::ConnectionLimit as ConnectionLimitFilter,
+                http_connection_manager::v3::HttpConnectionManager,
+            },
+            transport_sockets::tls::v3::DownstreamTlsContext,
+        },
+    },
 };
 
 use super::{
     ConnectionManager,
     compile::Names,
-    listener::connection_manager,
     transport::{RAW, TLS, config},
     unsupported,
     value::timeout,
 };
-use crate::tls::{Certificate, DownstreamTls, MissingSecret};
+use crate::{
+    listen::ConnectionLimit,
+    tls::{Certificate, DownstreamTls, MissingSecret},
+};
 
 /// A filter chain.
 #[derive(Debug)]
 pub(crate) struct FilterChain {
     /// Settings of its HTTP connections.
     pub(crate) manager: ConnectionManager,
+    /// How many connections it takes.
+    pub(crate) limit: Option<ConnectionLimit>,
     /// What lies below HTTP.
     pub(crate) transport: Transport,
     /// Longest time for a handshake.
@@ -123,22 +136,19 @@ impl FilterChains {
         secrets: &HashMap<Arc<str>, Certificate>,
         names: &mut Names,
     ) -> Result<FilterChain, String> {
-        let manager = proto
-            .filters
-            .iter()
-            .find_map(connection_manager)
-            .ok_or("no HTTP connection manager")?;
+        let Filters { manager, limit } = Filters::of(proto)?;
         let transport = self.transport(proto, secrets)?;
         self.unsupported
             .extend(unsupported::of_listener(listener, &manager));
         if let Transport::Tls(tls) = &transport {
             self.unsupported.extend(&tls.unsupported);
         }
-        let limit = proto.transport_socket_connect_timeout.as_ref();
+        let patience = proto.transport_socket_connect_timeout.as_ref();
         Ok(FilterChain {
             manager: ConnectionManager::compile(&manager, names)?,
+            limit,
             transport,
-            handshake_timeout: timeout(limit, None).unwrap_or(HANDSHAKE),
+            handshake_timeout: timeout(patience, None).unwrap_or(HANDSHAKE),
         })
     }
 
@@ -166,6 +176,57 @@ impl FilterChains {
             )),
         }
     }
+}
+
+/// The network filters of a chain that mean something here.
+struct Filters {
+    manager: HttpConnectionManager,
+    limit: Option<ConnectionLimit>,
+}
+
+impl Filters {
+    /// Reads them. One that would not be enforced is an error: it may be what keeps somebody out.
+    fn of(proto: &Proto) -> Result<Self, String> {
+        let (mut manager, mut limit) = (None, None);
+        for filter in &proto.filters {
+            let Some(ConfigType::TypedConfig(packed)) = &filter.config_type else {
+                return Err(format!(
+                    "network filter {} has no configuration",
+                    filter.name
+                ));
+            };
+            if let Some(found) = any::unpack(packed) {
+                manager = Some(found);
+            } else if let (Some(found), None) = (any::unpack(packed), &limit) {
+                limit = Some(connection_limit(&found)?);
+            } else {
+                return Err(format!(
+                    "network filter {} is not implemented yet, or there twice",
+                    filter.name
+                ));
+            }
+        }
+        Ok(Self {
+            manager: manager.ok_or("no HTTP connection manager")?,
+            limit: limit.flatten(),
+        })
+    }
+}
+
+/// The limit; `None` when it is switched off.
+fn connection_limit(filter: &ConnectionLimitFilter) -> Result<Option<ConnectionLimit>, String> {
+    let runtime = filter.runtime_enabled.as_ref();
+    if runtime.is_some_and(|flag| !flag.default_value.is_none_or(|on| on.value)) {
+        return Ok(None);
+    }
+    let most = filter
+        .max_connections
+        .as_ref()
+        .filter(|most| most.value > 0);
+    let most = most.ok_or("connection_limit without max_connections, or with 0")?;
+    let delay = timeout(filter.delay.as_ref(), None).unwrap_or_default();
+    let prefix = filter.stat_prefix.clone();
+    Ok(Some(ConnectionLimit::new(prefix, most.value, delay)))
 }
 
 /// Ours: Envoy has no limit on a handshake, only on its first message (`listener_filters_timeout`,

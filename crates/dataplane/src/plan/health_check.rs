@@ -31,7 +31,7 @@ use crate::health::{
 pub(crate) struct Check {
     /// When, and what results mean.
     pub(crate) active: ActiveConfig,
-    /// Counts from sending.
+    /// Of a check with the connection that it may need.
     pub(crate) timeout: Duration,
     /// The connection serves the next check, too.
     pub(crate) reuse_connection: bool,

@@ -16,7 +16,7 @@ use sluicegate_xds::{
                 http1_protocol_options::header_key_format::HeaderFormat,
                 proxy_protocol_config::Version as ProxyVersion,
             },
-            listener::v3::{Filter, Listener, filter::ConfigType, listener_filter},
+            listener::v3::{Listener, listener_filter},
         },
         extensions::{
             filters::listener::proxy_protocol::v3::ProxyProtocol as ProxyProtocolFilter,
@@ -35,7 +35,7 @@ use super::{
     filter_chain::FilterChains,
     http2::Http2Options,
     route, unsupported,
-    value::{flag, number, socket_address, timeout},
+    value::{duration, flag, number, socket_address, timeout},
 };
 use crate::{
     http::{EscapedSlashes, Limits, NameCase, PathRules},
@@ -57,8 +57,12 @@ pub(crate) struct ListenerPlan {
     pub(crate) ipv4_compat: bool,
     /// Bytes held per connection.
     pub(crate) buffer_limit: usize,
+    /// `ignore_global_conn_limit`.
+    pub(crate) ignore_global_limit: bool,
     /// Header in front of everything on a connection.
     pub(crate) proxy_protocol: Option<ProxyProtocol>,
+    /// `listener_filters_timeout`, for that header and for a TLS client's first message.
+    pub(crate) filters_timeout: Option<Duration>,
     /// Its filter chains.
     pub(crate) chains: FilterChains,
     /// Settings seen here that are not enforced yet.
@@ -82,6 +86,12 @@ pub(crate) struct ConnectionManager {
     pub(crate) underscores: Underscores,
     /// Connections without a request are closed after this.
     pub(crate) idle_timeout: Option<Duration>,
+    /// `max_connection_duration`.
+    pub(crate) max_connection_duration: Option<Duration>,
+    /// `http1_safe_max_connection_duration`: only a response ends a connection of HTTP/1 then.
+    pub(crate) http1_safe_duration: bool,
+    /// `drain_timeout`: how long a connection of HTTP/1 waits for a last request then.
+    pub(crate) drain_timeout: Duration,
     /// Requests after which a connection is closed; 0 is no limit.
     pub(crate) max_requests_per_connection: u32,
     /// `max_stream_duration`.
@@ -215,7 +225,12 @@ impl ListenerPlan {
             ipv4_compat: ipv4_compat(listener.address.as_ref()),
             buffer_limit: number(listener.per_connection_buffer_limit_bytes.as_ref())
                 .map_or(BUFFER_LIMIT, |limit| limit as usize),
+            ignore_global_limit: listener.ignore_global_conn_limit,
             proxy_protocol,
+            filters_timeout: timeout(
+                listener.listener_filters_timeout.as_ref(),
+                Some(FILTERS_TIMEOUT),
+            ),
             unsupported: chains.unsupported.clone(),
             chains,
         })
@@ -250,6 +265,12 @@ impl ConnectionManager {
             },
             underscores: Underscores::of(common.headers_with_underscores_action),
             idle_timeout: timeout(common.idle_timeout.as_ref(), Some(IDLE_TIMEOUT)),
+            max_connection_duration: timeout(common.max_connection_duration.as_ref(), None),
+            http1_safe_duration: manager.http1_safe_max_connection_duration,
+            drain_timeout: manager
+                .drain_timeout
+                .as_ref()
+                .map_or(DRAIN_TIMEOUT, duration),
             max_requests_per_connection: number(common.max_requests_per_connection.as_ref())
                 .unwrap_or(0),
             max_stream_duration: timeout(common.max_stream_duration.as_ref(), None),
@@ -347,14 +368,6 @@ fn listener_filters(listener: &Listener) -> Result<Option<ProxyProtocol>, String
     Ok(found)
 }
 
-/// The connection manager, if the filter is one.
-pub(super) fn connection_manager(filter: &Filter) -> Option<HttpConnectionManager> {
-    match filter.config_type.as_ref()? {
-        ConfigType::TypedConfig(packed) => any::unpack(packed),
-        ConfigType::ConfigDiscovery(_) => None,
-    }
-}
-
 fn routes(manager: &HttpConnectionManager, names: &mut ClusterNames) -> Result<Routes, String> {
     match &manager.route_specifier {
         Some(RouteSpecifier::Rds(rds)) => Ok(Routes::Named(rds.route_config_name.clone())),
@@ -389,3 +402,5 @@ const HEADERS_COUNT: u32 = 100;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 const DELAYED_CLOSE: Duration = Duration::from_secs(1);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+const FILTERS_TIMEOUT: Duration = Duration::from_secs(15);

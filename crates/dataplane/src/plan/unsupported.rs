@@ -131,14 +131,44 @@ pub(super) fn of_listener(
     listed([
         (!listener.access_log.is_empty(), "access_log"),
         (
-            !manager.access_log.is_empty(),
-            "http_connection_manager.access_log",
+            !listener.additional_addresses.is_empty(),
+            "additional_addresses",
         ),
         (
-            manager
-                .common_http_protocol_options
-                .is_some_and(|common| common.max_connection_duration.is_some()),
-            "common_http_protocol_options.max_connection_duration",
+            listener.bind_to_port.is_some_and(|bind| !bind.value),
+            "bind_to_port",
+        ),
+        (
+            listener.connection_balance_config.is_some(),
+            "connection_balance_config",
+        ),
+        (
+            listener.continue_on_listener_filters_timeout,
+            "continue_on_listener_filters_timeout",
+        ),
+        (listener.drain_type != 0, "drain_type"),
+        (
+            listener.enable_reuse_port.is_some_and(|on| !on.value),
+            "enable_reuse_port",
+        ),
+        (listener.freebind.is_some_and(|on| on.value), "freebind"),
+        (!listener.socket_options.is_empty(), "socket_options"),
+        (listener.tcp_backlog_size.is_some(), "tcp_backlog_size"),
+        (
+            listener.tcp_fast_open_queue_length.is_some(),
+            "tcp_fast_open_queue_length",
+        ),
+        (
+            listener.transparent.is_some_and(|on| on.value),
+            "transparent",
+        ),
+        (
+            listener.use_original_dst.is_some_and(|on| on.value),
+            "use_original_dst",
+        ),
+        (
+            !manager.access_log.is_empty(),
+            "http_connection_manager.access_log",
         ),
         (
             manager

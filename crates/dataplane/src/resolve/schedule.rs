@@ -40,7 +40,7 @@ impl Schedule {
             None => self.timers.refresh,
         };
         let jitter = self.timers.jitter;
-        (wait + self.below(jitter)).max(SHORTEST)
+        wait.saturating_add(self.below(jitter)).max(SHORTEST)
     }
 
     /// The wait after nothing was learnt. Jitter is for answers only.
@@ -49,7 +49,7 @@ impl Schedule {
             return self.timers.refresh.max(SHORTEST);
         };
         let limit = self.backoff;
-        self.backoff = (limit * 2).min(max);
+        self.backoff = limit.saturating_mul(2).min(max);
         self.below(limit).max(SHORTEST)
     }
 

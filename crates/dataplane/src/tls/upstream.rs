@@ -33,6 +33,8 @@ pub(crate) struct UpstreamTls {
     name: Option<ServerName<'static>>,
     /// The context lists protocols of its own.
     lists_protocols: bool,
+    /// What health checks ask of a certificate: no request decides a name for them.
+    verifies_checks: Arc<dyn ServerCertVerifier>,
     /// Settings seen here that are not enforced.
     pub(crate) unsupported: Vec<&'static str>,
 }
@@ -55,13 +57,14 @@ impl UpstreamTls {
         let parameters = Parameters::compile(Side::Client, common.tls_params.as_ref())?;
         let validation = validation_context(common.validation_context_type.as_ref())?;
         let validation = validation.unwrap_or_default();
-        let verifier = Verifier::compile(Side::Client, &validation, &parameters, true)?;
-        let verifier = if auto_san {
-            verifier.by_server_name()?
+        let verifier = || Verifier::compile(Side::Client, &validation, &parameters, true);
+        let plain: Arc<dyn ServerCertVerifier> = Arc::new(verifier()?);
+        let own = if auto_san {
+            Arc::new(verifier()?.by_server_name()?)
         } else {
-            verifier
+            plain.clone()
         };
-        let mut config = client_config(parameters, Arc::new(verifier), common)?;
+        let mut config = client_config(parameters, own, common)?;
         // Envoy default: one.
         let sessions = context.max_session_keys.map_or(1, |keys| keys.value) as usize;
         config.resumption = match sessions {
@@ -88,7 +91,8 @@ impl UpstreamTls {
                 TlsConnector::from(Arc::new(config))
             }),
             name,
-            lists_protocols: !common.alpn_protocols.is_empty(),
+            lists_protocols: !listed.is_empty(),
+            verifies_checks: plain,
             unsupported: unsupported(context, common),
         })
     }
@@ -97,6 +101,8 @@ impl UpstreamTls {
     /// lists.
     pub(crate) fn for_checks(&self, protocols: &[String]) -> Self {
         let mut config = ClientConfig::clone(self.connectors[0].config());
+        let verifier = self.verifies_checks.clone();
+        config.dangerous().set_certificate_verifier(verifier);
         if !protocols.is_empty() || !self.lists_protocols {
             let protocols = protocols.iter();
             config.alpn_protocols = protocols.map(|name| name.as_bytes().to_vec()).collect();
@@ -106,6 +112,7 @@ impl UpstreamTls {
             connectors: std::array::from_fn(|_| connector.clone()),
             name: self.name.clone(),
             lists_protocols: self.lists_protocols,
+            verifies_checks: self.verifies_checks.clone(),
             unsupported: Vec::new(),
         }
     }

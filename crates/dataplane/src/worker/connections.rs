@@ -12,15 +12,17 @@ use std::{
     task::{Context, Waker},
 };
 
-use tokio::{sync::mpsc, time::Instant};
+use tokio::sync::mpsc;
 
-use crate::plan::ListenerPlan;
+use super::Drain;
+use crate::{listen::Place, plan::ListenerPlan};
 
 /// All of them.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     open: RefCell<HashMap<u64, Rc<Mark>>>,
     next: Cell<u64>,
+    ending: RefCell<Option<Ending>>,
 }
 
 /// What a connection is told from outside.
@@ -28,33 +30,46 @@ pub(crate) struct Connections {
 pub(crate) struct Mark {
     /// The listener that accepted it.
     pub(crate) listener: Arc<ListenerPlan>,
-    /// The next response is the last.
-    pub(crate) draining: Cell<bool>,
-    /// Close as soon as no request runs.
-    pub(crate) close_idle: Cell<bool>,
-    /// Close at this time if no request runs.
-    pub(crate) close_at: Cell<Option<Instant>>,
+    /// How it runs out, once it does.
+    pub(crate) drain: Cell<Option<Drain>>,
+    /// Whether the reason of its end is counted.
+    pub(crate) counted: Cell<bool>,
     id: u64,
+    _place: Option<Place>,
     waker: RefCell<Option<Waker>>,
     done: RefCell<Option<mpsc::Sender<()>>>,
 }
 
+/// The worker takes no more connections; those that were waiting to be accepted still come.
+#[derive(Debug)]
+struct Ending {
+    drain: Drain,
+    /// Held by connections, and by whoever still accepts.
+    done: mpsc::WeakSender<()>,
+}
+
 impl Connections {
-    /// Adds a connection.
-    pub(crate) fn open(&self, listener: &Arc<ListenerPlan>) -> Rc<Mark> {
+    /// Adds a connection, as soon as it is accepted. It gives its place back when it is gone.
+    pub(crate) fn open(&self, listener: &Arc<ListenerPlan>, place: Option<Place>) -> Rc<Mark> {
         let id = self.next.get();
         self.next.set(id + 1);
+        let ending = self.ending.borrow();
         let mark = Rc::new(Mark {
             listener: listener.clone(),
-            draining: Cell::new(false),
-            close_idle: Cell::new(false),
-            close_at: Cell::new(None),
+            drain: Cell::new(ending.as_ref().map(|ending| ending.drain)),
+            counted: Cell::new(false),
             id,
+            _place: place,
             waker: RefCell::default(),
-            done: RefCell::default(),
+            done: RefCell::new(ending.as_ref().and_then(|ending| ending.done.upgrade())),
         });
         self.open.borrow_mut().insert(id, mark.clone());
         mark
+    }
+
+    /// Whether all of them run out.
+    pub(super) fn are_ending(&self) -> bool {
+        self.ending.borrow().is_some()
     }
 
     /// Removes it.
@@ -63,29 +78,33 @@ impl Connections {
         mark.done.borrow_mut().take();
     }
 
-    /// Lets connections of replaced listeners run out, at the latest at `close_at`.
-    pub(super) fn mark(&self, replaced: impl Fn(&ListenerPlan) -> bool, close_at: Instant) {
+    /// Lets connections of replaced listeners run out.
+    pub(super) fn replace(&self, replaced: impl Fn(&ListenerPlan) -> bool, drain: Drain) {
         for mark in self.open.borrow().values() {
-            if !mark.draining.get() && replaced(&mark.listener) {
-                mark.draining.set(true);
-                mark.close_at.set(Some(close_at));
-                mark.wake();
+            if mark.drain.get().is_none() && replaced(&mark.listener) {
+                mark.drain(drain);
             }
         }
     }
 
-    /// Lets all connections run out; idle ones close now. `done` is dropped with the last one.
-    pub(super) fn drain(&self, done: mpsc::Sender<()>) {
+    /// Lets all connections run out. `done` is dropped with the last one.
+    pub(super) fn drain(&self, drain: Drain, done: &mpsc::Sender<()>) {
         for mark in self.open.borrow().values() {
-            mark.draining.set(true);
-            mark.close_idle.set(true);
             *mark.done.borrow_mut() = Some(done.clone());
-            mark.wake();
+            mark.drain(drain);
         }
+        let done = done.downgrade();
+        *self.ending.borrow_mut() = Some(Ending { drain, done });
     }
 }
 
 impl Mark {
+    /// Lets the connection run out.
+    pub(crate) fn drain(&self, drain: Drain) {
+        self.drain.set(Some(drain));
+        self.wake();
+    }
+
     /// Remembers which task to wake; the task of a connection never changes.
     pub(crate) fn watch(&self, cx: &Context<'_>) {
         let mut waker = self.waker.borrow_mut();

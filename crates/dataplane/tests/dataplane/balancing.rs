@@ -121,6 +121,7 @@ fn cookie_policy(ttl: f64, path: &str, attributes: &[(&str, &str)]) -> HashPolic
     }
 }
 
+/// Row 54.
 #[test]
 fn ring_hash_and_maglev_stick_to_a_header() {
     let upstreams = letters(3);
@@ -154,6 +155,7 @@ fn ring_hash_and_maglev_stick_to_a_header() {
     }
 }
 
+/// Row 56.
 #[test]
 fn a_generated_cookie_makes_a_client_stick() {
     let upstreams = letters(3);
@@ -312,6 +314,7 @@ fn locality_weights_share_the_load() {
     assert_eq!(answers(&mut gateway.client(), 40)["A"], 30);
 }
 
+/// Row 59.
 #[test]
 fn panic_uses_all_hosts_unless_the_threshold_forbids_it() {
     let upstreams = letters(3);

@@ -263,6 +263,35 @@ fn checks_offer_the_protocols_of_their_tls_options() {
     assert_eq!(seen[1].alpn, ["http/1.1"]);
 }
 
+/// Seen on Envoy 1.40: `connect_timeout` is for traffic, a check has its own limit.
+#[test]
+fn a_slow_handshake_is_within_the_time_of_a_check() {
+    let authority = Authority::new("ca");
+    let upstream = TlsUpstream::start(&authority.issue(&["a.example"]), Wants::default());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut resources = Resources::simple(&[listener.local_addr().unwrap()]);
+    let to = upstream.address;
+    std::thread::spawn(move || {
+        for (mut near, mut far) in listener.incoming().map(|near| {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            (near.unwrap(), std::net::TcpStream::connect(to).unwrap())
+        }) {
+            let (mut back, mut out) = (far.try_clone().unwrap(), near.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut back, &mut out));
+            std::thread::spawn(move || std::io::copy(&mut near, &mut far));
+        }
+    });
+    let cluster = &mut resources.clusters[0];
+    cluster.connect_timeout = xds::seconds(0.1);
+    cluster.transport_socket = socket("tls", &trusting(&authority.pem(), &[]));
+    checked(cluster, 1);
+    cluster.health_checks[0].timeout = xds::seconds(5.0);
+    let gateway = Gateway::start(&resources);
+    live(&gateway);
+    gateway.expect("cluster.c.health_check.healthy", 1);
+    assert_eq!(gateway.client().get("/").status(), 503);
+}
+
 #[test]
 fn checks_go_to_the_port_of_the_endpoint() {
     let (traffic, checks) = (Upstream::ok(), Upstream::ok());

@@ -3,9 +3,8 @@
 
 use std::{
     io::Write,
-    net::TcpStream,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use sluicegate_dataplane::State;
@@ -15,7 +14,7 @@ use sluicegate_xds::pb::envoy::config::{
 };
 
 use crate::support::{
-    Client, Gateway, Upstream,
+    Gateway, Upstream,
     gateway::{Resources, eventually},
     xds,
 };
@@ -161,71 +160,6 @@ fn a_removed_cluster_is_nc_for_new_requests_only() {
     });
 }
 
-/// Row 82.
-#[test]
-fn listeners_come_and_go() {
-    let upstream = Upstream::ok();
-    let mut resources = Resources::simple(&[upstream.address]);
-    let gateway = Gateway::with(&resources, |options| {
-        options.drain_time = Duration::from_millis(600);
-    });
-    let first = gateway.address();
-    let mut second = xds::listener(|_| {});
-    second.name = "listener~81".to_owned();
-    second.address = xds::address("127.0.0.1:0".parse().unwrap());
-    // Another configured address, so that it gets sockets of its own.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let at = free.local_addr().unwrap();
-    drop(free);
-    second.address = xds::address(at);
-    resources.listeners.push(second);
-    let mut old = Client::connect(first);
-    old.get("/");
-    gateway.publish(&resources);
-    assert_eq!(gateway.addresses().len(), 2);
-    assert_eq!(Client::connect(at).get("/").status(), 200);
-    assert_eq!(
-        old.get("/").field("connection"),
-        None,
-        "an unchanged listener changes nothing"
-    );
-
-    resources.listeners.remove(0);
-    let mut idle = Client::connect(first);
-    idle.get("/");
-    gateway.publish(&resources);
-    assert!(TcpStream::connect(first).is_err(), "refused at once");
-    assert_eq!(old.get("/").field("connection"), Some("close"));
-    let begun = Instant::now();
-    assert!(idle.closed());
-    let took = begun.elapsed().as_secs_f64();
-    assert!(
-        (0.3..0.9).contains(&took),
-        "closed at the end of the drain time: {took}"
-    );
-    assert_eq!(Client::connect(at).get("/").status(), 200);
-}
-
-/// Row 82.
-#[test]
-fn a_changed_listener_keeps_its_socket_and_drains_old_connections() {
-    let upstream = Upstream::ok();
-    let mut resources = Resources::simple(&[upstream.address]);
-    let gateway = Gateway::start(&resources);
-    let address = gateway.address();
-    let mut old = gateway.client();
-    old.get("/");
-    resources.listeners = vec![xds::listener(|manager| {
-        manager.server_name = "new".to_owned()
-    })];
-    gateway.publish(&resources);
-    assert_eq!(gateway.address(), address);
-    let response = old.get("/");
-    assert_eq!(response.field("server"), Some("envoy"));
-    assert_eq!(response.field("connection"), Some("close"));
-    assert_eq!(gateway.client().get("/").field("server"), Some("new"));
-}
-
 #[test]
 fn bad_resources_hurt_nobody_else_and_are_reported() {
     let upstream = Upstream::ok();
@@ -252,52 +186,6 @@ fn bad_resources_hurt_nobody_else_and_are_reported() {
     assert_eq!(report.binds.len(), 1);
     assert_eq!(report.binds[0].address, taken.local_addr().unwrap());
     assert_eq!(report.unsupported[0].field, "preconnect_policy");
-}
-
-#[test]
-fn draining_finishes_what_runs() {
-    let upstream = slow();
-    let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
-    let address = gateway.address();
-    let mut idle = gateway.client();
-    idle.get("/");
-    gateway.expect("cluster.c.upstream_rq_active", 0);
-    assert_eq!(gateway.plane.state(), State::Live);
-    std::thread::scope(|scope| {
-        let running = scope.spawn(|| gateway.client().get("/"));
-        gateway.expect("cluster.c.upstream_rq_active", 1);
-        let plane = gateway.plane.clone();
-        let drained = scope.spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(plane.drain());
-        });
-        assert!(idle.closed());
-        assert_eq!(gateway.plane.state(), State::Draining);
-        assert!(TcpStream::connect(address).is_err());
-        let response = running.join().unwrap();
-        assert_eq!(
-            (response.status(), response.field("connection")),
-            (200, Some("close"))
-        );
-        drained.join().unwrap();
-    });
-    gateway.expect("http.test.downstream_cx_active", 0);
-}
-
-#[test]
-fn failing_health_checks_announces_the_end() {
-    let upstream = Upstream::ok();
-    let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
-    gateway.plane.healthcheck_fail();
-    assert_eq!(gateway.plane.state(), State::Draining);
-    eventually("responses say so", || {
-        gateway.client().get("/").field("connection") == Some("close")
-    });
-    gateway.plane.healthcheck_ok();
-    assert_eq!(gateway.plane.state(), State::Live);
 }
 
 #[test]

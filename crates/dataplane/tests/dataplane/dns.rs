@@ -467,3 +467,26 @@ fn the_system_is_asked_on_request() {
         assert_eq!(dns.count("localhost"), 0);
     }
 }
+
+/// Row 62. Hosts of names that a cluster does not have any more go when there is an answer about
+/// those that it has, even a bad one, or when it has none at all.
+#[test]
+fn other_names_take_over_with_their_first_answer() {
+    let dns = DnsServer::start();
+    dns.set("a.test", addresses(&[ONE]));
+    dns.set("bad.test", SERVFAIL);
+    dns.set("missing.test", NXDOMAIN);
+    let with = |of: &[&str]| cluster(&dns, DiscoveryType::StrictDns, names(of, 1), |_| {});
+    let gateway = Gateway::start(&with(&["a.test"]));
+    expect_hosts(&gateway, &[ONE]);
+    gateway.publish(&with(&["bad.test"]));
+    expect_hosts(&gateway, &[]);
+    gateway.publish(&with(&["a.test"]));
+    expect_hosts(&gateway, &[ONE]);
+    gateway.publish(&with(&["missing.test"]));
+    expect_hosts(&gateway, &[]);
+    gateway.publish(&with(&["a.test"]));
+    expect_hosts(&gateway, &[ONE]);
+    gateway.publish(&with(&[]));
+    expect_hosts(&gateway, &[]);
+}

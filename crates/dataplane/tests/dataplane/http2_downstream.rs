@@ -296,6 +296,7 @@ fn a_client_that_resets_frees_the_upstream() {
     gateway.expect("http.test.downstream_rq_active", 0);
 }
 
+/// Row 82.
 #[test]
 fn draining_lets_a_running_stream_finish() {
     let upstream = Upstream::start(|exchange| {

@@ -78,13 +78,14 @@ fn each_word_retries_what_it_says() {
         ("reset-before-request,nonsense", "111111111111"),
     ] {
         let attempts = events.map(|event| {
+            let hangs = matches!(event, Step::Hang);
             let script = Script::play(&[event]);
             let gateway = Gateway::start(&retried(
                 &script,
                 policy(words, |policy| {
                     policy.retriable_status_codes = vec![418];
                     policy.retriable_headers = vec![present("x-again")];
-                    policy.per_try_timeout = xds::seconds(0.15);
+                    policy.per_try_timeout = xds::seconds(if hangs { 0.15 } else { 60.0 });
                 }),
             ));
             gateway.client().get("/");
@@ -252,7 +253,7 @@ fn the_route_timeout_ends_a_wait() {
     gateway.expect("cluster.c.circuit_breakers.default.rq_retry_open", 0);
 }
 
-/// Row 51; the bounds themselves are tested where waits are drawn.
+/// Row 51. The bounds themselves are tested where waits are drawn.
 #[test]
 fn waits_stay_below_their_bounds() {
     let script = Script::play(&[Step::Status(503)]);

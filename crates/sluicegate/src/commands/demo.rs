@@ -18,7 +18,7 @@ use sluicegate_testkit::Httpbin;
 use super::run::{READY_PATIENCE, Serving, block_on};
 use crate::{
     failure::{Failure, Outcome},
-    server::{Config, Logs, Server},
+    server::{Config, Logs, Server, Signals},
 };
 
 /// Arguments of `sluicegate demo`.
@@ -59,7 +59,8 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
             bind: Some([127, 0, 0, 1].into()),
             ..Config::new(Vec::new())
         });
-        let server = Server::start(config, logs).await?;
+        let mut signals = Signals::catch()?;
+        let mut server = Server::start(config, logs).await?;
         server.ready(READY_PATIENCE).await;
         if server.listeners().is_empty() {
             let port = arguments.port;
@@ -73,8 +74,8 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
             server.admin_address(),
         );
         anstream::println!("{text}");
-        server.stopped().await?;
-        server.drain().await;
+        let ending = server.stopped(&mut signals).await;
+        server.drain(ending, &mut signals).await;
         if arguments.dir.is_none() {
             fs::remove_dir_all(&folder)?;
         }

@@ -11,11 +11,14 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use sluicegate_admin::LogLevel;
+use sluicegate_dataplane::DrainStrategy;
+use sluicegate_dataplane::LocalZone;
+use sluicegate_xds::pb::envoy::config::core::v3::Locality;
 
 use crate::{
     failure::{Failure, Outcome},
     input::{Settings, inputs},
-    server::{Config, Logs, Server},
+    server::{Config, Logs, Server, Signals, default_max_connections, raise_open_files},
 };
 
 /// Arguments of `sluicegate run`.
@@ -25,6 +28,7 @@ Examples:
   sluicegate run manifests/
   sluicegate run manifests/ --bind 127.0.0.1 --log-level debug
   sluicegate run manifests/ --ads-address 127.0.0.1:18000 --no-data-plane
+  sluicegate run manifests/ --replace     # a new version, or other options, without a gap
   kubectl get gateway,httproute,service,endpointslice,backendconfigpolicy -A -o yaml | sluicegate run -")]
 pub struct Arguments {
     /// Files or directories of manifests, watched for changes; `-` reads standard input once
@@ -32,6 +36,10 @@ pub struct Arguments {
     paths: Vec<PathBuf>,
     #[command(flatten)]
     settings: Settings,
+    /// Take over from the process with the same admin address, without refusing a connection: its
+    /// sockets are used on, then it drains and ends; if this process cannot start, it goes on serving
+    #[arg(long)]
+    replace: bool,
     #[command(flatten)]
     serving: Serving,
 }
@@ -48,9 +56,23 @@ pub struct Serving {
     /// Worker threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub workers: Option<u16>,
+    /// Client connections at a time, over all listeners; more are closed at once [default: half of
+    /// the limit on open files, which is raised as far as it may be]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_connections: Option<u64>,
     /// How long running requests may take at the end, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub drain_time: u64,
+    /// How connections are told to close over that time, and when a listener changes
+    #[arg(long, value_name = "STRATEGY", default_value = "immediate")]
+    pub drain_strategy: Strategy,
+    /// The zone that this gateway runs in
+    #[arg(long, value_name = "ZONE", requires = "local_cluster")]
+    pub service_zone: Option<String>,
+    /// The cluster whose endpoints are this gateway and its siblings, such as
+    /// kube_infra_gateway_80; with the zone, requests stay in their zone as far as that is fair
+    #[arg(long, value_name = "CLUSTER", requires = "service_zone")]
+    pub local_cluster: Option<String>,
     /// How much to log
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: Level,
@@ -88,8 +110,18 @@ impl Fleet {
                 key,
                 client_ca: self.ads_tls_client_ca.clone(),
             }),
+            wait_for_address: false,
         })
     }
+}
+
+/// Drain strategies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Strategy {
+    /// With a probability that grows over the drain time
+    Gradual,
+    /// With the next response
+    Immediate,
 }
 
 /// Log levels.
@@ -114,14 +146,16 @@ pub enum Level {
 /// # Errors
 /// When an input cannot be read at all, or an address of the process itself is taken.
 pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
+    let logs = Logs::init(arguments.serving.log_level.into());
     let config = arguments.serving.config(Config {
         inputs: inputs(&arguments.paths),
         pipeline: arguments.settings.options(),
+        replace: arguments.replace,
         ..Config::new(Vec::new())
     });
-    let logs = Logs::init(arguments.serving.log_level.into());
     block_on(async {
-        let server = Server::start(config, logs).await?;
+        let mut signals = Signals::catch()?;
+        let mut server = Server::start(config, logs).await?;
         server.ready(READY_PATIENCE).await;
         for address in server.listeners() {
             tracing::info!("listening on {address}");
@@ -130,8 +164,8 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         if let Some(address) = server.ads_address() {
             tracing::info!("ADS on {address}");
         }
-        server.stopped().await?;
-        server.drain().await;
+        let ending = server.stopped(&mut signals).await;
+        server.drain(ending, &mut signals).await;
         Ok(Outcome::Done)
     })
 }
@@ -150,17 +184,37 @@ pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> R
 }
 
 impl Serving {
-    /// Lays these settings over `config`.
+    /// Lays these settings over `config`, and raises the limit on open files.
     pub(super) fn config(&self, config: Config) -> Config {
+        let open_files = raise_open_files();
         Config {
+            max_connections: self
+                .max_connections
+                .or_else(|| default_max_connections(open_files)),
             admin_address: self.admin_address,
             bind: self.bind.or(config.bind),
             workers: self.workers.map(usize::from),
             drain_time: Duration::from_secs(self.drain_time),
             ads: self.fleet.options(),
             data_plane: !self.fleet.no_data_plane,
+            zone: self.zone(),
+            drain_strategy: match self.drain_strategy {
+                Strategy::Gradual => DrainStrategy::Gradual,
+                Strategy::Immediate => DrainStrategy::Immediate,
+            },
             ..config
         }
+    }
+
+    fn zone(&self) -> Option<LocalZone> {
+        let zone = self.service_zone.clone()?;
+        Some(LocalZone {
+            locality: Locality {
+                zone,
+                ..Locality::default()
+            },
+            local_cluster_name: self.local_cluster.clone()?,
+        })
     }
 }
 

@@ -58,16 +58,22 @@ impl Fleet {
     }
 }
 
-/// Starts the ADS server, if one is asked for.
+/// Starts the ADS server, if one is asked for. A process that `replaces` another one waits for its
+/// address.
 pub(super) async fn start(
     config: &Config,
     registry: &Registry,
+    replaces: bool,
 ) -> Result<(Option<Fleet>, Option<sluicegate_ads::Server>), Failure> {
     let Some(options) = &config.ads else {
         return Ok((None, None));
     };
     let (publisher, subscriber) = sluicegate_ads::channel();
-    let server = sluicegate_ads::Server::start(options.clone(), subscriber, registry);
+    let options = sluicegate_ads::Options {
+        wait_for_address: replaces,
+        ..options.clone()
+    };
+    let server = sluicegate_ads::Server::start(options, subscriber, registry);
     let server = server.await.map_err(|error| match error {
         // What was asked for does not fit together.
         StartError::Tls(sluicegate_ads::TlsError::Plain(_)) => Failure::Usage(error.to_string()),

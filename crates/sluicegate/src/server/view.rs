@@ -26,7 +26,9 @@ pub(super) struct Shared {
     pub(super) options: pipeline::Options,
     pub(super) started: Instant,
     pub(super) ads: Option<sluicegate_ads::Server>,
-    /// Whether the data plane of this process does.
+    /// What the data plane of this process carries out.
+    pub(super) enforced: Subscriber,
+    /// Whether that is what is published.
     pub(super) carries_traffic: bool,
 }
 

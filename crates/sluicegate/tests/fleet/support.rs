@@ -15,7 +15,7 @@ use std::{
 use serde_json::Value;
 use sluicegate::{
     bootstrap::{AdsTls, Bootstrap, HostPort},
-    server::{Config, Logs, Server, Tamper},
+    server::{Config, Ending, Logs, Server, Signals, Tamper},
 };
 use sluicegate_ads::TlsFiles;
 use sluicegate_manifest::source::Input;
@@ -104,6 +104,7 @@ impl Fleet {
         let ads = sluicegate_ads::Options {
             address: loopback(self.ads),
             tls: self.setup.tls.as_ref().map(|(server, _)| server.clone()),
+            wait_for_address: false,
         };
         let config = Config {
             inputs: vec![Input::Path(self.folder.0.clone())],
@@ -121,7 +122,9 @@ impl Fleet {
     }
 
     pub(crate) async fn stop_server(&mut self) {
-        self.server.take().unwrap().drain().await;
+        let mut signals = Signals::catch().unwrap();
+        let server = self.server.take().unwrap();
+        server.drain(Ending::Stopped, &mut signals).await;
     }
 
     /// An Envoy for the Gateway that has listeners open.

@@ -4,7 +4,11 @@
 //! In: a connection and what to ask. Out: the answer, read to its end, as far as it is looked at.
 
 use super::{Answer, Broken, body_limit, read, write};
-use crate::{health::probe::HttpProbe, http::Chunked, io::Stream};
+use crate::{
+    health::probe::HttpProbe,
+    http::{Chunked, Limits, Parsed, ResponseHead},
+    io::Stream,
+};
 
 /// How a body ends.
 enum Body {
@@ -14,19 +18,25 @@ enum Body {
 }
 
 /// Asks, and reads the answer.
-pub(super) async fn ask(stream: &mut Stream, probe: &HttpProbe) -> Result<Answer, Broken> {
+pub(super) async fn ask(
+    stream: &mut Stream,
+    probe: &HttpProbe,
+    limits: Limits,
+) -> Result<Answer, Broken> {
     write(stream, &probe.request()).await?;
     let mut bytes = Vec::new();
+    let mut head = ResponseHead::default();
     let (mut answer, body) = loop {
-        match head(&bytes, probe.method == "HEAD")? {
+        match head.parse(&bytes, limits).map_err(|_| Broken)? {
             // Not the answer yet.
-            Some((length, answer, _)) if answer.status < 200 => drop(bytes.drain(..length)),
-            Some((length, answer, body)) => {
-                bytes.drain(..length);
-                break (answer, body);
+            Parsed::Complete if head.status < 200 => drop(bytes.drain(..head.message.length)),
+            Parsed::Complete => {
+                let read = read_head(&head, &bytes, probe.method == "HEAD")?;
+                bytes.drain(..head.message.length);
+                break read;
             }
-            None if read(stream, &mut bytes).await? == 0 => return Err(Broken),
-            None => {}
+            Parsed::Partial if read(stream, &mut bytes).await? == 0 => return Err(Broken),
+            Parsed::Partial => {}
         }
     };
     let mut reader = BodyReader {
@@ -103,40 +113,29 @@ impl BodyReader<'_> {
     }
 }
 
-/// The head, once it is complete: its length, what it says, and the body to come.
-fn head(bytes: &[u8], of_head: bool) -> Result<Option<(usize, Answer, Body)>, Broken> {
-    let mut fields = [httparse::EMPTY_HEADER; 100];
-    let mut response = httparse::Response::new(&mut fields);
-    let length = match response.parse(bytes) {
-        Ok(httparse::Status::Complete(length)) => length,
-        Ok(httparse::Status::Partial) => return Ok(None),
-        Err(_) => return Err(Broken),
+/// What a head says, and the body that follows it.
+fn read_head(head: &ResponseHead, bytes: &[u8], of_head: bool) -> Result<(Answer, Body), Broken> {
+    let (status, message) = (head.status, &head.message);
+    let body = if of_head || matches!(status, 204 | 304) {
+        Body::Length(0)
+    } else if message.chunked {
+        Body::Chunked(Chunked::default())
+    } else if let Some(length) = message.content_length {
+        Body::Length(usize::try_from(length).map_err(|_| Broken)?)
+    } else {
+        Body::UntilClose
     };
-    let status = response.code.unwrap_or(0);
-    let field = |name: &str| {
-        let mut fields = response.headers.iter();
-        let found = fields.find(|field| field.name.eq_ignore_ascii_case(name));
-        found.map(|field| field.value.trim_ascii())
+    let has = |name: &[u8]| {
+        let mut names = message.fields.iter().map(|field| field.name.of(bytes));
+        names.any(|one| one.eq_ignore_ascii_case(name))
     };
-    let body = match (field("transfer-encoding"), field("content-length")) {
-        _ if of_head || status < 200 || matches!(status, 204 | 304) => Body::Length(0),
-        (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => {
-            Body::Chunked(Chunked::default())
-        }
-        (Some(_), _) => return Err(Broken),
-        (None, Some(length)) => {
-            let length = std::str::from_utf8(length).map_err(|_| Broken)?;
-            Body::Length(length.parse().map_err(|_| Broken)?)
-        }
-        (None, None) => Body::UntilClose,
-    };
-    let close = field("connection").is_some_and(|value| value.eq_ignore_ascii_case(b"close"));
+    let closes = message.close || head.old && !message.keep_alive;
     let answer = Answer {
         status,
-        degraded: field("x-envoy-degraded").is_some(),
-        immediate: field("x-envoy-immediate-health-check-fail").is_some(),
-        reusable: !close && response.version == Some(1) && !matches!(body, Body::UntilClose),
+        degraded: has(b"x-envoy-degraded"),
+        immediate: has(b"x-envoy-immediate-health-check-fail"),
+        reusable: !closes && !matches!(body, Body::UntilClose),
         ..Answer::default()
     };
-    Ok(Some((length, answer, body)))
+    Ok((answer, body))
 }

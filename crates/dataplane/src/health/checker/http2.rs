@@ -26,13 +26,11 @@ use crate::{
 pub(super) struct Session {
     sender: SendRequest<Bytes>,
     task: AbortHandle,
-    https: bool,
 }
 
 impl Session {
     /// Begins to speak HTTP/2.
     pub(super) async fn begin(stream: Stream) -> Result<Self, Broken> {
-        let https = matches!(stream, Stream::Tls(_));
         let mut builder = client::Builder::new();
         builder.enable_push(false);
         let (sender, connection) = builder.handshake(Io(stream)).await.map_err(|_| Broken)?;
@@ -43,7 +41,6 @@ impl Session {
         Ok(Self {
             sender,
             task: task.abort_handle(),
-            https,
         })
     }
 
@@ -52,23 +49,18 @@ impl Session {
         !self.task.is_finished()
     }
 
-    /// Asks; keeps `limit` bytes of the answer's body.
+    /// Asks, with this body unless the head ends the request; keeps `limit` bytes of the answer's.
     pub(super) async fn ask(
         &mut self,
-        head: &[u8],
-        body: Option<Vec<u8>>,
+        opened: &Opened<'_>,
+        body: Vec<u8>,
         limit: usize,
     ) -> Result<Answer, Broken> {
-        let opened = Opened {
-            head,
-            https: self.https,
-            ends: body.is_none(),
-        };
-        let request = request(&opened).ok_or(Broken)?;
+        let request = request(opened).ok_or(Broken)?;
         let mut sender = self.sender.clone().ready().await.map_err(|_| Broken)?;
-        let sent = sender.send_request(request, body.is_none());
+        let sent = sender.send_request(request, opened.ends);
         let (response, mut stream) = sent.map_err(|_| Broken)?;
-        if let Some(body) = body {
+        if !opened.ends {
             let sent = stream.send_data(body.into(), true);
             sent.map_err(|_| Broken)?;
         }

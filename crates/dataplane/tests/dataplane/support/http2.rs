@@ -88,7 +88,8 @@ impl Client {
     }
 
     pub(crate) async fn ask(&self, request: Request<()>) -> Result<Answer, h2::Error> {
-        let (response, _) = self.open(request, true).await;
+        let mut send = self.send.clone().ready().await?;
+        let (response, _) = send.send_request(request, true)?;
         read(response).await
     }
 

@@ -55,6 +55,7 @@ fn hash(policies: &[HashPolicy], headers: &[(&'static str, &'static str)]) -> Op
     .hash
 }
 
+/// Row 55.
 #[test]
 fn headers_hash_one_value_or_the_sorted_chain() {
     let policy = [header("x-a", false)];
@@ -82,6 +83,7 @@ fn rewrite_comes_before_the_hash() {
     );
 }
 
+/// Row 55.
 #[test]
 fn several_policies_rotate_and_combine_until_a_terminal_one() {
     let headers = [("x-a", "a"), ("x-b", "b")];
@@ -113,6 +115,7 @@ fn query_parameter_and_source_address() {
     assert_eq!(hash(&policy, &[]), Some(xx_hash_64(b"10.1.2.3", 0)));
 }
 
+/// Row 56.
 #[test]
 fn cookies_hash_without_quotes() {
     let policy = [cookie(None, "", &[])];
@@ -128,6 +131,7 @@ fn cookies_hash_without_quotes() {
     }
 }
 
+/// Row 56.
 #[test]
 fn missing_cookie_is_made() {
     let value = "a43a6d04e421e85a";

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Whole processes: how one ends, how one takes over from another, and what one does when the system
+//! has no more to give.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a panic is the failure report of a test"
+)]
+
+mod hand_over;
+mod limits;
+mod site;
