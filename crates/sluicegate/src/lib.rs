@@ -11,6 +11,7 @@ pub mod explain;
 pub mod failure;
 pub mod findings;
 pub mod input;
+pub mod node_table;
 pub mod output;
 pub mod pipeline;
 pub mod redact;

@@ -70,7 +70,11 @@ fn nodes(shared: &Arc<Shared>) -> Page {
 }
 
 fn status(shared: &Shared) -> Value {
-    sluicegate_status::list(&shared.statuses())
+    let mut list = sluicegate_status::list(&shared.statuses());
+    if let Some(server) = &shared.ads {
+        list["nodes"] = server.ledger().to_json();
+    }
+    list
 }
 
 fn found(shared: &Shared) -> Value {

@@ -111,6 +111,11 @@ async fn check(delta: bool, spoil: fn(&mut Cluster), words: &str) {
     let nodes = fleet.page("/sluicegate/nodes?format=json").await;
     assert!(nodes.contains(BAD) && nodes.contains(words), "{nodes}");
 
+    let table = fleet.status_command();
+    for part in ["refuses 1 resource", "not Programmed (Invalid)", BAD, words] {
+        assert!(table.contains(part), "{part:?} not in\n{table}");
+    }
+
     // Others go on, and what was refused is not sent again.
     let rejected = envoy.stat("cluster_manager.cds.update_rejected").await;
     for timeout in ["3s", "4s"] {

@@ -163,7 +163,18 @@ impl Fleet {
         page(admin, "GET", target).await.unwrap()
     }
 
-    /// What status shows for an object.
+    /// What `sluicegate status` prints.
+    pub(crate) fn status_command(&self) -> String {
+        let admin = self.server.as_ref().unwrap().admin_address();
+        let output = Command::new(env!("CARGO_BIN_EXE_sluicegate"))
+            .args(["status", "--admin", &format!("http://{admin}")])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What the admin API shows for an object.
     pub(crate) async fn status(&self, kind: &str, name: &str) -> String {
         let list: Value = serde_json::from_str(&self.page("/sluicegate/status").await).unwrap();
         let items = list["items"].as_array().unwrap().iter();
