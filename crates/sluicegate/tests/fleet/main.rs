@@ -19,6 +19,8 @@ mod harness;
 
 mod bootstrap;
 mod chaos;
+mod network;
 mod refused;
 mod support;
+mod tls;
 mod walk;

@@ -77,7 +77,8 @@ pub(crate) struct Fleet {
     pub(crate) gateway: SocketAddr,
     pub(crate) server: Option<Server>,
     setup: Setup,
-    ads: u16,
+    /// The port of ADS.
+    pub(crate) ads: u16,
 }
 
 impl Fleet {
@@ -129,19 +130,7 @@ impl Fleet {
 
     /// An Envoy for the Gateway that has listeners open.
     pub(crate) async fn envoy(&self, binary: &Path) -> Envoy {
-        let bootstrap = Bootstrap {
-            node_id: "kgateway-system/http/test".to_owned(),
-            gateway: "kgateway-system/http".parse().unwrap(),
-            ads: HostPort {
-                host: "127.0.0.1".to_owned(),
-                port: self.ads,
-            },
-            delta: self.setup.delta,
-            admin_address: loopback(free_port()),
-            system_ca_file: "/etc/ssl/certs/ca-certificates.crt".to_owned(),
-            tls: self.setup.tls.as_ref().map(|(_, client)| client.clone()),
-        };
-        let envoy = Envoy::spawn(binary, &bootstrap, &self.folder);
+        let envoy = self.envoy_at(binary, self.ads);
         eventually("Envoy serves the Gateway", async || {
             let mut client = RawClient::connect(self.gateway).await.ok()?;
             let response = client.get("httpbin", "/get").await.ok()?;
@@ -150,6 +139,23 @@ impl Fleet {
         .await
         .unwrap_or_else(|error| panic!("{error}\n{}", envoy.log()));
         envoy
+    }
+
+    /// An Envoy that finds ADS at another port.
+    pub(crate) fn envoy_at(&self, binary: &Path, ads: u16) -> Envoy {
+        let bootstrap = Bootstrap {
+            node_id: "kgateway-system/http/test".to_owned(),
+            gateway: "kgateway-system/http".parse().unwrap(),
+            ads: HostPort {
+                host: "127.0.0.1".to_owned(),
+                port: ads,
+            },
+            delta: self.setup.delta,
+            admin_address: loopback(free_port()),
+            system_ca_file: "/etc/ssl/certs/ca-certificates.crt".to_owned(),
+            tls: self.setup.tls.as_ref().map(|(_, client)| client.clone()),
+        };
+        Envoy::spawn(binary, &bootstrap, &self.folder)
     }
 
     pub(crate) async fn get(&self, target: &str) -> Message {
