@@ -24,7 +24,7 @@ use std::{
 };
 
 use anyhow::Context;
-use sluicegate_dataplane::{DataPlane, DrainStrategy, State};
+use sluicegate_dataplane::{DataPlane, DrainStrategy, LocalZone, State};
 use sluicegate_manifest::source::{FileState, Input};
 use sluicegate_stats::Registry;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -53,14 +53,14 @@ pub struct Config {
     pub workers: Option<usize>,
     /// How long running requests may take at the end.
     pub drain_time: Duration,
+    /// Where this gateway runs, for zone aware routing.
+    pub zone: Option<LocalZone>,
     /// How connections are spread over that time.
     pub drain_strategy: DrainStrategy,
     /// Client connections at a time; `None` is no limit.
     pub max_connections: Option<u64>,
     /// Takes over from the process that runs with the same admin address.
     pub replace: bool,
-    /// Where this gateway runs, for zone aware routing.
-    pub zone: Option<sluicegate_dataplane::LocalZone>,
     /// Node id that `/server_info` shows.
     pub node_id: String,
     /// Serves Envoys over ADS, when set.
@@ -140,7 +140,6 @@ impl Server {
             drain_strategy: config.drain_strategy,
             max_connections: config.max_connections,
             bind: config.bind,
-            // There is no bootstrap that says where this gateway runs.
             zone: config.zone.clone(),
         };
         let (idle, nothing) = fleet::idle();
@@ -301,7 +300,11 @@ fn refuse_broken(files: &[FileState]) -> Result<(), Failure> {
 async fn relieve(shared: &Shared, old: &Predecessor) -> Result<(), Failure> {
     let version = shared.enforced.current().version();
     let deadline = Instant::now() + SERVING;
-    while shared.data_plane.reports().version != version {
+    let serves = || {
+        let plane = &shared.data_plane;
+        plane.state() == State::Live && plane.reports().version == version
+    };
+    while !serves() {
         if Instant::now() > deadline {
             let error = anyhow::anyhow!("not serving within {SERVING:?}; the old process still is");
             return Err(Failure::Environment(error));
@@ -352,10 +355,10 @@ impl Config {
             bind: None,
             workers: None,
             drain_time: Duration::from_secs(30),
+            zone: None,
             drain_strategy: DrainStrategy::default(),
             max_connections: None,
             replace: false,
-            zone: None,
             node_id: "sluicegate".to_owned(),
             ads: None,
             data_plane: true,

@@ -11,8 +11,7 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use sluicegate_admin::LogLevel;
-use sluicegate_dataplane::DrainStrategy;
-use sluicegate_dataplane::LocalZone;
+use sluicegate_dataplane::{DrainStrategy, LocalZone};
 use sluicegate_xds::pb::envoy::config::core::v3::Locality;
 
 use crate::{
@@ -63,9 +62,6 @@ pub struct Serving {
     /// How long running requests may take at the end, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub drain_time: u64,
-    /// How connections are told to close over that time, and when a listener changes
-    #[arg(long, value_name = "STRATEGY", default_value = "immediate")]
-    pub drain_strategy: Strategy,
     /// The zone that this gateway runs in
     #[arg(long, value_name = "ZONE", requires = "local_cluster")]
     pub service_zone: Option<String>,
@@ -73,6 +69,9 @@ pub struct Serving {
     /// kube_infra_gateway_80; with the zone, requests stay in their zone as far as that is fair
     #[arg(long, value_name = "CLUSTER", requires = "service_zone")]
     pub local_cluster: Option<String>,
+    /// How connections are told to close over that time, and when a listener changes
+    #[arg(long, value_name = "STRATEGY", default_value = "immediate")]
+    pub drain_strategy: Strategy,
     /// How much to log
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: Level,
@@ -197,7 +196,7 @@ impl Serving {
             drain_time: Duration::from_secs(self.drain_time),
             ads: self.fleet.options(),
             data_plane: !self.fleet.no_data_plane,
-            zone: self.zone(),
+            zone: self.zone().or(config.zone),
             drain_strategy: match self.drain_strategy {
                 Strategy::Gradual => DrainStrategy::Gradual,
                 Strategy::Immediate => DrainStrategy::Immediate,
@@ -207,10 +206,9 @@ impl Serving {
     }
 
     fn zone(&self) -> Option<LocalZone> {
-        let zone = self.service_zone.clone()?;
         Some(LocalZone {
             locality: Locality {
-                zone,
+                zone: self.service_zone.clone()?,
                 ..Locality::default()
             },
             local_cluster_name: self.local_cluster.clone()?,
