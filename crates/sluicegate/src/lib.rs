@@ -2,6 +2,7 @@
 //! What the `sluicegate` binary is made of: commands, wiring, signals. Tests use it too.
 
 pub mod admin_client;
+pub mod bootstrap;
 pub mod changes;
 pub mod cli;
 pub mod commands;
@@ -11,6 +12,7 @@ pub mod failure;
 pub mod findings;
 pub mod fragment;
 pub mod input;
+pub mod node_table;
 pub mod output;
 pub mod pipeline;
 pub mod redact;

@@ -6,6 +6,7 @@
 
 mod admin;
 mod control;
+mod fleet;
 mod hand_over;
 mod log;
 mod open_files;
@@ -23,13 +24,14 @@ use std::{
 };
 
 use anyhow::Context;
-use sluicegate_dataplane::{DataPlane, DrainStrategy, State};
+use sluicegate_dataplane::{DataPlane, DrainStrategy, LocalZone, State};
 use sluicegate_manifest::source::{FileState, Input};
 use sluicegate_stats::Registry;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{failure::Failure, pipeline};
-use control::{Control, NewControl};
+use control::{Control, NewControl, Outlets};
+pub use fleet::Tamper;
 use hand_over::{Predecessor, Succession, Successor};
 pub use log::Logs;
 pub use open_files::{default_max_connections, raise_open_files};
@@ -51,16 +53,23 @@ pub struct Config {
     pub workers: Option<usize>,
     /// How long running requests may take at the end.
     pub drain_time: Duration,
+    /// Where this gateway runs, for zone aware routing.
+    pub zone: Option<LocalZone>,
     /// How connections are spread over that time.
     pub drain_strategy: DrainStrategy,
     /// Client connections at a time; `None` is no limit.
     pub max_connections: Option<u64>,
     /// Takes over from the process that runs with the same admin address.
     pub replace: bool,
-    /// Where this gateway runs, for zone aware routing.
-    pub zone: Option<sluicegate_dataplane::LocalZone>,
     /// Node id that `/server_info` shows.
     pub node_id: String,
+    /// Serves Envoys over ADS, when set.
+    pub ads: Option<sluicegate_ads::Options>,
+    /// Whether the data plane of this process carries traffic itself.
+    pub data_plane: bool,
+    /// Changes what Envoys are sent, for tests that need resources our own checks would not let
+    /// through.
+    pub tamper: Option<Tamper>,
 }
 
 /// A running gateway.
@@ -72,6 +81,7 @@ pub struct Server {
     admin: JoinHandle<()>,
     succession: JoinHandle<Option<Successor>>,
     _control: Control,
+    _idle: sluicegate_snapshot::Publisher,
 }
 
 /// Why a gateway ends.
@@ -112,7 +122,12 @@ impl Server {
         let admin_address = admin_listener.local_addr()?;
         let (publisher, subscriber) = sluicegate_snapshot::channel();
         let registry = Registry::default();
-        let control = NewControl::new(config.inputs.clone(), config.pipeline.clone(), publisher);
+        let (fleet, ads) = fleet::start(&config, &registry, predecessor.is_some()).await?;
+        let control = NewControl::new(
+            config.inputs.clone(),
+            config.pipeline.clone(),
+            Outlets { publisher, fleet },
+        );
         let (control, rounds) = control.first_round()?;
         if predecessor.is_some() {
             refuse_broken(&rounds.load().files)?;
@@ -125,12 +140,16 @@ impl Server {
             drain_strategy: config.drain_strategy,
             max_connections: config.max_connections,
             bind: config.bind,
-            // There is no bootstrap that says where this gateway runs.
             zone: config.zone.clone(),
         };
-        let data_plane =
-            DataPlane::take_over(options, subscriber.clone(), registry.clone(), sockets)
-                .context("starting the data plane")?;
+        let (idle, nothing) = fleet::idle();
+        let enforced = if config.data_plane {
+            subscriber.clone()
+        } else {
+            nothing
+        };
+        let data_plane = DataPlane::take_over(options, enforced.clone(), registry.clone(), sockets)
+            .context("starting the data plane")?;
         let shared = Arc::new(Shared {
             rounds,
             data_plane,
@@ -139,6 +158,9 @@ impl Server {
             logs,
             options: config.pipeline.clone(),
             started: Instant::now(),
+            ads,
+            enforced,
+            carries_traffic: config.data_plane,
         });
         if let Some(old) = predecessor {
             relieve(&shared, &old).await?;
@@ -161,12 +183,18 @@ impl Server {
             admin,
             succession,
             _control: control,
+            _idle: idle,
         })
     }
 
     /// Where the admin API listens.
     pub fn admin_address(&self) -> SocketAddr {
         self.admin_address
+    }
+
+    /// Where ADS is served, when it is.
+    pub fn ads_address(&self) -> Option<SocketAddr> {
+        Some(self.shared.ads.as_ref()?.address())
     }
 
     /// Addresses of the bound Gateway listeners.
@@ -207,6 +235,9 @@ impl Server {
         let started = Instant::now();
         let data_plane = self.shared.data_plane.clone();
         let drained = async {
+            if let Some(ads) = &self.shared.ads {
+                ads.stop().await;
+            }
             let Ending::Replaced(Replaced(successor)) = ending else {
                 data_plane.drain().await;
                 let _ = self.quit.send(true);
@@ -267,9 +298,13 @@ fn refuse_broken(files: &[FileState]) -> Result<(), Failure> {
 
 /// Waits until this process serves, then tells the old one to leave.
 async fn relieve(shared: &Shared, old: &Predecessor) -> Result<(), Failure> {
-    let version = shared.subscriber.current().version();
+    let version = shared.enforced.current().version();
     let deadline = Instant::now() + SERVING;
-    while shared.data_plane.reports().version != version {
+    let serves = || {
+        let plane = &shared.data_plane;
+        plane.state() == State::Live && plane.reports().version == version
+    };
+    while !serves() {
         if Instant::now() > deadline {
             let error = anyhow::anyhow!("not serving within {SERVING:?}; the old process still is");
             return Err(Failure::Environment(error));
@@ -320,11 +355,14 @@ impl Config {
             bind: None,
             workers: None,
             drain_time: Duration::from_secs(30),
+            zone: None,
             drain_strategy: DrainStrategy::default(),
             max_connections: None,
             replace: false,
-            zone: None,
             node_id: "sluicegate".to_owned(),
+            ads: None,
+            data_plane: true,
+            tamper: None,
         }
     }
 }

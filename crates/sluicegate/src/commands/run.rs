@@ -11,8 +11,7 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use sluicegate_admin::LogLevel;
-use sluicegate_dataplane::DrainStrategy;
-use sluicegate_dataplane::LocalZone;
+use sluicegate_dataplane::{DrainStrategy, LocalZone};
 use sluicegate_xds::pb::envoy::config::core::v3::Locality;
 
 use crate::{
@@ -27,6 +26,7 @@ use crate::{
 Examples:
   sluicegate run manifests/
   sluicegate run manifests/ --bind 127.0.0.1 --log-level debug
+  sluicegate run manifests/ --ads-address 127.0.0.1:18000 --no-data-plane
   sluicegate run manifests/ --replace     # a new version, or other options, without a gap
   kubectl get gateway,httproute,service,endpointslice,backendconfigpolicy -A -o yaml | sluicegate run -")]
 pub struct Arguments {
@@ -62,9 +62,6 @@ pub struct Serving {
     /// How long running requests may take at the end, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub drain_time: u64,
-    /// How connections are told to close over that time, and when a listener changes
-    #[arg(long, value_name = "STRATEGY", default_value = "immediate")]
-    pub drain_strategy: Strategy,
     /// The zone that this gateway runs in
     #[arg(long, value_name = "ZONE", requires = "local_cluster")]
     pub service_zone: Option<String>,
@@ -72,9 +69,49 @@ pub struct Serving {
     /// kube_infra_gateway_80; with the zone, requests stay in their zone as far as that is fair
     #[arg(long, value_name = "CLUSTER", requires = "service_zone")]
     pub local_cluster: Option<String>,
+    /// How connections are told to close over that time, and when a listener changes
+    #[arg(long, value_name = "STRATEGY", default_value = "immediate")]
+    pub drain_strategy: Strategy,
     /// How much to log
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: Level,
+    #[command(flatten)]
+    fleet: Fleet,
+}
+
+/// How to serve Envoys.
+#[derive(Debug, Clone, Args)]
+struct Fleet {
+    /// Serve Envoys over ADS here; 127.0.0.1:18000 is what `bootstrap` expects
+    #[arg(long, value_name = "ADDRESS")]
+    ads_address: Option<SocketAddr>,
+    /// Certificate chain of the ADS port, PEM
+    #[arg(long, value_name = "FILE", requires_all = ["ads_address", "ads_tls_key"])]
+    ads_tls_cert: Option<PathBuf>,
+    /// Private key of the ADS port, PEM
+    #[arg(long, value_name = "FILE", requires = "ads_tls_cert")]
+    ads_tls_key: Option<PathBuf>,
+    /// Authorities of client certificates, PEM; only Envoys that have one may connect
+    #[arg(long, value_name = "FILE", requires = "ads_tls_cert")]
+    ads_tls_client_ca: Option<PathBuf>,
+    /// Carry no traffic here: Envoys do
+    #[arg(long, requires = "ads_address")]
+    no_data_plane: bool,
+}
+
+impl Fleet {
+    fn options(&self) -> Option<sluicegate_ads::Options> {
+        let tls = self.ads_tls_cert.clone().zip(self.ads_tls_key.clone());
+        Some(sluicegate_ads::Options {
+            address: self.ads_address?,
+            tls: tls.map(|(certificate, key)| sluicegate_ads::TlsFiles {
+                certificate,
+                key,
+                client_ca: self.ads_tls_client_ca.clone(),
+            }),
+            wait_for_address: false,
+        })
+    }
 }
 
 /// Drain strategies.
@@ -123,6 +160,9 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
             tracing::info!("listening on {address}");
         }
         tracing::info!("admin API on http://{}", server.admin_address());
+        if let Some(address) = server.ads_address() {
+            tracing::info!("ADS on {address}");
+        }
         let ending = server.stopped(&mut signals).await;
         server.drain(ending, &mut signals).await;
         Ok(Outcome::Done)
@@ -154,7 +194,9 @@ impl Serving {
             bind: self.bind.or(config.bind),
             workers: self.workers.map(usize::from),
             drain_time: Duration::from_secs(self.drain_time),
-            zone: self.zone(),
+            ads: self.fleet.options(),
+            data_plane: !self.fleet.no_data_plane,
+            zone: self.zone().or(config.zone),
             drain_strategy: match self.drain_strategy {
                 Strategy::Gradual => DrainStrategy::Gradual,
                 Strategy::Immediate => DrainStrategy::Immediate,
@@ -164,10 +206,9 @@ impl Serving {
     }
 
     fn zone(&self) -> Option<LocalZone> {
-        let zone = self.service_zone.clone()?;
         Some(LocalZone {
             locality: Locality {
-                zone,
+                zone: self.service_zone.clone()?,
                 ..Locality::default()
             },
             local_cluster_name: self.local_cluster.clone()?,

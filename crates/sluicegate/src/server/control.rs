@@ -19,6 +19,7 @@ use sluicegate_manifest::{
 };
 use sluicegate_snapshot::Publisher;
 
+use super::fleet::Fleet;
 use crate::{
     failure::Failure,
     findings::findings,
@@ -32,7 +33,24 @@ pub(super) type Rounds = Arc<ArcSwap<Round>>;
 pub(super) struct NewControl {
     pipeline: Pipeline,
     options: Options,
-    publisher: Publisher,
+    outlets: Outlets,
+}
+
+/// Where snapshots go.
+pub(super) struct Outlets {
+    /// Every Gateway together.
+    pub(super) publisher: Publisher,
+    /// Each Gateway for its Envoys, when there are any.
+    pub(super) fleet: Option<Fleet>,
+}
+
+impl Outlets {
+    fn publish(&self, round: &Round) {
+        self.publisher.publish(round.translation.all.clone());
+        if let Some(fleet) = &self.fleet {
+            fleet.publish(round);
+        }
+    }
 }
 
 /// The running control side; it ends when this is dropped.
@@ -41,12 +59,12 @@ pub(super) struct Control {
 }
 
 impl NewControl {
-    pub(super) fn new(inputs: Vec<Input>, options: Options, publisher: Publisher) -> Self {
+    pub(super) fn new(inputs: Vec<Input>, options: Options, outlets: Outlets) -> Self {
         let pipeline = Pipeline::new(inputs, options.clone());
         Self {
             pipeline,
             options,
-            publisher,
+            outlets,
         }
     }
 
@@ -57,7 +75,7 @@ impl NewControl {
         let round = self.pipeline.round()?;
         let round = round.unwrap_or_else(|| Stages::new(self.options).round(&[]));
         tell(&round, None, started);
-        self.publisher.publish(round.translation.all.clone());
+        self.outlets.publish(&round);
         let rounds: Rounds = Arc::new(ArcSwap::from_pointee(round));
 
         let (changed, changes) = mpsc::channel();
@@ -69,7 +87,7 @@ impl NewControl {
         .context("watching the manifests")?;
         let follower = Follower {
             pipeline: self.pipeline,
-            publisher: self.publisher,
+            outlets: self.outlets,
             rounds: rounds.clone(),
         };
         thread::Builder::new()
@@ -82,7 +100,7 @@ impl NewControl {
 
 struct Follower {
     pipeline: Pipeline,
-    publisher: Publisher,
+    outlets: Outlets,
     rounds: Rounds,
 }
 
@@ -95,7 +113,7 @@ impl Follower {
                 Ok(None) => {}
                 Ok(Some(round)) => {
                     tell(&round, Some(&self.rounds.load()), started);
-                    self.publisher.publish(round.translation.all.clone());
+                    self.outlets.publish(&round);
                     self.rounds.store(Arc::new(round));
                 }
                 // What was read before stays in force.
