@@ -115,6 +115,12 @@ impl<T> Object<T> {
             .map(|error| error.message.as_str())
     }
 
+    /// The warnings that decoding found.
+    pub fn warnings(&self) -> impl Iterator<Item = &Diagnostic> {
+        let found = self.diagnostics.iter();
+        found.filter(|diagnostic| diagnostic.severity == Severity::Warning)
+    }
+
     /// Identity.
     pub fn reference(&self) -> &ObjectRef {
         &self.metadata.reference

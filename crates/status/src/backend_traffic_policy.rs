@@ -1,51 +1,137 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Status of a BackendTrafficPolicy.
 //!
-//! In: the decoded policy. Out: an entry per target that it names, or one for the policy itself.
-//! Nothing enforces this kind yet, so no policy is accepted: that would be a promise.
+//! In: its verdict. Out: an entry per ancestor, the most important ones where there are too many.
 
-use sluicegate_attach::verdict::Outcome;
-use sluicegate_resource::{Object, ObjectRef, envoygateway::BackendTrafficPolicy};
+use std::cmp::Reverse;
+
+use sluicegate_attach::verdict::{Outcome, TrafficAncestor, TrafficVerdict};
 
 use crate::{
     Context, ObjectStatus,
-    ancestors::{self, Ancestor},
-    condition::{Conditions, GATEWAY_API},
+    ancestors::{self, Ancestor, MAX},
+    condition::{Conditions, State},
 };
 
-pub(crate) fn status(policy: &Object<BackendTrafficPolicy>, context: &Context<'_>) -> ObjectStatus {
-    let outcome = outcome(policy);
-    let mut objects: Vec<ObjectRef> = Vec::new();
-    for target in &policy.spec.targets {
-        let namespace = policy.metadata.namespace();
-        let target = &target.value;
-        let object = ObjectRef::new(GATEWAY_API, target.kind.name(), namespace, &target.name);
-        // Sections of one object share its entry.
-        if !objects.contains(&object) {
-            objects.push(object);
+pub(crate) fn status(verdict: &TrafficVerdict, context: &Context<'_>) -> ObjectStatus {
+    let mut shown: Vec<&TrafficAncestor> = verdict.ancestors.iter().collect();
+    shown.sort_by_key(|ancestor| importance(ancestor));
+    let cut = shown.len() > MAX;
+    shown.truncate(MAX);
+    let last = shown.len().saturating_sub(1);
+    let entries = shown.into_iter().enumerate().map(|(index, ancestor)| {
+        let conditions = conditions(verdict, ancestor);
+        Ancestor {
+            object: ancestor.ancestor.clone(),
+            section: ancestor.section.clone(),
+            controller: context.controller_of(&ancestor.ancestor),
+            conditions: match cut && index == last {
+                true => aggregated(conditions, verdict.ancestors.len()),
+                false => conditions,
+            },
         }
-    }
-    if objects.is_empty() {
-        objects.push(policy.reference().clone());
-    }
-    let entries = objects.into_iter().map(|object| Ancestor {
-        object,
-        controller: &context.options.controller_name,
-        conditions: Conditions::of(policy.metadata.generation)
-            .outcome("Accepted", &outcome, "Accepted"),
     });
+    let mut entries: Vec<Ancestor<'_>> = entries.collect();
+    entries.extend(itself(verdict, context));
     ObjectStatus {
-        object: policy.reference().clone(),
-        status: ancestors::status(entries.collect()),
+        object: verdict.policy.reference().clone(),
+        status: ancestors::status(entries),
     }
 }
 
-fn outcome(policy: &Object<BackendTrafficPolicy>) -> Outcome {
-    let errors: Vec<&str> = policy.errors().collect();
-    if errors.is_empty() {
-        let message = "The policy is valid; BackendTrafficPolicies are not enforced yet";
-        Outcome::No("NotEnforced", message.to_owned())
-    } else {
-        Outcome::No("Invalid", errors.join("; "))
+/// Bad news first, then by reference.
+fn importance(ancestor: &TrafficAncestor) -> impl Ord + use<> {
+    let news = match (ancestor.accepted.is_ok(), ancestor.overridden.is_empty()) {
+        (false, _) => 2,
+        (true, false) => 1,
+        (true, true) => 0,
+    };
+    let object = &ancestor.ancestor;
+    let section = ancestor.section.clone();
+    (
+        Reverse(news),
+        object.namespace.clone(),
+        object.name.clone(),
+        section,
+    )
+}
+
+fn aggregated(conditions: Conditions, all: usize) -> Conditions {
+    let message = format!("{MAX} of {all} ancestors are shown");
+    conditions.add("Aggregated", State::True, "Aggregated", &message)
+}
+
+fn conditions(verdict: &TrafficVerdict, ancestor: &TrafficAncestor) -> Conditions {
+    let mut conditions = accepted(verdict, &ancestor.accepted);
+    if !ancestor.overridden.is_empty() {
+        let message = ancestor.overridden.join("; ");
+        conditions = conditions.add("Overridden", State::True, "Overridden", &message);
     }
+    if !ancestor.merged.is_empty() {
+        let message = ancestor.merged.join("; ");
+        conditions = conditions.add("Merged", State::True, "Merged", &message);
+    }
+    warnings(conditions, verdict, ancestor)
+}
+
+fn accepted(verdict: &TrafficVerdict, outcome: &Outcome) -> Conditions {
+    let conditions = Conditions::of(verdict.policy.metadata.generation);
+    match outcome {
+        Outcome::Ok => conditions.add("Accepted", State::True, "Accepted", "Policy accepted"),
+        no => conditions.outcome("Accepted", no, "Accepted"),
+    }
+}
+
+/// One condition: with its reason when all have the same one.
+fn warnings(
+    conditions: Conditions,
+    verdict: &TrafficVerdict,
+    ancestor: &TrafficAncestor,
+) -> Conditions {
+    let decoded = verdict.policy.warnings();
+    let decoded = decoded.filter(|_| verdict.errors.is_empty());
+    let decoded = decoded.map(|found| {
+        let reason = match found.code {
+            "hash-without-input" => "NoHashInput",
+            "no-effect" => "NoEffect",
+            "not-enforced" | "unsupported-field" => "NotImplemented",
+            "unknown-field" => "UnknownField",
+            _ => "Doubtful",
+        };
+        (reason, format!("{}: {}", found.path, found.message))
+    });
+    let here = ancestor.warnings.iter();
+    let here = here.map(|it| (it.reason, format!("{}: {}", it.path, it.message)));
+    let all: Vec<(&str, String)> = decoded.chain(here).collect();
+    let Some((first, _)) = all.first() else {
+        return conditions;
+    };
+    let reason = match all.iter().all(|(reason, _)| reason == first) {
+        true => first,
+        false => "Warnings",
+    };
+    let messages: Vec<&str> = all.iter().map(|(_, message)| message.as_str()).collect();
+    conditions.add("Warning", State::True, reason, &messages.join("; "))
+}
+
+/// The entry for the policy itself, when it has no target that could have one.
+fn itself<'a>(verdict: &TrafficVerdict, context: &'a Context<'_>) -> Option<Ancestor<'a>> {
+    if !verdict.ancestors.is_empty() {
+        return None;
+    }
+    let outcome = if verdict.errors.is_empty() {
+        let paths = verdict.unmatched_selectors.iter();
+        let sentences: Vec<String> = paths
+            .map(|path| format!("{path} selects no object"))
+            .collect();
+        Outcome::No("TargetNotFound", sentences.join("; "))
+    } else {
+        Outcome::No("Invalid", verdict.errors.join("; "))
+    };
+    Some(Ancestor {
+        object: verdict.policy.reference().clone(),
+        section: None,
+        controller: &context.options.controller_name,
+        conditions: accepted(verdict, &outcome),
+    })
 }

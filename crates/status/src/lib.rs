@@ -138,7 +138,7 @@ pub fn statuses(
     statuses.extend(policies.map(|policy| backend_config_policy::status(policy, &context)));
     let policies = graph.tls_policies.iter();
     statuses.extend(policies.map(|policy| backend_tls_policy::status(policy, &context)));
-    let policies = store.backend_traffic_policies.values();
+    let policies = graph.traffic_policies.iter();
     statuses.extend(policies.map(|policy| backend_traffic_policy::status(policy, &context)));
     statuses.extend(graph.backends.values().filter_map(|it| backend::status(it)));
     statuses.sort_by(|a, b| a.object.cmp(&b.object));

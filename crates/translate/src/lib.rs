@@ -15,6 +15,7 @@ pub mod names;
 mod pb;
 mod route;
 mod secret;
+mod variant;
 
 pub use build::{Refused, Translation, Translator};
 

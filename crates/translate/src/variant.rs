@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Clusters that a BackendTrafficPolicy makes different from their backend's base cluster.
+//!
+//! In: a graph, and what the last round made. Out: the cluster name for every backend under every
+//! policy in force, and the clusters behind those names. A policy that changes nothing about
+//! connections to a backend leaves it at its base cluster; variants share the base's endpoints.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use sluicegate_attach::{Backend, BackendKey, Gateway, Graph, Rank, TrafficPolicy, weigh};
+use sluicegate_resource::ObjectRef;
+use sluicegate_snapshot::{Resource, ResourceType, Version};
+use sluicegate_xds::{pb::envoy::config::cluster::v3::Cluster, prost::Message};
+
+use crate::{Options, Refused, build::checked, cluster, names};
+
+/// Who is in force, by reference and rank.
+type Who = (ObjectRef, Rank, Option<(ObjectRef, Rank)>);
+type Key = (BackendKey, Who);
+
+/// Every backend under every policy in force.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Variants {
+    made: BTreeMap<Key, Made>,
+    names: BTreeMap<Key, String>,
+}
+
+#[derive(Debug, Clone)]
+struct Made {
+    backend: Arc<Backend>,
+    policy: Arc<TrafficPolicy>,
+    /// `None` where it is the base cluster.
+    cluster: Option<Arc<Cluster>>,
+    /// Hash of the settings.
+    hash: u64,
+}
+
+impl Variants {
+    /// The variants of `graph`; what did not change since `before` is kept.
+    pub(crate) fn of(graph: &Graph, mut before: Self, options: &Options) -> Self {
+        let mut variants = Self::default();
+        for (backend, policy) in pairs(&graph.gateways, graph) {
+            let key = key(backend, policy);
+            if variants.made.contains_key(&key) {
+                continue;
+            }
+            let kept = before.made.remove(&key).filter(|old| {
+                Arc::ptr_eq(&old.backend, backend) && Arc::ptr_eq(&old.policy, policy)
+            });
+            let made = kept.unwrap_or_else(|| make(backend, policy, options));
+            variants.made.insert(key, made);
+        }
+        variants.names = variants.name_all();
+        variants
+    }
+
+    /// The cluster of a backend under a policy.
+    pub(crate) fn cluster(&self, backend: &BackendKey, policy: Option<&TrafficPolicy>) -> String {
+        let name = policy.and_then(|policy| self.names.get(&(backend.clone(), who(policy))));
+        name.cloned().unwrap_or_else(|| names::cluster(backend))
+    }
+
+    /// The clusters that the routes of `gateway` use beside base clusters, and what was held back.
+    pub(crate) fn resources(
+        &self,
+        gateway: &Gateway,
+        graph: &Graph,
+        refused: &mut Vec<Refused>,
+    ) -> Vec<Arc<Resource>> {
+        let mut found = BTreeMap::new();
+        for (backend, policy) in pairs(std::slice::from_ref(gateway), graph) {
+            let key = key(backend, policy);
+            let (Some(name), Some(made)) = (self.names.get(&key), self.made.get(&key)) else {
+                continue;
+            };
+            let Some(cluster) = &made.cluster else {
+                continue;
+            };
+            if found.contains_key(name) {
+                continue;
+            }
+            let cluster = Cluster {
+                name: name.clone(),
+                ..Cluster::clone(cluster)
+            };
+            let checked = checked(ResourceType::Cluster, name, &cluster, Version(0), refused);
+            found.insert(name.clone(), checked);
+        }
+        found.into_values().flatten().collect()
+    }
+
+    /// A policy that comes to different things on one backend, as when it is merged with different
+    /// parents, has a name for each.
+    fn name_all(&self) -> BTreeMap<Key, String> {
+        let mut hashes: BTreeMap<(&BackendKey, &ObjectRef), BTreeSet<u64>> = BTreeMap::new();
+        let variants = || self.made.iter().filter(|(_, made)| made.cluster.is_some());
+        for ((backend, (policy, ..)), made) in variants() {
+            hashes
+                .entry((backend, policy))
+                .or_default()
+                .insert(made.hash);
+        }
+        let name = |(key, made): (&Key, &Made)| {
+            let (backend, (policy, ..)) = key;
+            let several = hashes
+                .get(&(backend, policy))
+                .is_some_and(|hashes| hashes.len() > 1);
+            let name = names::variant(backend, policy, several.then_some(made.hash));
+            (key.clone(), name)
+        };
+        variants().map(name).collect()
+    }
+}
+
+/// Every backend of a rule with the policy in force there.
+fn pairs<'g>(
+    gateways: &'g [Gateway],
+    graph: &'g Graph,
+) -> impl Iterator<Item = (&'g Arc<Backend>, &'g Arc<TrafficPolicy>)> {
+    let listeners = gateways.iter().flat_map(|gateway| &gateway.listeners);
+    let routes = listeners.flat_map(|listener| &listener.routes);
+    let rules = routes.flat_map(|route| route.rules.iter().zip(&route.traffic));
+    rules.flat_map(|(rule, traffic)| {
+        let backends = rule.backends.iter().filter_map(|it| it.key.as_ref());
+        let backends = backends.filter_map(|key| graph.backends.get(key));
+        backends.filter_map(move |backend| Some((backend, &traffic.as_ref()?.policy)))
+    })
+}
+
+fn key(backend: &Backend, policy: &TrafficPolicy) -> Key {
+    (backend.key.clone(), who(policy))
+}
+
+fn who(policy: &TrafficPolicy) -> Who {
+    let own = &policy.own;
+    let parent = policy.parent.as_ref();
+    (
+        own.policy.reference().clone(),
+        own.rank,
+        parent.map(|it| (it.policy.reference().clone(), it.rank)),
+    )
+}
+
+fn make(backend: &Arc<Backend>, policy: &Arc<TrafficPolicy>, options: &Options) -> Made {
+    let weighed = weigh(policy, backend);
+    let base = cluster::cluster(backend, options);
+    let mut variant = base.clone();
+    cluster::apply_traffic(&mut variant, backend, policy, &weighed);
+    let differs = variant != base;
+    if let Some(eds) = &mut variant.eds_cluster_config {
+        eds.service_name.clone_from(&base.name);
+    }
+    let body = variant.encode_to_vec();
+    let hash = Resource::new(ResourceType::Cluster, &base.name, body, Version(0)).version;
+    Made {
+        backend: backend.clone(),
+        policy: policy.clone(),
+        cluster: differs.then(|| Arc::new(variant)),
+        hash: hash.0,
+    }
+}
