@@ -12,6 +12,7 @@ pub mod findings;
 pub mod input;
 pub mod output;
 pub mod pipeline;
+pub mod proxy;
 pub mod redact;
 pub mod server;
 pub mod summary;

@@ -26,10 +26,11 @@ use anyhow::Context;
 use sluicegate_dataplane::{DataPlane, DrainStrategy, State};
 use sluicegate_manifest::source::{FileState, Input};
 use sluicegate_stats::Registry;
+use sluicegate_xds::pb::envoy::config::core::v3::Node;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-use crate::{failure::Failure, pipeline};
-use control::{Control, NewControl};
+use crate::{failure::Failure, pipeline, proxy};
+use control::Control;
 use hand_over::{Predecessor, Succession, Successor};
 pub use log::Logs;
 pub use open_files::{default_max_connections, raise_open_files};
@@ -59,8 +60,10 @@ pub struct Config {
     pub replace: bool,
     /// Where this gateway runs, for zone aware routing.
     pub zone: Option<sluicegate_dataplane::LocalZone>,
-    /// Node id that `/server_info` shows.
-    pub node_id: String,
+    /// Who this process is: `/server_info` shows it.
+    pub node: Node,
+    /// Serves what an Envoy bootstrap says, in place of manifests.
+    pub proxy: Option<proxy::Start>,
 }
 
 /// A running gateway.
@@ -112,8 +115,7 @@ impl Server {
         let admin_address = admin_listener.local_addr()?;
         let (publisher, subscriber) = sluicegate_snapshot::channel();
         let registry = Registry::default();
-        let control = NewControl::new(config.inputs.clone(), config.pipeline.clone(), publisher);
-        let (control, rounds) = control.first_round()?;
+        let (control, rounds) = control::start(&config, publisher)?;
         if predecessor.is_some() {
             refuse_broken(&rounds.load().files)?;
         }
@@ -125,7 +127,6 @@ impl Server {
             drain_strategy: config.drain_strategy,
             max_connections: config.max_connections,
             bind: config.bind,
-            // There is no bootstrap that says where this gateway runs.
             zone: config.zone.clone(),
         };
         let data_plane =
@@ -324,7 +325,12 @@ impl Config {
             max_connections: None,
             replace: false,
             zone: None,
-            node_id: "sluicegate".to_owned(),
+            node: Node {
+                id: "sluicegate".to_owned(),
+                cluster: "sluicegate".to_owned(),
+                ..Node::default()
+            },
+            proxy: None,
         }
     }
 }

@@ -2,12 +2,13 @@
 //! Envoy's vocabulary.
 //!
 //! In: nothing of ours. Out: the protobuf types (re-exported from `envoy-types`), the descriptor
-//! pool that knows every message we emit, canonical proto-JSON, and the constraint checks that
+//! pool that knows every message we emit, canonical proto-JSON, what a message refers to, and the constraint checks that
 //! Envoy itself applies to a resource.
 
 pub mod any;
 pub mod descriptor;
 pub mod json;
+pub mod reference;
 pub mod validate;
 
 pub use envoy_types::pb;

@@ -19,6 +19,7 @@ use sluicegate_manifest::{
 };
 use sluicegate_snapshot::Publisher;
 
+use super::Config;
 use crate::{
     failure::Failure,
     findings::findings,
@@ -29,19 +30,36 @@ use crate::{
 pub(super) type Rounds = Arc<ArcSwap<Round>>;
 
 /// Before the first round.
-pub(super) struct NewControl {
+struct NewControl {
     pipeline: Pipeline,
     options: Options,
     publisher: Publisher,
 }
 
 /// The running control side; it ends when this is dropped.
-pub(super) struct Control {
-    _watcher: Watcher,
+pub(super) enum Control {
+    /// Manifests are watched.
+    Manifests { _watcher: Watcher },
+    /// A bootstrap stays as it is.
+    Bootstrap { _publisher: Publisher },
+}
+
+/// Publishes the first snapshot, and starts whatever publishes others.
+pub(super) fn start(config: &Config, publisher: Publisher) -> Result<(Control, Rounds), Failure> {
+    let options = config.pipeline.clone();
+    let Some(start) = &config.proxy else {
+        return NewControl::new(config.inputs.clone(), options, publisher).first_round();
+    };
+    publisher.publish(start.static_resources.clone());
+    let control = Control::Bootstrap {
+        _publisher: publisher,
+    };
+    let no_manifests = Stages::new(options).round(&[]);
+    Ok((control, Arc::new(ArcSwap::from_pointee(no_manifests))))
 }
 
 impl NewControl {
-    pub(super) fn new(inputs: Vec<Input>, options: Options, publisher: Publisher) -> Self {
+    fn new(inputs: Vec<Input>, options: Options, publisher: Publisher) -> Self {
         let pipeline = Pipeline::new(inputs, options.clone());
         Self {
             pipeline,
@@ -51,7 +69,7 @@ impl NewControl {
     }
 
     /// Reads everything once, publishes it, and starts to watch.
-    pub(super) fn first_round(mut self) -> Result<(Control, Rounds), Failure> {
+    fn first_round(mut self) -> Result<(Control, Rounds), Failure> {
         let started = Instant::now();
         // Without a single document there is no news, but there is a round.
         let round = self.pipeline.round()?;
@@ -76,7 +94,7 @@ impl NewControl {
             .name("manifests".to_owned())
             .spawn(move || follower.follow(&changes))
             .context("starting the control thread")?;
-        Ok((Control { _watcher: watcher }, rounds))
+        Ok((Control::Manifests { _watcher: watcher }, rounds))
     }
 }
 

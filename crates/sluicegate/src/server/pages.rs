@@ -13,7 +13,8 @@ use sluicegate_manifest::diagnostic::to_json;
 use super::view::Shared;
 use crate::findings::findings;
 
-pub(super) fn pages(shared: &Arc<Shared>) -> Vec<Page> {
+/// The pages; a `proxy` has no manifests, and shows none.
+pub(super) fn pages(shared: &Arc<Shared>, proxy: bool) -> Vec<Page> {
     let page = |path, help, show: fn(&Shared) -> Value| {
         let shared = shared.clone();
         Page {
@@ -24,6 +25,15 @@ pub(super) fn pages(shared: &Arc<Shared>) -> Vec<Page> {
             }),
         }
     };
+    let data_plane = page(
+        "/sluicegate/data_plane",
+        "what the data plane enforces, and what it cannot",
+        data_plane,
+    );
+    if proxy {
+        // There are no manifests to speak of.
+        return vec![data_plane];
+    }
     vec![
         page(
             "/sluicegate/status",
@@ -35,11 +45,7 @@ pub(super) fn pages(shared: &Arc<Shared>) -> Vec<Page> {
             "everything wrong or doubtful in the manifests",
             found,
         ),
-        page(
-            "/sluicegate/data_plane",
-            "what the data plane enforces, and what it cannot",
-            data_plane,
-        ),
+        data_plane,
     ]
 }
 
