@@ -253,6 +253,8 @@ class Soak:
         while self.idle_clients < clients:
             await asyncio.sleep(0.1)
         await asyncio.sleep(3)
+        if self.process.poll() is not None:
+            sys.exit(f"FAILED\nthe gateway ended with {self.process.returncode}")
         sample = Sample(self.process.pid, self.admin)
         self.pause.set()
         return sample
@@ -308,8 +310,6 @@ class Soak:
         if end.files > warm.files + FILES_SLACK:
             problems.append("descriptors leaked")
         problems += [f"{name} is {value} when nothing runs" for name, value in end.busy.items()]
-        if self.process.poll() is not None:
-            problems.append(f"the process ended with {self.process.returncode}")
         print("\n" + ("\n".join(["FAILED"] + problems) if problems else "passed"))
         return bool(problems)
 

@@ -12,6 +12,7 @@ mod priority;
 mod random;
 mod ring_hash;
 mod slow_start;
+mod zone_aware;
 
 pub(crate) use balancer::{Balancer, HashTable, ListedHost, Pick, Policy, Table};
 pub(crate) use hash::{
@@ -19,11 +20,10 @@ pub(crate) use hash::{
     policy::{CookieMethod, HashInput, HashMethod, HashPolicy, Hashed, HeaderMethod, hash_request},
 };
 pub(crate) use least_request::{LeastRequest, SelectionMethod};
-pub(crate) use locality::{
-    LocalityHosts, LocalityWeighted, Routed, ZoneAware, ZoneHosts, ZoneLimits,
-};
+pub(crate) use locality::{LocalityHosts, LocalityWeighted};
 pub(crate) use maglev::TABLE_SIZE;
 pub(crate) use normalise::{WeighedHost, normalise_hosts, normalise_localities};
 pub(crate) use priority::{Availability, shares};
 pub(crate) use ring_hash::RingConfig;
 pub(crate) use slow_start::SlowStart;
+pub(crate) use zone_aware::{Off, Routed, ZoneAware, ZoneLimits, ZoneSize, ZoneSizes};

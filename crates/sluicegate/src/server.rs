@@ -23,7 +23,7 @@ use std::{
 };
 
 use anyhow::Context;
-use sluicegate_dataplane::{DataPlane, DrainStrategy, State};
+use sluicegate_dataplane::{DataPlane, DrainStrategy, LocalZone, State};
 use sluicegate_manifest::source::{FileState, Input};
 use sluicegate_stats::Registry;
 use sluicegate_xds::pb::envoy::config::core::v3::Node;
@@ -52,14 +52,14 @@ pub struct Config {
     pub workers: Option<usize>,
     /// How long running requests may take at the end.
     pub drain_time: Duration,
+    /// Where this gateway runs, for zone aware routing.
+    pub zone: Option<LocalZone>,
     /// How connections are spread over that time.
     pub drain_strategy: DrainStrategy,
     /// Client connections at a time; `None` is no limit.
     pub max_connections: Option<u64>,
     /// Takes over from the process that runs with the same admin address.
     pub replace: bool,
-    /// Where this gateway runs, for zone aware routing.
-    pub zone: Option<sluicegate_dataplane::LocalZone>,
     /// Who this process is: `/server_info` shows it.
     pub node: Node,
     /// Serves what an Envoy bootstrap says, in place of manifests.
@@ -270,7 +270,11 @@ fn refuse_broken(files: &[FileState]) -> Result<(), Failure> {
 async fn relieve(shared: &Shared, old: &Predecessor) -> Result<(), Failure> {
     let version = shared.subscriber.current().version();
     let deadline = Instant::now() + SERVING;
-    while shared.data_plane.reports().version != version {
+    let serves = || {
+        let plane = &shared.data_plane;
+        plane.state() == State::Live && plane.reports().version == version
+    };
+    while !serves() {
         if Instant::now() > deadline {
             let error = anyhow::anyhow!("not serving within {SERVING:?}; the old process still is");
             return Err(Failure::Environment(error));
@@ -321,10 +325,10 @@ impl Config {
             bind: None,
             workers: None,
             drain_time: Duration::from_secs(30),
+            zone: None,
             drain_strategy: DrainStrategy::default(),
             max_connections: None,
             replace: false,
-            zone: None,
             node: Node {
                 id: "sluicegate".to_owned(),
                 cluster: "sluicegate".to_owned(),

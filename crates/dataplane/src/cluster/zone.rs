@@ -11,7 +11,7 @@ use sluicegate_xds::pb::envoy::config::core::v3::Locality;
 
 use super::Usable;
 use crate::{
-    balance::{Availability, Routed, ZoneAware, ZoneHosts, ZoneLimits},
+    balance::{Availability, Off, Routed, ZoneAware, ZoneLimits, ZoneSize, ZoneSizes},
     plan::{Balancing, ClusterPlan, Endpoint},
     stats::ClusterStats,
 };
@@ -28,7 +28,8 @@ pub(crate) struct Zone {
 /// The hosts of our own kind.
 #[derive(Debug, Default)]
 struct LocalHosts {
-    /// Healthy ones by locality, counted or by weight.
+    /// Healthy ones by locality, counted or by weight. A locality whose hosts are not healthy has
+    /// none.
     healthy: HashMap<Locality, u64>,
     /// All of them.
     available: Availability,
@@ -75,17 +76,38 @@ impl Zone {
             let available = &mut counted.available;
             available.total += 1;
             available.excluded += u32::from(host.excluded());
+            let locality = endpoint.locality.clone().unwrap_or_default();
+            let healthy = counted.healthy.entry(locality).or_default();
             match host.usable(endpoint.health) {
                 Usable::Degraded => available.degraded += 1,
                 Usable::Healthy => {
                     available.healthy += 1;
-                    let locality = endpoint.locality.clone().unwrap_or_default();
-                    *counted.healthy.entry(locality).or_default() += share(endpoint, by_weight);
+                    *healthy += share(endpoint, by_weight);
                 }
                 Usable::No => {}
             }
         }
         counted
+    }
+}
+
+impl LocalHosts {
+    fn compare(&self, upstream: &Upstream<'_>, own: &Locality, by_weight: bool) -> ZoneSizes {
+        let size = |hosts: &Vec<&Endpoint>| ZoneSize {
+            hosts: hosts.len() as u64,
+            upstream: hosts.iter().map(|one| share(one, by_weight)).sum(),
+            local: hosts.first().map_or(0, |one| {
+                let locality = one.locality.clone().unwrap_or_default();
+                self.healthy.get(&locality).copied().unwrap_or(0)
+            }),
+        };
+        ZoneSizes {
+            upstream: upstream.healthy.iter().map(size).collect(),
+            own_first: upstream.has_local,
+            local_zones: self.healthy.len(),
+            local_has_own: self.healthy.contains_key(own),
+            local: self.healthy.values().sum(),
+        }
     }
 }
 
@@ -97,38 +119,25 @@ impl Zones {
         upstream: &Upstream<'_>,
         stats: &ClusterStats,
     ) -> Option<Self> {
+        stats.lb_recalculate_zone_structures.inc();
         let config = &balancing.zone_aware;
         let local = zone.hosts(config.by_weight);
-        if local.available.total == 0 {
-            return None;
-        }
-        stats.lb_recalculate_zone_structures.inc();
-        let ours = |one: &Endpoint| {
-            let locality = one.locality.clone().unwrap_or_default();
-            local.healthy.get(&locality).copied().unwrap_or(0)
-        };
-        let healthy = &upstream.healthy;
-        let counts = healthy.iter().map(|hosts| ZoneHosts {
-            upstream: hosts.iter().map(|one| share(one, config.by_weight)).sum(),
-            local: hosts.first().map_or(0, |one| ours(one)),
-        });
-        let here = healthy.first().map_or(0, |hosts| hosts.len() as u64);
         let limits = ZoneLimits {
             min_cluster_size: config.min_cluster_size,
-            healthy: healthy.iter().map(|hosts| hosts.len() as u64).sum(),
-            force_local: config
-                .force_local_zone
-                .is_some_and(|least| here >= u64::from(least)),
+            force_local_zone: config.force_local_zone,
         };
-        let routing = ZoneAware::new(&counts.collect::<Vec<_>>(), upstream.has_local, limits);
-        match routing {
-            ZoneAware::Off => return None,
-            ZoneAware::ClusterTooSmall => {
-                stats.lb_zone_cluster_too_small.inc();
+        let sizes = local.compare(upstream, &zone.locality, config.by_weight);
+        let routing = match ZoneAware::new(limits, &sizes) {
+            Ok(routing) => routing,
+            Err(off) => {
+                match off {
+                    Off::ClusterTooSmall => stats.lb_zone_cluster_too_small.inc(),
+                    Off::LocalClusterNotOk => stats.lb_local_cluster_not_ok.inc(),
+                    Off::SingleZone => {}
+                }
                 return None;
             }
-            ZoneAware::Direct | ZoneAware::Residual { .. } => {}
-        }
+        };
         Some(Self {
             routing,
             enabled: config.routing_enabled,
@@ -146,7 +155,7 @@ impl Zones {
             stats.lb_local_cluster_not_ok.inc();
             return (!self.fails).then_some(all);
         }
-        let (at, routed) = self.routing.pick(rng)?;
+        let (at, routed) = self.routing.pick(rng);
         match routed {
             Routed::AllDirectly => stats.lb_zone_routing_all_directly.inc(),
             Routed::CrossZone => stats.lb_zone_routing_cross_zone.inc(),

@@ -39,18 +39,18 @@ fn grpc_timeout_limits_the_stream() {
         // Has no effect beside the other field.
         action.timeout = xds::seconds(0.05);
         action.max_stream_duration = Some(MaxStreamDuration {
-            max_stream_duration: xds::seconds(0.5),
-            grpc_timeout_header_max: xds::seconds(0.4),
-            grpc_timeout_header_offset: xds::seconds(0.1),
+            max_stream_duration: xds::seconds(1.5),
+            grpc_timeout_header_max: xds::seconds(1.2),
+            grpc_timeout_header_offset: xds::seconds(0.3),
         });
     });
     let gateway = Gateway::start(&resources);
     let cases = [
-        (GRPC, "Grpc-Timeout: 200m\r\n", Some("100m")),
-        (GRPC, "Grpc-Timeout: 5S\r\n", Some("300m")),
-        (GRPC, "Grpc-Timeout: bad\r\n", Some("500m")),
-        (GRPC, "", Some("500m")),
-        ("text/plain", "Grpc-Timeout: 200m\r\n", None),
+        (GRPC, "Grpc-Timeout: 600m\r\n", Some("300m")),
+        (GRPC, "Grpc-Timeout: 5S\r\n", Some("900m")),
+        (GRPC, "Grpc-Timeout: bad\r\n", Some("1500m")),
+        (GRPC, "", Some("1500m")),
+        ("text/plain", "Grpc-Timeout: 600m\r\n", None),
     ];
     for (kind, field, told) in cases {
         let response = ask(&gateway, kind, field);
@@ -79,15 +79,15 @@ fn grpc_timeout_takes_the_place_of_the_route_timeout() {
     let upstream = Upstream::silent();
     let mut resources = Resources::simple(&[upstream.address]);
     routes(&mut resources, |action| {
-        action.timeout = xds::seconds(0.4);
-        action.max_grpc_timeout = xds::seconds(0.3);
+        action.timeout = xds::seconds(1.2);
+        action.max_grpc_timeout = xds::seconds(0.9);
     });
     let gateway = Gateway::start(&resources);
     for (kind, field, told, expected) in [
-        (GRPC, "Grpc-Timeout: 200m\r\n", "200m", "200"),
-        (GRPC, "Grpc-Timeout: 5S\r\n", "300m", "300"),
-        (GRPC, "", "300m", "300"),
-        ("text/plain", "Grpc-Timeout: 200m\r\n", "200m", "400"),
+        (GRPC, "Grpc-Timeout: 600m\r\n", "600m", "600"),
+        (GRPC, "Grpc-Timeout: 5S\r\n", "900m", "900"),
+        (GRPC, "", "900m", "900"),
+        ("text/plain", "Grpc-Timeout: 600m\r\n", "600m", "1200"),
     ] {
         let response = ask(&gateway, kind, field);
         let status = (kind == GRPC).then_some("14");

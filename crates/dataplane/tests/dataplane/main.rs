@@ -46,4 +46,5 @@ mod upgrades;
 mod upgrades_http2;
 mod versions;
 mod warming;
+mod zone_shares;
 mod zones;

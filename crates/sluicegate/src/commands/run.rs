@@ -11,8 +11,7 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use sluicegate_admin::LogLevel;
-use sluicegate_dataplane::DrainStrategy;
-use sluicegate_dataplane::LocalZone;
+use sluicegate_dataplane::{DrainStrategy, LocalZone};
 use sluicegate_xds::pb::envoy::config::core::v3::Locality;
 
 use crate::{
@@ -159,16 +158,15 @@ impl Serving {
         self.process.config(Config {
             admin_address: self.admin_address,
             bind: self.bind.or(config.bind),
-            zone: self.zone(),
+            zone: self.zone().or(config.zone),
             ..config
         })
     }
 
     fn zone(&self) -> Option<LocalZone> {
-        let zone = self.service_zone.clone()?;
         Some(LocalZone {
             locality: Locality {
-                zone,
+                zone: self.service_zone.clone()?,
                 ..Locality::default()
             },
             local_cluster_name: self.local_cluster.clone()?,

@@ -47,12 +47,24 @@ impl Envoy {
     /// One listener with these routes, one worker. Responses say in `x-host` which host was chosen,
     /// whether it could be reached or not.
     pub(crate) fn start(binary: &PathBuf, clusters: &[Value], routes: &[Value]) -> Self {
+        Self::with(binary, &bootstrap(clusters, routes))
+    }
+
+    /// The same in the zone `a`, where the cluster `fleet` is the local one.
+    pub(crate) fn in_zone_a(binary: &PathBuf, clusters: &[Value], routes: &[Value]) -> Self {
+        let mut bootstrap = bootstrap(clusters, routes);
+        bootstrap["node"]["locality"] = json!({ "zone": "a" });
+        bootstrap["cluster_manager"] = json!({ "local_cluster_name": "fleet" });
+        Self::with(binary, &bootstrap)
+    }
+
+    fn with(binary: &PathBuf, bootstrap: &Value) -> Self {
         static RUNS: AtomicUsize = AtomicUsize::new(0);
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
         let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
         let path = |kind| directory.join(format!("envoy-{}-{run}.{kind}", std::process::id()));
         let files = [path("json"), path("admin")];
-        fs::write(&files[0], bootstrap(clusters, routes).to_string()).unwrap();
+        fs::write(&files[0], bootstrap.to_string()).unwrap();
         let mut child = Command::new(binary)
             .args(["--concurrency", "1", "--use-dynamic-base-id"])
             .args(["--log-level", "error", "--config-path"])
