@@ -43,6 +43,7 @@ const MAY_USE: &[(&str, &[&str], Purity)] = &[
     ("status", &["attach", "manifest", "resource"], Purity::Pure),
     ("stats", &[], Purity::Runs),
     ("dataplane", &["snapshot", "stats", "xds"], Purity::Runs),
+    ("ads", &["snapshot", "stats", "xds"], Purity::Runs),
     ("admin", &["snapshot", "stats", "xds"], Purity::Runs),
     ("testkit", &[], Purity::Runs),
 ];

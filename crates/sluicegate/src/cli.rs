@@ -7,7 +7,9 @@
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::{
-    commands::{check, completions, demo, diff, dump, explain, proxy, run, status, translate},
+    commands::{
+        bootstrap, check, completions, demo, diff, dump, explain, proxy, run, status, translate,
+    },
     failure::{Failure, Outcome},
 };
 
@@ -61,6 +63,8 @@ pub enum Command {
     Demo(demo::Arguments),
     /// Print the configuration of a running instance
     Dump(dump::Arguments),
+    /// Print the bootstrap of an Envoy that serves a Gateway from here
+    Bootstrap(bootstrap::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
 }
@@ -78,6 +82,7 @@ impl Cli {
         };
         choice.write_global();
         match self.command {
+            Command::Bootstrap(arguments) => bootstrap::run(&arguments),
             Command::Check(arguments) => check::run(&arguments),
             Command::Completions(arguments) => completions::run(&arguments),
             Command::Demo(arguments) => demo::run(&arguments),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One module per command: its arguments, and a `run` that reads, asks the library and prints.
 
+pub mod bootstrap;
 pub mod check;
 pub mod completions;
 pub mod demo;

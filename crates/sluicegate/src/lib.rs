@@ -2,6 +2,7 @@
 //! What the `sluicegate` binary is made of: commands, wiring, signals. Tests use it too.
 
 pub mod admin_client;
+pub mod bootstrap;
 pub mod changes;
 pub mod cli;
 pub mod commands;
@@ -10,6 +11,7 @@ pub mod explain;
 pub mod failure;
 pub mod findings;
 pub mod input;
+pub mod node_table;
 pub mod output;
 pub mod pipeline;
 pub mod proxy;

@@ -6,6 +6,7 @@
 
 mod admin;
 mod control;
+mod fleet;
 mod hand_over;
 mod log;
 mod open_files;
@@ -30,7 +31,8 @@ use sluicegate_xds::pb::envoy::config::core::v3::Node;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{failure::Failure, pipeline, proxy};
-use control::Control;
+use control::{Control, Outlets};
+pub use fleet::Tamper;
 use hand_over::{Predecessor, Succession, Successor};
 pub use log::Logs;
 pub use open_files::{default_max_connections, raise_open_files};
@@ -64,6 +66,13 @@ pub struct Config {
     pub node: Node,
     /// Serves what an Envoy bootstrap says, in place of manifests.
     pub proxy: Option<proxy::Start>,
+    /// Serves Envoys over ADS, when set.
+    pub ads: Option<sluicegate_ads::Options>,
+    /// Whether the data plane of this process carries traffic itself.
+    pub data_plane: bool,
+    /// Changes what Envoys are sent, for tests that need resources our own checks would not let
+    /// through.
+    pub tamper: Option<Tamper>,
 }
 
 /// A running gateway.
@@ -75,6 +84,7 @@ pub struct Server {
     admin: JoinHandle<()>,
     succession: JoinHandle<Option<Successor>>,
     _control: Control,
+    _idle: sluicegate_snapshot::Publisher,
 }
 
 /// Why a gateway ends.
@@ -115,7 +125,8 @@ impl Server {
         let admin_address = admin_listener.local_addr()?;
         let (publisher, subscriber) = sluicegate_snapshot::channel();
         let registry = Registry::default();
-        let (control, rounds) = control::start(&config, publisher)?;
+        let (fleet, ads) = fleet::start(&config, &registry, predecessor.is_some()).await?;
+        let (control, rounds) = control::start(&config, Outlets { publisher, fleet })?;
         if predecessor.is_some() {
             refuse_broken(&rounds.load().files)?;
         }
@@ -129,9 +140,14 @@ impl Server {
             bind: config.bind,
             zone: config.zone.clone(),
         };
-        let data_plane =
-            DataPlane::take_over(options, subscriber.clone(), registry.clone(), sockets)
-                .context("starting the data plane")?;
+        let (idle, nothing) = fleet::idle();
+        let enforced = if config.data_plane {
+            subscriber.clone()
+        } else {
+            nothing
+        };
+        let data_plane = DataPlane::take_over(options, enforced.clone(), registry.clone(), sockets)
+            .context("starting the data plane")?;
         let shared = Arc::new(Shared {
             rounds,
             data_plane,
@@ -140,6 +156,9 @@ impl Server {
             logs,
             options: config.pipeline.clone(),
             started: Instant::now(),
+            ads,
+            enforced,
+            carries_traffic: config.data_plane,
         });
         if let Some(old) = predecessor {
             relieve(&shared, &old).await?;
@@ -162,12 +181,18 @@ impl Server {
             admin,
             succession,
             _control: control,
+            _idle: idle,
         })
     }
 
     /// Where the admin API listens.
     pub fn admin_address(&self) -> SocketAddr {
         self.admin_address
+    }
+
+    /// Where ADS is served, when it is.
+    pub fn ads_address(&self) -> Option<SocketAddr> {
+        Some(self.shared.ads.as_ref()?.address())
     }
 
     /// Addresses of the bound Gateway listeners.
@@ -208,6 +233,9 @@ impl Server {
         let started = Instant::now();
         let data_plane = self.shared.data_plane.clone();
         let drained = async {
+            if let Some(ads) = &self.shared.ads {
+                ads.stop().await;
+            }
             let Ending::Replaced(Replaced(successor)) = ending else {
                 data_plane.drain().await;
                 let _ = self.quit.send(true);
@@ -268,7 +296,7 @@ fn refuse_broken(files: &[FileState]) -> Result<(), Failure> {
 
 /// Waits until this process serves, then tells the old one to leave.
 async fn relieve(shared: &Shared, old: &Predecessor) -> Result<(), Failure> {
-    let version = shared.subscriber.current().version();
+    let version = shared.enforced.current().version();
     let deadline = Instant::now() + SERVING;
     let serves = || {
         let plane = &shared.data_plane;
@@ -335,6 +363,9 @@ impl Config {
                 ..Node::default()
             },
             proxy: None,
+            ads: None,
+            data_plane: true,
+            tamper: None,
         }
     }
 }

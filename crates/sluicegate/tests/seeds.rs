@@ -7,12 +7,15 @@
 // A panic is the failure report.
 #![allow(clippy::unwrap_used)]
 
+#[path = "common/documents.rs"]
+mod documents;
 #[path = "common/harness.rs"]
 mod harness;
 
-use std::{fs, iter};
+use std::iter;
 
-use harness::{cluster, repository, round_of};
+use documents::{example_output, manifests, seed};
+use harness::{cluster, round_of};
 use serde_json::{Value, json};
 use sluicegate::pipeline::Round;
 use sluicegate_attach::verdict::Attachment;
@@ -96,58 +99,6 @@ spec:
   ports:
     - port: 8000
 ";
-
-fn seed(name: &str) -> String {
-    fs::read_to_string(repository().join("tests/seeds").join(name)).unwrap()
-}
-
-/// The fenced blocks of `language`, without their indentation.
-fn blocks(document: &str, language: &str) -> Vec<String> {
-    let mut blocks = Vec::new();
-    let mut lines = document.lines();
-    while let Some(line) = lines.next() {
-        let Some(fence) = line.trim_start().strip_prefix("```") else {
-            continue;
-        };
-        let indentation = line.len() - line.trim_start().len();
-        let body = lines.by_ref().take_while(|line| line.trim() != "```");
-        let body: Vec<&str> = body
-            .map(|line| line.get(indentation..).unwrap_or_default())
-            .collect();
-        if fence.split_whitespace().next() == Some(language) {
-            blocks.push(body.join("\n"));
-        }
-    }
-    blocks
-}
-
-/// The YAML blocks; a here-document's wrapper is taken off.
-fn manifests(document: &str) -> Vec<String> {
-    let unwrap = |block: String| {
-        let lines = block.lines().filter(|line| {
-            let line = line.trim();
-            line != "kubectl apply -f- <<EOF" && line != "EOF"
-        });
-        lines.collect::<Vec<_>>().join("\n")
-    };
-    blocks(document, "yaml").into_iter().map(unwrap).collect()
-}
-
-/// What the document shows between `...` and `...`.
-fn example_output(document: &str) -> String {
-    let blocks = blocks(document, "console");
-    let [block] = blocks.as_slice() else {
-        panic!("one block of output, not {}", blocks.len());
-    };
-    let lines: Vec<&str> = block.lines().collect();
-    let marks: Vec<usize> = (0..lines.len())
-        .filter(|index| lines[*index].trim() == "...")
-        .collect();
-    let [first, last] = marks.as_slice() else {
-        panic!("two marks in {block}");
-    };
-    lines[first + 1..*last].join("\n")
-}
 
 /// A round over documents, without errors.
 fn load(documents: &[&str]) -> Round {
@@ -441,26 +392,7 @@ fn dump(round: &Round) -> String {
 /// but for a constant (the first one stands alone in the founding documents).
 fn assert_shows(round: &Round, example: &str) {
     let dump = dump(round);
-    let have: Vec<&str> = dump.lines().collect();
-    let want: Vec<&str> = example.lines().collect();
-    let same = |have: &[&str]| {
-        let pairs = iter::zip(have, &want);
-        pairs.clone().all(|(a, b)| a.trim() == b.trim())
-    };
-    let found = have.windows(want.len()).find(|lines| same(lines));
-    let found = found.unwrap_or_else(|| panic!("{example}\nnot in\n{dump}"));
-    let offset = |a: &str, b: &str| {
-        let indentation = |line: &str| line.len() - line.trim_start().len();
-        indentation(b) as isize - indentation(a) as isize
-    };
-    let offsets: Vec<_> = iter::zip(found, &want)
-        .skip(1)
-        .map(|(a, b)| offset(a, b))
-        .collect();
-    assert!(
-        offsets.windows(2).all(|pair| pair[0] == pair[1]),
-        "{example}\nnested as in\n{dump}"
-    );
+    documents::assert_shows(&dump, example);
 }
 
 fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {

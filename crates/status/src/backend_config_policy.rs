@@ -21,7 +21,10 @@ pub(crate) fn status(verdict: &PolicyVerdict, context: &Context<'_>) -> ObjectSt
         .map(|ancestor| Ancestor {
             object: ancestor.ancestor.clone(),
             controller,
-            conditions: target(ancestor, generation),
+            conditions: programmed(
+                target(ancestor, generation),
+                refusals(verdict, ancestor, context),
+            ),
         })
         .collect();
     if let Some(conditions) = itself(verdict, generation) {
@@ -71,6 +74,36 @@ fn target(verdict: &AncestorVerdict, generation: i64) -> Conditions {
             conditions.add("Warning", State::True, first.reason, &message)
         }
         None => conditions,
+    }
+}
+
+/// What Envoys refuse of the target's backends, in their words.
+fn refusals(
+    verdict: &PolicyVerdict,
+    ancestor: &AncestorVerdict,
+    context: &Context<'_>,
+) -> Vec<String> {
+    let Some(runtime) = context.runtime else {
+        return Vec::new();
+    };
+    let refused = runtime.refused_backends.iter().filter(|(key, _)| {
+        let backend = context.graph.backends.get(key);
+        let bound = backend.is_some_and(|backend| {
+            let mut bound = backend.bound.iter();
+            bound.any(|policy| policy.reference() == verdict.policy.reference())
+        });
+        // A Hostname is no object that a backend is made of.
+        let named = ancestor.ancestor.kind == key.object.kind;
+        bound && (!named || ancestor.ancestor == key.object)
+    });
+    refused.map(|(_, words)| words.clone()).collect()
+}
+
+/// Told only when it is bad news: an Envoy that never connects says nothing about a policy.
+fn programmed(conditions: Conditions, refusals: Vec<String>) -> Conditions {
+    match refusals.is_empty() {
+        true => conditions,
+        false => conditions.add("Programmed", State::False, "Invalid", &refusals.join("; ")),
     }
 }
 

@@ -8,9 +8,10 @@ mod listener;
 
 use serde_json::{Map, Value, json};
 use sluicegate_attach::{Gateway, verdict::Outcome};
+use sluicegate_resource::ObjectRef;
 
 use crate::{
-    Context, ObjectStatus, Runtime,
+    Addresses, Context, ObjectStatus, Runtime,
     condition::{Conditions, State},
 };
 
@@ -22,10 +23,13 @@ pub(crate) fn status(gateway: &Gateway, context: &Context<'_>) -> ObjectStatus {
     let listeners: Vec<Value> = gateway
         .listeners
         .iter()
-        .map(|listener| listener::status(listener, generation, context.runtime))
+        .map(|listener| listener::status(gateway, listener, context.runtime))
         .collect();
     let mut status = Map::new();
-    let addresses = context.runtime.map(|runtime| &runtime.addresses);
+    let reference = gateway.object.reference();
+    let addresses = context
+        .runtime
+        .map(|runtime| runtime.addresses.of(reference));
     if let Some(addresses) = addresses.filter(|addresses| !addresses.is_empty()) {
         let addresses = addresses
             .iter()
@@ -78,8 +82,12 @@ fn programmed(gateway: &Gateway, runtime: Option<&Runtime>, conditions: Conditio
             "No data plane has reported yet",
         );
     };
-    if runtime.addresses.is_empty() {
-        let message = "The data plane has no address";
+    let reference = gateway.object.reference();
+    if runtime.addresses.of(reference).is_empty() {
+        let message = match runtime.addresses {
+            Addresses::DataPlane(_) => "The data plane has no address",
+            Addresses::Fleet(_) => "No Envoy of this Gateway is connected",
+        };
         return conditions.add(name, State::False, "AddressNotAssigned", message);
     }
     if let Some(address) = unusable(gateway, runtime) {
@@ -89,7 +97,7 @@ fn programmed(gateway: &Gateway, runtime: Option<&Runtime>, conditions: Conditio
     let mut failures = Vec::new();
     for listener in ready {
         let port = listener.spec.port;
-        match runtime.bind_errors.get(&port) {
+        match port_error(reference, port, runtime) {
             None => return conditions.add(name, State::True, "Programmed", ""),
             Some(error) => failures.push(format!("port {port}: {error}")),
         }
@@ -98,12 +106,19 @@ fn programmed(gateway: &Gateway, runtime: Option<&Runtime>, conditions: Conditio
     conditions.add(name, State::False, "AddressNotUsable", &failures.join("; "))
 }
 
+/// Why a port serves nothing, or not what it should.
+fn port_error<'r>(gateway: &ObjectRef, port: u16, runtime: &'r Runtime) -> Option<&'r String> {
+    let refused = runtime.refused_ports.get(&(gateway.clone(), port));
+    runtime.bind_errors.get(&port).or(refused)
+}
+
 /// An address that the Gateway asks for and that we do not have.
 fn unusable<'a>(gateway: &'a Gateway, runtime: &Runtime) -> Option<&'a str> {
     let mut wanted = gateway.object.spec.addresses.iter();
     wanted.find_map(|(kind, value)| {
         let value = value.as_deref().filter(|_| kind == "IPAddress")?;
-        let known = runtime.addresses.iter().any(|address| address == value);
+        let addresses = runtime.addresses.of(gateway.object.reference());
+        let known = addresses.iter().any(|address| address == value);
         (!known).then_some(value)
     })
 }

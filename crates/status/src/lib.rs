@@ -17,7 +17,7 @@ mod http_route;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use sluicegate_attach::{CONTROLLER_NAME, Graph};
+use sluicegate_attach::{BackendKey, CONTROLLER_NAME, Graph};
 use sluicegate_resource::{ObjectRef, Store};
 
 /// What an installation may choose.
@@ -45,7 +45,36 @@ pub struct Runtime {
     /// Ports that could not be bound, with the system's words.
     pub bind_errors: BTreeMap<u16, String>,
     /// IP addresses that clients reach the listeners at.
-    pub addresses: Vec<String>,
+    pub addresses: Addresses,
+    /// Backends whose resources an Envoy refuses, with its words.
+    pub refused_backends: BTreeMap<BackendKey, String>,
+    /// Ports of Gateways whose resources an Envoy refuses, with its words.
+    pub refused_ports: BTreeMap<(ObjectRef, u16), String>,
+}
+
+/// Whose addresses clients use.
+#[derive(Debug, Clone)]
+pub enum Addresses {
+    /// Those of the data plane in this process, the same for every Gateway.
+    DataPlane(Vec<String>),
+    /// Those of the Envoys that are connected, by Gateway.
+    Fleet(BTreeMap<ObjectRef, Vec<String>>),
+}
+
+impl Default for Addresses {
+    fn default() -> Self {
+        Self::DataPlane(Vec::new())
+    }
+}
+
+impl Addresses {
+    /// The addresses of a Gateway.
+    fn of(&self, gateway: &ObjectRef) -> &[String] {
+        match self {
+            Self::DataPlane(addresses) => addresses,
+            Self::Fleet(gateways) => gateways.get(gateway).map_or(&[], Vec::as_slice),
+        }
+    }
 }
 
 /// The status of one object.
@@ -86,6 +115,7 @@ pub fn statuses(
 ) -> Vec<ObjectStatus> {
     let context = Context {
         store,
+        graph,
         options,
         runtime,
     };
@@ -115,6 +145,7 @@ pub fn statuses(
 /// What every kind's status needs to know.
 struct Context<'a> {
     store: &'a Store,
+    graph: &'a Graph,
     options: &'a Options,
     runtime: Option<&'a Runtime>,
 }

@@ -4,11 +4,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
-use sluicegate_attach::{Attacher, CONTROLLER_NAME};
+use sluicegate_attach::{Attacher, BackendKey, CONTROLLER_NAME};
 use sluicegate_manifest::{Document, SourceText, parse};
-use sluicegate_resource::{Decoder, UnknownFields};
+use sluicegate_resource::{Decoder, ObjectRef, UnknownFields};
 
-use super::{Options, Runtime, list, statuses};
+use super::{Addresses, Options, Runtime, condition::GATEWAY_API, list, statuses};
 
 fn documents(text: &str) -> Vec<Arc<Document>> {
     let parsed = parse(Arc::new(SourceText::new("t.yaml", text.to_owned())));
@@ -235,8 +235,87 @@ fn runtime(bind_errors: &[(u16, &str)]) -> Runtime {
             .iter()
             .map(|(port, error)| (*port, (*error).to_owned()))
             .collect::<BTreeMap<_, _>>(),
-        addresses: vec!["127.0.0.1".into()],
+        addresses: Addresses::DataPlane(vec!["127.0.0.1".into()]),
+        ..Runtime::default()
     }
+}
+
+/// The same words as for the data plane, from an Envoy of this Gateway only.
+#[test]
+fn programmed_follows_the_fleet() {
+    let mut runtime = Runtime {
+        addresses: Addresses::Fleet(BTreeMap::new()),
+        ..Runtime::default()
+    };
+    let programmed = |runtime: &Runtime| {
+        let mine = status(GATEWAY, "Gateway", "g", Some(runtime));
+        words(&mine["conditions"])[1].clone()
+    };
+    assert_eq!(programmed(&runtime), "Programmed=False/AddressNotAssigned");
+    let gateway = |name: &str| ObjectRef::new(GATEWAY_API, "Gateway", "default", name);
+    let addresses = |name| BTreeMap::from([(gateway(name), vec!["10.0.0.1".to_owned()])]);
+    runtime.addresses = Addresses::Fleet(addresses("other"));
+    assert_eq!(programmed(&runtime), "Programmed=False/AddressNotAssigned");
+    runtime.addresses = Addresses::Fleet(addresses("g"));
+    assert_eq!(programmed(&runtime), "Programmed=True/Programmed");
+    let refused = [("other", "no"), ("g", "duplicate match")];
+    for (name, text) in refused {
+        let port = (gateway(name), 80);
+        runtime.refused_ports.insert(port, text.to_owned());
+    }
+    assert_eq!(programmed(&runtime), "Programmed=False/AddressNotUsable");
+    let mine = status(GATEWAY, "Gateway", "g", Some(&runtime));
+    let message = &mine["listeners"][0]["conditions"][1]["message"];
+    assert_eq!(message, "port 80: duplicate match");
+}
+
+#[test]
+fn what_an_envoy_refuses_is_told_on_the_policy_of_that_backend() {
+    let service = ObjectRef::new("", "Service", "default", "web");
+    let key = |port| BackendKey {
+        object: service.clone(),
+        host: None,
+        port,
+    };
+    let text = "
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {ports: [{name: a, port: 80}, {name: b, port: 81}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: other}
+spec: {ports: [{port: 80}]}
+---
+apiVersion: gateway.kgateway.dev/v1alpha1
+kind: BackendConfigPolicy
+metadata: {name: p}
+spec:
+  targetRefs: [{group: '', kind: Service, name: web}, {group: '', kind: Service, name: other}]
+  connectTimeout: 1s
+";
+    let words_of = |ports: &[u16], name: &str| {
+        let refused = ports.iter().map(|port| (key(*port), format!("no {port}")));
+        let runtime = Runtime {
+            refused_backends: refused.collect(),
+            ..Runtime::default()
+        };
+        let mine = status(text, "BackendConfigPolicy", "p", Some(&runtime));
+        let conditions = ancestor(&mine, name);
+        let last = conditions.as_array().unwrap().last().unwrap().clone();
+        (words(conditions), last["message"].clone())
+    };
+    let (conditions, message) = words_of(&[80, 81], "web");
+    let expected = [
+        "Accepted=True/Valid",
+        "Attached=True/Attached",
+        "Programmed=False/Invalid",
+    ];
+    assert_eq!(conditions, expected);
+    assert_eq!(message, "no 80; no 81");
+    assert_eq!(words_of(&[80], "other").0.len(), 2);
+    assert_eq!(words_of(&[], "web").0.len(), 2);
 }
 
 #[test]

@@ -26,6 +26,7 @@ use crate::{
 Examples:
   sluicegate run manifests/
   sluicegate run manifests/ --bind 127.0.0.1 --log-level debug
+  sluicegate run manifests/ --ads-address 127.0.0.1:18000 --no-data-plane
   sluicegate run manifests/ --replace     # a new version, or other options, without a gap
   kubectl get gateway,httproute,service,endpointslice,backendconfigpolicy -A -o yaml | sluicegate run -")]
 pub struct Arguments {
@@ -61,6 +62,8 @@ pub struct Serving {
     /// kube_infra_gateway_80; with the zone, requests stay in their zone as far as that is fair
     #[arg(long, value_name = "CLUSTER", requires = "service_zone")]
     pub local_cluster: Option<String>,
+    #[command(flatten)]
+    fleet: Fleet,
 }
 
 /// How the process runs, wherever its configuration comes from.
@@ -82,6 +85,41 @@ pub struct Process {
     /// How much to log
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: Level,
+}
+
+/// How to serve Envoys.
+#[derive(Debug, Clone, Args)]
+struct Fleet {
+    /// Serve Envoys over ADS here; 127.0.0.1:18000 is what `bootstrap` expects
+    #[arg(long, value_name = "ADDRESS")]
+    ads_address: Option<SocketAddr>,
+    /// Certificate chain of the ADS port, PEM
+    #[arg(long, value_name = "FILE", requires_all = ["ads_address", "ads_tls_key"])]
+    ads_tls_cert: Option<PathBuf>,
+    /// Private key of the ADS port, PEM
+    #[arg(long, value_name = "FILE", requires = "ads_tls_cert")]
+    ads_tls_key: Option<PathBuf>,
+    /// Authorities of client certificates, PEM; only Envoys that have one may connect
+    #[arg(long, value_name = "FILE", requires = "ads_tls_cert")]
+    ads_tls_client_ca: Option<PathBuf>,
+    /// Carry no traffic here: Envoys do
+    #[arg(long, requires = "ads_address")]
+    no_data_plane: bool,
+}
+
+impl Fleet {
+    fn options(&self) -> Option<sluicegate_ads::Options> {
+        let tls = self.ads_tls_cert.clone().zip(self.ads_tls_key.clone());
+        Some(sluicegate_ads::Options {
+            address: self.ads_address?,
+            tls: tls.map(|(certificate, key)| sluicegate_ads::TlsFiles {
+                certificate,
+                key,
+                client_ca: self.ads_tls_client_ca.clone(),
+            }),
+            wait_for_address: false,
+        })
+    }
 }
 
 /// Drain strategies.
@@ -134,6 +172,9 @@ pub(super) async fn serve(config: Config, logs: Logs) -> Result<Outcome, Failure
         tracing::info!("listening on {address}");
     }
     tracing::info!("admin API on http://{}", server.admin_address());
+    if let Some(address) = server.ads_address() {
+        tracing::info!("ADS on {address}");
+    }
     let ending = server.stopped(&mut signals).await;
     server.drain(ending, &mut signals).await;
     Ok(Outcome::Done)
@@ -158,6 +199,8 @@ impl Serving {
         self.process.config(Config {
             admin_address: self.admin_address,
             bind: self.bind.or(config.bind),
+            ads: self.fleet.options(),
+            data_plane: !self.fleet.no_data_plane,
             zone: self.zone().or(config.zone),
             ..config
         })

@@ -2,7 +2,7 @@
 //! `sluicegate status`.
 //!
 //! In: manifests, or the address of a running instance. Out: the conditions of every object, the
-//! same table from either.
+//! same table from either; and the Envoys of a running instance.
 
 use std::path::PathBuf;
 
@@ -14,6 +14,7 @@ use crate::{
     condition_table::table,
     failure::{Failure, Outcome},
     input::Settings,
+    node_table,
     output::{self, Format},
 };
 
@@ -62,6 +63,10 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
             sluicegate_status::list(&sluicegate_status::statuses(store, graph, &options, None))
         }
     };
-    output::print(arguments.output, &list, |width| table(&list, width))?;
+    output::print(arguments.output, &list, |width| {
+        let nodes = node_table::table(&list["nodes"], width);
+        let gap = if nodes.is_empty() { "" } else { "\n" };
+        table(&list, width) + gap + &nodes
+    })?;
     Ok(Outcome::Done)
 }

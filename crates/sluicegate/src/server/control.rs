@@ -19,7 +19,7 @@ use sluicegate_manifest::{
 };
 use sluicegate_snapshot::Publisher;
 
-use super::Config;
+use super::{Config, fleet::Fleet};
 use crate::{
     failure::Failure,
     findings::findings,
@@ -33,7 +33,24 @@ pub(super) type Rounds = Arc<ArcSwap<Round>>;
 struct NewControl {
     pipeline: Pipeline,
     options: Options,
-    publisher: Publisher,
+    outlets: Outlets,
+}
+
+/// Where snapshots go.
+pub(super) struct Outlets {
+    /// Every Gateway together.
+    pub(super) publisher: Publisher,
+    /// Each Gateway for its Envoys, when there are any.
+    pub(super) fleet: Option<Fleet>,
+}
+
+impl Outlets {
+    fn publish(&self, round: &Round) {
+        self.publisher.publish(round.translation.all.clone());
+        if let Some(fleet) = &self.fleet {
+            fleet.publish(round);
+        }
+    }
 }
 
 /// The running control side; it ends when this is dropped.
@@ -45,26 +62,26 @@ pub(super) enum Control {
 }
 
 /// Publishes the first snapshot, and starts whatever publishes others.
-pub(super) fn start(config: &Config, publisher: Publisher) -> Result<(Control, Rounds), Failure> {
+pub(super) fn start(config: &Config, outlets: Outlets) -> Result<(Control, Rounds), Failure> {
     let options = config.pipeline.clone();
     let Some(start) = &config.proxy else {
-        return NewControl::new(config.inputs.clone(), options, publisher).first_round();
+        return NewControl::new(config.inputs.clone(), options, outlets).first_round();
     };
-    publisher.publish(start.static_resources.clone());
+    outlets.publisher.publish(start.static_resources.clone());
     let control = Control::Bootstrap {
-        _publisher: publisher,
+        _publisher: outlets.publisher,
     };
     let no_manifests = Stages::new(options).round(&[]);
     Ok((control, Arc::new(ArcSwap::from_pointee(no_manifests))))
 }
 
 impl NewControl {
-    fn new(inputs: Vec<Input>, options: Options, publisher: Publisher) -> Self {
+    fn new(inputs: Vec<Input>, options: Options, outlets: Outlets) -> Self {
         let pipeline = Pipeline::new(inputs, options.clone());
         Self {
             pipeline,
             options,
-            publisher,
+            outlets,
         }
     }
 
@@ -75,7 +92,7 @@ impl NewControl {
         let round = self.pipeline.round()?;
         let round = round.unwrap_or_else(|| Stages::new(self.options).round(&[]));
         tell(&round, None, started);
-        self.publisher.publish(round.translation.all.clone());
+        self.outlets.publish(&round);
         let rounds: Rounds = Arc::new(ArcSwap::from_pointee(round));
 
         let (changed, changes) = mpsc::channel();
@@ -87,7 +104,7 @@ impl NewControl {
         .context("watching the manifests")?;
         let follower = Follower {
             pipeline: self.pipeline,
-            publisher: self.publisher,
+            outlets: self.outlets,
             rounds: rounds.clone(),
         };
         thread::Builder::new()
@@ -100,7 +117,7 @@ impl NewControl {
 
 struct Follower {
     pipeline: Pipeline,
-    publisher: Publisher,
+    outlets: Outlets,
     rounds: Rounds,
 }
 
@@ -113,7 +130,7 @@ impl Follower {
                 Ok(None) => {}
                 Ok(Some(round)) => {
                     tell(&round, Some(&self.rounds.load()), started);
-                    self.publisher.publish(round.translation.all.clone());
+                    self.outlets.publish(&round);
                     self.rounds.store(Arc::new(round));
                 }
                 // What was read before stays in force.

@@ -35,6 +35,7 @@ pub(super) fn pages(shared: &Arc<Shared>, proxy: bool) -> Vec<Page> {
         return vec![data_plane];
     }
     vec![
+        nodes(shared),
         page(
             "/sluicegate/status",
             "status of every policy, route and Gateway",
@@ -49,8 +50,37 @@ pub(super) fn pages(shared: &Arc<Shared>, proxy: bool) -> Vec<Page> {
     ]
 }
 
+/// Text, or JSON with `?format=json`, as Envoy's `/clusters`.
+fn nodes(shared: &Arc<Shared>) -> Page {
+    let shared = shared.clone();
+    let show = move |query: &[(String, String)]| {
+        let json = query
+            .iter()
+            .any(|(name, value)| name == "format" && value == "json");
+        let ledger = shared.ads.as_ref().map(|server| server.ledger());
+        match (ledger, json) {
+            (Some(ledger), true) => {
+                Answer::json(sluicegate_xds::json::to_string(&ledger.to_json()))
+            }
+            (Some(ledger), false) => Answer::text(ledger.to_text()),
+            (None, true) => Answer::json("null\n".to_owned()),
+            (None, false) => Answer::text("ADS is not served: see --ads-address\n"),
+        }
+    };
+    Page {
+        path: "/sluicegate/nodes",
+        help: "Envoys that take their configuration from here, and what they refuse; \
+               ?format=json for machines",
+        show: Arc::new(show),
+    }
+}
+
 fn status(shared: &Shared) -> Value {
-    sluicegate_status::list(&shared.statuses())
+    let mut list = sluicegate_status::list(&shared.statuses());
+    if let Some(server) = &shared.ads {
+        list["nodes"] = server.ledger().to_json();
+    }
+    list
 }
 
 fn found(shared: &Shared) -> Value {

@@ -8,13 +8,13 @@ use std::{net::SocketAddr, time::Instant};
 use sluicegate_dataplane::DataPlane;
 use sluicegate_snapshot::Subscriber;
 use sluicegate_stats::Registry;
-use sluicegate_status::{ObjectStatus, Runtime};
+use sluicegate_status::{Addresses, ObjectStatus, Runtime};
 use sluicegate_xds::pb::envoy::{
     admin::v3::Listeners,
     config::core::v3::{Address, address, socket_address::PortSpecifier},
 };
 
-use super::{Logs, control::Rounds};
+use super::{Logs, control::Rounds, fleet};
 use crate::pipeline;
 
 pub(super) struct Shared {
@@ -25,6 +25,11 @@ pub(super) struct Shared {
     pub(super) logs: Logs,
     pub(super) options: pipeline::Options,
     pub(super) started: Instant,
+    pub(super) ads: Option<sluicegate_ads::Server>,
+    /// What the data plane of this process carries out.
+    pub(super) enforced: Subscriber,
+    /// Whether that is what is published.
+    pub(super) carries_traffic: bool,
 }
 
 impl Shared {
@@ -38,21 +43,37 @@ impl Shared {
                 format!("binding {}: {}", error.address, error.message),
             )
         });
-        let mut addresses: Vec<String> = addresses(&self.data_plane.listeners())
-            .iter()
-            .map(|address| address.ip().to_string())
-            .collect();
-        addresses.sort();
-        addresses.dedup();
+        let refused = self
+            .ads
+            .as_ref()
+            .map(|server| fleet::refused(server.ledger(), &round));
+        let (refused_backends, refused_ports) = refused.unwrap_or_default();
         let runtime = Runtime {
             bind_errors: bind_errors.collect(),
-            addresses,
+            addresses: self.addresses(),
+            refused_backends,
+            refused_ports,
         };
         let options = sluicegate_status::Options {
             controller_names: self.options.attach.controller_names.clone(),
             ..sluicegate_status::Options::default()
         };
         sluicegate_status::statuses(&round.store, &round.graph, &options, Some(&runtime))
+    }
+}
+
+impl Shared {
+    fn addresses(&self) -> Addresses {
+        if let (Some(server), false) = (&self.ads, self.carries_traffic) {
+            return Addresses::Fleet(fleet::addresses(server.ledger()));
+        }
+        let mut addresses: Vec<String> = addresses(&self.data_plane.listeners())
+            .iter()
+            .map(|address| address.ip().to_string())
+            .collect();
+        addresses.sort();
+        addresses.dedup();
+        Addresses::DataPlane(addresses)
     }
 }
 

@@ -4,6 +4,7 @@
 mod check;
 mod diff;
 mod explain;
+mod fleet;
 mod manifests;
 mod misc;
 mod status;

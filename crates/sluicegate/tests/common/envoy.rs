@@ -5,7 +5,7 @@
 //! everything is built as for serving, and nothing is bound or dialled.
 
 use std::{
-    env, fs,
+    fs,
     path::PathBuf,
     process::Command,
     sync::atomic::{AtomicUsize, Ordering},
@@ -14,7 +14,10 @@ use std::{
 use serde_json::{Value, json};
 use sluicegate_snapshot::{ResourceType, Snapshot};
 
-use crate::harness::{messages, repository};
+use crate::{
+    envoy_binary,
+    harness::{messages, repository},
+};
 
 /// Where Envoy is, when there is one to ask.
 pub(crate) struct Envoy {
@@ -22,21 +25,9 @@ pub(crate) struct Envoy {
 }
 
 impl Envoy {
-    /// The Envoy of `SLUICEGATE_ENVOY`, else the one that `scripts/envoy.sh` has put into `.tools`.
-    /// `None`, said aloud, only with `SLUICEGATE_SKIP_ENVOY=1`.
+    /// The Envoy of [`envoy_binary::find`].
     pub(crate) fn find() -> Option<Self> {
-        if env::var("SLUICEGATE_SKIP_ENVOY").is_ok_and(|value| value == "1") {
-            println!("SKIPPED: nothing was shown to Envoy, because SLUICEGATE_SKIP_ENVOY=1");
-            return None;
-        }
-        let binary = env::var_os("SLUICEGATE_ENVOY")
-            .map_or_else(|| repository().join(".tools/envoy"), PathBuf::from);
-        assert!(
-            binary.is_file(),
-            "no Envoy at {}: run scripts/envoy.sh once, or set SLUICEGATE_ENVOY to a binary of \
-             Envoy 1.40, or SLUICEGATE_SKIP_ENVOY=1 to do without this proof",
-            binary.display()
-        );
+        let binary = envoy_binary::find()?;
         Some(Self { binary })
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use sluicegate_testkit::{Load, RawClient, SteadyClient, eventually};
 
-use crate::site::{NewConnections, Site};
+use crate::site::{NewConnections, Site, free};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_takes_over_from_another_without_a_refused_connection() {
@@ -44,6 +44,27 @@ async fn a_process_takes_over_from_another_without_a_refused_connection() {
         let (answered, failures) = clients.stop();
         assert!(answered > 50, "{what}: {answered}");
         assert_eq!(failures, Vec::<String>::new(), "{what}");
+    }
+}
+
+/// Envoys look for the server again; there is one at the same address.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_takes_over_serves_envoys_too() {
+    for plane in [&[][..], &["--no-data-plane"]] {
+        let site = Site::new().await;
+        let ads = free();
+        let address = ads.to_string();
+        let arguments = [&["--ads-address", &address][..], plane].concat();
+        let mut old = site.run(None, &arguments);
+        let started = async || old.said().contains("ADS on").then_some(());
+        eventually("the old one serves", started).await.unwrap();
+        let mut new = site.run(None, &[&arguments[..], &["--replace"]].concat());
+        assert_eq!(old.end().await, 0, "{}", old.said());
+        let served = async || RawClient::connect(ads).await.ok().map(drop);
+        eventually("the new one serves", served).await.unwrap();
+        assert!(new.runs(), "{}", new.said());
+        new.signal("-TERM");
+        assert_eq!(new.end().await, 0, "{}", new.said());
     }
 }
 

@@ -4,17 +4,19 @@
 //! In: the listener with its verdict. Out: its entry in the Gateway's status.
 
 use serde_json::{Value, json};
-use sluicegate_attach::Listener;
+use sluicegate_attach::{Gateway, Listener};
 
+use super::port_error;
 use crate::{
     Runtime,
     condition::{Conditions, GATEWAY_API, State},
 };
 
-pub(super) fn status(listener: &Listener, generation: i64, runtime: Option<&Runtime>) -> Value {
+pub(super) fn status(gateway: &Gateway, listener: &Listener, runtime: Option<&Runtime>) -> Value {
+    let generation = gateway.object.metadata.generation;
     let verdict = &listener.verdict;
     let conditions = Conditions::of(generation).outcome("Accepted", &verdict.accepted, "Accepted");
-    let conditions = programmed(listener, runtime, conditions);
+    let conditions = programmed(gateway, listener, runtime, conditions);
     let conditions = conditions.outcome("ResolvedRefs", &verdict.resolved_refs, "ResolvedRefs");
     let conditions = match verdict.conflicted {
         Some(reason) => {
@@ -45,6 +47,7 @@ pub(super) fn status(listener: &Listener, generation: i64, runtime: Option<&Runt
 }
 
 fn programmed(
+    gateway: &Gateway,
     listener: &Listener,
     runtime: Option<&Runtime>,
     conditions: Conditions,
@@ -54,7 +57,8 @@ fn programmed(
     if !listener.verdict.is_programmed() {
         return conditions.add(name, State::False, "Invalid", "The listener cannot serve");
     }
-    match runtime.map(|runtime| runtime.bind_errors.get(&port)) {
+    let reference = gateway.object.reference();
+    match runtime.map(|runtime| port_error(reference, port, runtime)) {
         None => {
             let message = "No data plane has reported yet";
             conditions.add(name, State::Unknown, "Pending", message)

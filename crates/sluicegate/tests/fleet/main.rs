@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A fleet of one: a real Envoy that takes its configuration from Sluicegate and carries the
+//! traffic.
+//!
+//! Guards the walk of the founding documents on Envoy itself, isolation of what Envoy refuses, and
+//! that nothing stops when a process does.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a panic is the failure report of a test"
+)]
+
+#[path = "../common/documents.rs"]
+mod documents;
+#[path = "../common/envoy_binary.rs"]
+mod envoy_binary;
+#[path = "../common/harness.rs"]
+mod harness;
+
+mod bootstrap;
+mod chaos;
+mod network;
+mod refused;
+mod support;
+mod tls;
+mod walk;
