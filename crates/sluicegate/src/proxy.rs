@@ -6,6 +6,7 @@
 
 mod bootstrap;
 mod codes;
+mod dynamic;
 mod message;
 mod place;
 mod resources;
@@ -13,4 +14,5 @@ mod settings;
 
 pub use bootstrap::{Reading, Start, Strictness, read};
 pub use codes::ALL as CODES;
+pub use dynamic::Dynamic;
 pub use resources::Refused;

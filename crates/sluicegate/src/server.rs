@@ -126,7 +126,7 @@ impl Server {
         let (publisher, subscriber) = sluicegate_snapshot::channel();
         let registry = Registry::default();
         let (fleet, ads) = fleet::start(&config, &registry, predecessor.is_some()).await?;
-        let (control, rounds) = control::start(&config, Outlets { publisher, fleet })?;
+        let (control, rounds) = control::start(&config, Outlets { publisher, fleet }, &registry)?;
         if predecessor.is_some() {
             refuse_broken(&rounds.load().files)?;
         }
@@ -157,6 +157,7 @@ impl Server {
             options: config.pipeline.clone(),
             started: Instant::now(),
             ads,
+            client: control.client(),
             enforced,
             carries_traffic: config.data_plane,
         });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `sluicegate proxy`: runs the data plane from Envoy's own bootstrap until it is told to stop.
 //!
-//! In: a bootstrap. Out: traffic; log lines on standard error. What the bootstrap asks for and this
+//! In: a bootstrap, with its own resources or a management server. Out: traffic; log lines on standard error. What the bootstrap asks for and this
 //! data plane does not do is listed with its lines, and nothing is started: code 1.
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};

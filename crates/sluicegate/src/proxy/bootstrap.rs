@@ -19,6 +19,7 @@ use sluicegate_xds::{
 
 use super::{
     codes,
+    dynamic::{self, Dynamic},
     message::{self, problem},
     place,
     resources::{self, Refused},
@@ -36,6 +37,8 @@ pub struct Start {
     pub zone: Option<LocalZone>,
     /// Resources of the bootstrap itself.
     pub static_resources: Arc<Snapshot>,
+    /// Where others come from.
+    pub dynamic: Option<Dynamic>,
 }
 
 /// What reading gave.
@@ -94,7 +97,10 @@ impl Text<'_> {
         settings::check(self, found);
         let admin_address = self.admin_address(bootstrap, found);
         let resources = bootstrap.static_resources.clone().unwrap_or_default();
-        let (static_resources, refused) = resources::snapshot(&resources, false);
+        let dynamic = dynamic::read(self, bootstrap, strictness, found);
+        let ads = bootstrap.dynamic_resources.as_ref();
+        let ads = ads.is_some_and(|dynamic| dynamic.ads_config.is_some());
+        let (static_resources, refused) = resources::snapshot(&resources, ads);
         let is_error = |refused: &Refused| !refused.partly || strictness == Strictness::Refuse;
         found.extend(refused.iter().map(|it| {
             let words = format!("{} {}: {}", it.kind(), it.name, it.reason);
@@ -111,6 +117,7 @@ impl Text<'_> {
                 admin_address,
                 zone: zone(bootstrap),
                 static_resources,
+                dynamic,
             });
         }
     }

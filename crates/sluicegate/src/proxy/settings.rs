@@ -51,6 +51,11 @@ const PARTS: &[Part] = &[
         harmless: &["enable_deferred_cluster_creation"],
     },
     Part {
+        name: "dynamic_resources",
+        heeded: &["ads_config", "cds_config", "lds_config"],
+        harmless: &[],
+    },
+    Part {
         name: "static_resources",
         heeded: &["clusters", "listeners", "secrets"],
         harmless: &[],

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sluicegate_admin::{Answer, Page};
 use sluicegate_manifest::diagnostic::to_json;
+use sluicegate_snapshot::ResourceType;
 
 use super::view::Shared;
 use crate::findings::findings;
@@ -32,7 +33,12 @@ pub(super) fn pages(shared: &Arc<Shared>, proxy: bool) -> Vec<Page> {
     );
     if proxy {
         // There are no manifests to speak of.
-        return vec![data_plane];
+        let control_plane = page(
+            "/sluicegate/control_plane",
+            "what was taken from the management server, and what was refused",
+            control_plane,
+        );
+        return vec![control_plane, data_plane];
     }
     vec![
         nodes(shared),
@@ -96,6 +102,28 @@ fn found(shared: &Shared) -> Value {
     json!({
         "files": files.collect::<Vec<_>>(),
         "findings": findings(&round).iter().map(to_json).collect::<Vec<_>>(),
+    })
+}
+
+fn control_plane(shared: &Shared) -> Value {
+    let Some(client) = &shared.client else {
+        return json!({ "server": null });
+    };
+    let status = client.status();
+    let types = ResourceType::ALL.into_iter().map(|resource_type| {
+        let of = status.of(resource_type);
+        json!({
+            "type": resource_type.message_name(),
+            "version": of.version,
+            "accepted": of.accepted,
+            "refused": of.refusal,
+        })
+    });
+    json!({
+        "server": status.server,
+        "connected": status.connected,
+        "error": status.error,
+        "types": types.collect::<Vec<_>>(),
     })
 }
 

@@ -6,6 +6,8 @@
     reason = "a panic is the failure report of a test"
 )]
 
+mod public;
 mod refused;
 mod same_as_envoy;
+mod served;
 mod support;
