@@ -8,7 +8,10 @@
 //! removals, the referring types first. Listeners and routes wait until new clusters are answered,
 //! which Envoy does when they are warm.
 
+mod flight;
 mod subscription;
+#[cfg(test)]
+mod tests;
 mod track;
 
 use std::{
@@ -20,7 +23,8 @@ use std::{
 use sluicegate_snapshot::{Resource, ResourceType, Snapshot, Version};
 
 use crate::eds::endpoints_of;
-pub(crate) use track::{Answer, Held};
+pub(crate) use flight::Held;
+pub(crate) use track::Answer;
 use track::{Draft, Track};
 
 /// Longest wait for an answer before what depends on it goes on. Ours: short beside the 15 s that
@@ -241,17 +245,20 @@ impl Session {
         Step::Wait(until)
     }
 
-    fn reply(&mut self, resource_type: ResourceType, draft: Draft, now: Instant) -> Reply {
+    fn reply(&mut self, resource_type: ResourceType, mut draft: Draft, now: Instant) -> Reply {
         let index = resource_type as usize;
         self.last_nonce += 1;
         let nonce = self.last_nonce;
         self.newest[index] = Some(nonce);
+        let whole = self.variant == Variant::StateOfTheWorld && is_whole(resource_type);
+        if whole {
+            self.tracks[index].complete(&mut draft);
+        }
         if resource_type == ResourceType::Cluster && !draft.resources.is_empty() {
             self.answer_endpoints_again(&draft.resources);
         }
         let track = &mut self.tracks[index];
-        let version = track.take_off(&draft, nonce, now);
-        let whole = self.variant == Variant::StateOfTheWorld && is_whole(resource_type);
+        let version = track.take_off(&draft, nonce, now, whole);
         let resources = if whole { track.all() } else { draft.resources };
         Reply {
             resource_type,

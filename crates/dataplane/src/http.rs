@@ -2,6 +2,7 @@
 //! HTTP/1.1 as bytes: parsing, framing, header rules and writing of heads. No sockets here.
 
 mod ascii;
+mod block;
 mod case;
 mod chunked;
 mod date;

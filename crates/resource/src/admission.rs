@@ -11,7 +11,7 @@ mod field;
 mod kind;
 mod report;
 
-pub(crate) use block::Block;
+pub(crate) use block::{Block, agreed};
 pub(crate) use envelope::{NameRule, metadata};
 pub(crate) use field::{Field, I32_MAX};
 #[cfg(test)]

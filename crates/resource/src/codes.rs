@@ -9,12 +9,18 @@ pub const DUPLICATE_OBJECT: &str = "duplicate-object";
 pub const DUPLICATE_VALUE: &str = "duplicate-value";
 /// Two spellings of one setting disagree.
 pub const CONFLICTING_SPELLINGS: &str = "conflicting-spellings";
+/// A value is allowed and does what hardly anybody wants.
+pub const DOUBTFUL_VALUE: &str = "doubtful-value";
+/// A hash balancer has nothing to hash.
+pub const HASH_WITHOUT_INPUT: &str = "hash-without-input";
 /// A value has the wrong JSON type.
 pub const INVALID_TYPE: &str = "invalid-type";
 /// A value breaks a rule.
 pub const INVALID_VALUE: &str = "invalid-value";
 /// A setting is accepted and does nothing.
 pub const NO_EFFECT: &str = "no-effect";
+/// A policy is read and checked, and enforced nowhere.
+pub const NOT_ENFORCED: &str = "not-enforced";
 /// A field has a newer name or form.
 pub const OLDER_SPELLING: &str = "older-spelling";
 /// A field that must be there is not.
@@ -43,12 +49,20 @@ pub const ALL: &[(&str, &str)] = &[
         "Two spellings of one setting have different values.",
     ),
     (
+        DOUBTFUL_VALUE,
+        "A value is allowed and does what hardly anybody wants.",
+    ),
+    (
         DUPLICATE_OBJECT,
         "Two documents have the same group, kind, namespace and name; the first one counts.",
     ),
     (
         DUPLICATE_VALUE,
         "An entry of a list repeats an earlier one where entries must differ.",
+    ),
+    (
+        HASH_WITHOUT_INPUT,
+        "A hash balancer has nothing to hash; every request gets a random host.",
     ),
     (
         INVALID_TYPE,
@@ -59,6 +73,10 @@ pub const ALL: &[(&str, &str)] = &[
         "A value breaks a rule of its field, or fields contradict each other.",
     ),
     (NO_EFFECT, "A setting is accepted and changes nothing."),
+    (
+        NOT_ENFORCED,
+        "The policy is read and checked; nothing enforces it yet.",
+    ),
     (
         OLDER_SPELLING,
         "A field is written in an older form that is accepted; today's form is named.",

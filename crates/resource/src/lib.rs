@@ -9,6 +9,7 @@ pub mod codes;
 pub mod core;
 mod decode;
 mod decoder;
+pub mod envoygateway;
 pub mod gateway;
 pub mod istio;
 pub mod kgateway;

@@ -11,6 +11,7 @@ use crate::{
     Object, ObjectRef,
     core::{ConfigMap, EndpointSlice, Namespace, Secret, Service},
     decode::Resource,
+    envoygateway::BackendTrafficPolicy,
     gateway::{BackendTlsPolicy, Gateway, GatewayClass, HttpRoute, ReferenceGrant},
     istio::ServiceEntry,
     kgateway::{Backend, BackendConfigPolicy},
@@ -44,6 +45,8 @@ pub struct Store {
     pub backend_tls_policies: Objects<BackendTlsPolicy>,
     /// BackendConfigPolicies, Invalid ones included.
     pub backend_config_policies: Objects<BackendConfigPolicy>,
+    /// BackendTrafficPolicies, Invalid ones included.
+    pub backend_traffic_policies: Objects<BackendTrafficPolicy>,
     /// kgateway Backends.
     pub backends: Objects<Backend>,
     /// Istio ServiceEntries.
@@ -64,6 +67,9 @@ impl Store {
             }
             Resource::BackendTlsPolicy(object) => {
                 drop(self.backend_tls_policies.insert(reference, object));
+            }
+            Resource::BackendTrafficPolicy(object) => {
+                drop(self.backend_traffic_policies.insert(reference, object));
             }
             Resource::ConfigMap(object) => drop(self.config_maps.insert(reference, object)),
             Resource::EndpointSlice(object) => drop(self.endpoint_slices.insert(reference, object)),

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use sluicegate_manifest::{Diagnostic, Document, SourceText, parse};
 
-use crate::{Decoder, Object, Store, kgateway::BackendConfigPolicy};
+use crate::{
+    Decoder, Object, Store, envoygateway::BackendTrafficPolicy, kgateway::BackendConfigPolicy,
+};
 
 /// What a test expects of one diagnostic: code, path, and a part of message or help.
 pub(crate) type Verdict<'v> = (&'v str, &'v str, &'v str);
@@ -41,6 +43,23 @@ pub(crate) fn policy(spec: &str) -> Arc<Object<BackendConfigPolicy>> {
     let text = manifest("gateway.kgateway.dev/v1alpha1", "BackendConfigPolicy", spec);
     let store = store(&text);
     let policy = store.backend_config_policies.into_values().next();
+    policy.unwrap_or_else(|| panic!("no policy: {:#?}\n{text}", store.diagnostics))
+}
+
+/// The BackendTrafficPolicy with this spec, and a target where it names none.
+pub(crate) fn traffic_policy(spec: &str) -> Arc<Object<BackendTrafficPolicy>> {
+    const TARGET: &str = "targetRef: {kind: HTTPRoute, name: route}";
+    let spec = match spec.contains("target") {
+        true => spec.to_owned(),
+        false => format!("{TARGET}\n{spec}"),
+    };
+    let text = manifest(
+        "gateway.envoyproxy.io/v1alpha1",
+        "BackendTrafficPolicy",
+        &spec,
+    );
+    let store = store(&text);
+    let policy = store.backend_traffic_policies.into_values().next();
     policy.unwrap_or_else(|| panic!("no policy: {:#?}\n{text}", store.diagnostics))
 }
 

@@ -12,9 +12,11 @@ use std::{
 };
 
 use sluicegate_snapshot::{Resource, ResourceType, Snapshot, Version};
-use xxhash_rust::xxh64::Xxh64;
 
-use super::subscription::{Change, Subscription};
+use super::{
+    flight::{Flight, Held, Known, Part, version},
+    subscription::{Change, Subscription},
+};
 use crate::blame::accused;
 
 /// Responses that may wait for the client's answer. Ours: enough to go on while Envoy keeps an
@@ -28,8 +30,8 @@ pub(crate) struct Track {
     /// The client has asked for this type.
     pub(crate) asked: bool,
     pub(crate) subscription: Subscription,
-    /// What the client has when it accepts all that was sent; `None` for a version that is not ours.
-    known: BTreeMap<Arc<str>, Option<Arc<Resource>>>,
+    /// What the client has when it accepts all that was sent.
+    known: BTreeMap<Arc<str>, Known>,
     /// Names to look at; `true` for those that must be sent even if the client has them.
     pending: BTreeMap<Arc<str>, bool>,
     /// Known to the client, no longer in the snapshot.
@@ -41,33 +43,6 @@ pub(crate) struct Track {
     held_changed: bool,
     /// Most resources in a response; small while looking for the one that is at fault.
     batch: usize,
-}
-
-/// A response that the client has not answered.
-#[derive(Debug)]
-pub(crate) struct Flight {
-    nonce: u64,
-    pub(crate) sent_at: Instant,
-    /// Whether it holds resources that are new to the client.
-    pub(crate) adds: bool,
-    version: Version,
-    parts: Vec<Part>,
-}
-
-/// A resource of a response, and what the client had before.
-#[derive(Debug)]
-struct Part {
-    sent: Arc<Resource>,
-    before: Option<Option<Arc<Resource>>>,
-}
-
-/// A resource that the client refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Held {
-    /// The version that was refused.
-    pub(crate) version: Version,
-    /// The client's words.
-    pub(crate) text: String,
 }
 
 /// What the answer to a response came to.
@@ -86,6 +61,13 @@ pub(crate) enum Answer {
 pub(crate) struct Draft {
     pub(crate) resources: Vec<Arc<Resource>>,
     pub(crate) removed: Vec<Arc<str>>,
+}
+
+impl Draft {
+    fn has(&self, resource: &Arc<Resource>) -> bool {
+        let mut resources = self.resources.iter();
+        resources.any(|it| Arc::ptr_eq(it, resource))
+    }
 }
 
 impl Track {
@@ -110,7 +92,10 @@ impl Track {
         let current = snapshot.resources(self.resource_type);
         let mut changed: Vec<Arc<str>> = Vec::new();
         if self.subscription.wildcard {
-            let differs = |name: &Arc<str>, resource: &Arc<Resource>| !matches!(self.known.get(name), Some(Some(known)) if known.version == resource.version);
+            let differs = |name: &Arc<str>, resource: &Arc<Resource>| {
+                let known = self.known.get(name);
+                !known.is_some_and(|known| known.is(resource.version))
+            };
             let names = current.iter().filter(|(name, it)| differs(name, it));
             changed.extend(names.map(|(name, _)| name.clone()));
         } else {
@@ -162,10 +147,14 @@ impl Track {
             match same {
                 Some(same) => {
                     self.pending.remove(&name);
-                    self.known.insert(name, Some(same.clone()));
+                    self.known.insert(name, Known::sure(same));
                 }
                 None => {
-                    self.known.insert(name.clone(), None);
+                    let other = Known {
+                        resource: None,
+                        sure: true,
+                    };
+                    self.known.insert(name.clone(), other);
                     self.look_at(name, false);
                 }
             }
@@ -179,7 +168,7 @@ impl Track {
             .iter()
             .filter(|(name, _)| self.subscription.covers(name));
         let wanted: BTreeMap<_, _> = wanted
-            .map(|(name, resource)| (name.clone(), Some(resource.clone())))
+            .map(|(name, resource)| (name.clone(), Known::sure(resource)))
             .collect();
         if version(&wanted).to_string() == version_info {
             self.known = wanted;
@@ -226,7 +215,9 @@ impl Track {
             }
             let Some(current) = snapshot.get(self.resource_type, &name) else {
                 self.release(&name);
-                if self.known.contains_key(&name) {
+                if let Some(known) = self.known.get_mut(&name) {
+                    // Should it come back unchanged, it is still to be sent again.
+                    known.sure &= !again;
                     self.gone.insert(name);
                 } else if again && incremental {
                     draft.removed.push(name);
@@ -234,8 +225,8 @@ impl Track {
                 continue;
             };
             self.gone.remove(&name);
-            let has =
-                matches!(self.known.get(&name), Some(Some(it)) if it.version == current.version);
+            let known = self.known.get(&name);
+            let has = known.is_some_and(|known| known.is(current.version));
             if has {
                 self.release(&name);
             }
@@ -251,6 +242,11 @@ impl Track {
             } else {
                 self.pending.insert(name, again);
             }
+        }
+        if !draft.resources.is_empty() {
+            // By themselves, so that a client that refuses these has heard of them.
+            let absent = mem::take(&mut draft.removed).into_iter();
+            self.pending.extend(absent.map(|name| (name, true)));
         }
         let due = mem::take(&mut self.answer_due);
         (due || !draft.resources.is_empty() || !draft.removed.is_empty()).then_some(draft)
@@ -269,22 +265,50 @@ impl Track {
         (!draft.removed.is_empty()).then_some(draft)
     }
 
-    /// Notes that `draft` is on its way. The version is that of all the client then has.
-    pub(crate) fn take_off(&mut self, draft: &Draft, nonce: u64, now: Instant) -> Version {
+    /// Adds what a whole list says beside the news: what the client has after all, where that is not
+    /// sure.
+    pub(crate) fn complete(&mut self, draft: &mut Draft) {
+        let news: BTreeSet<Arc<str>> = draft.resources.iter().map(|it| it.name.clone()).collect();
+        self.known.retain(|name, known| {
+            if known.sure || news.contains(name) {
+                return true;
+            }
+            draft.resources.extend(known.resource.clone());
+            known.resource.is_some()
+        });
+    }
+
+    /// Notes that `draft` is on its way, by itself or with all that the client has (`whole`). The
+    /// version is that of all the client then has.
+    pub(crate) fn take_off(
+        &mut self,
+        draft: &Draft,
+        nonce: u64,
+        now: Instant,
+        whole: bool,
+    ) -> Version {
         let mut adds = false;
-        let parts = draft.resources.iter().map(|sent| {
-            let before = self.known.insert(sent.name.clone(), Some(sent.clone()));
+        let mut parts = Vec::new();
+        for sent in &draft.resources {
+            let before = self.known.insert(sent.name.clone(), Known::sure(sent));
             adds |= before.is_none();
             let sent = sent.clone();
-            Part { sent, before }
-        });
-        let parts = parts.collect();
+            parts.push(Part { sent, before });
+        }
+        if whole {
+            // What the client has not answered yet is in this response, too, and may be its fault.
+            let unanswered = self.flights.iter().flat_map(|flight| &flight.parts);
+            let still =
+                unanswered.filter(|part| self.is_newest(&part.sent) && !draft.has(&part.sent));
+            parts.extend(still.cloned().collect::<Vec<_>>());
+        }
         let version = version(&self.known);
         self.flights.push_back(Flight {
             nonce,
             sent_at: now,
             adds,
             version,
+            whole,
             parts,
         });
         version
@@ -292,7 +316,8 @@ impl Track {
 
     /// All that the client has, for types that are sent as a whole.
     pub(crate) fn all(&self) -> Vec<Arc<Resource>> {
-        self.known.values().flatten().cloned().collect()
+        let known = self.known.values();
+        known.filter_map(|it| it.resource.clone()).collect()
     }
 
     /// The client's answer to a response. What was sent before it counts as accepted.
@@ -338,27 +363,44 @@ impl Track {
             [only] => vec![only.sent.name.clone()],
             _ => accused(text, names),
         };
+        // Its removals are not in force either. Without a part there is nothing to leave out.
+        self.answer_due |= flight.whole && !flight.parts.is_empty();
         if guilty.is_empty() {
             self.batch = (flight.parts.len() / 2).max(1);
         }
         for Part { sent, before } in flight.parts {
             let name = sent.name.clone();
-            let newest = matches!(self.known.get(&name), Some(Some(it)) if Arc::ptr_eq(it, &sent));
-            if newest {
-                match before {
-                    Some(before) => self.known.insert(name.clone(), before),
-                    None => self.known.remove(&name),
-                };
-            }
             if guilty.contains(&name) {
                 let held = Held {
                     version: sent.version,
                     text: text.to_owned(),
                 };
-                self.held.insert(name, held);
+                self.held.insert(name.clone(), held);
                 self.held_changed = true;
-            } else if newest {
+                self.go_back(&sent, before);
+            } else {
+                let resource = before.and_then(|before| before.resource);
+                let sure = false;
+                self.go_back(&sent, Some(Known { resource, sure }));
                 self.look_at(name, true);
+            }
+        }
+    }
+
+    /// The client still has what it had `before` it was sent this. A later response says so too, if
+    /// it is refused.
+    fn go_back(&mut self, sent: &Arc<Resource>, before: Option<Known>) {
+        if self.is_newest(sent) {
+            match before {
+                Some(before) => self.known.insert(sent.name.clone(), before),
+                None => self.known.remove(&sent.name),
+            };
+            return;
+        }
+        let later = self.flights.iter_mut().flat_map(|flight| &mut flight.parts);
+        for part in later.filter(|part| part.sent.name == sent.name) {
+            if part.before.as_ref().is_some_and(|it| it.is_resource(sent)) {
+                part.before = before.clone();
             }
         }
     }
@@ -371,6 +413,12 @@ impl Track {
     /// Whether that changed since the last call.
     pub(crate) fn take_held_changed(&mut self) -> bool {
         mem::take(&mut self.held_changed)
+    }
+
+    /// Whether `sent` is what was sent last under its name.
+    fn is_newest(&self, sent: &Arc<Resource>) -> bool {
+        let known = self.known.get(&sent.name);
+        known.is_some_and(|known| known.is_resource(sent))
     }
 
     fn look_at(&mut self, name: Arc<str>, again: bool) {
@@ -398,13 +446,4 @@ impl Track {
         self.held.retain(|name, _| covers(name));
         self.held_changed |= self.held.len() != before;
     }
-}
-
-fn version(resources: &BTreeMap<Arc<str>, Option<Arc<Resource>>>) -> Version {
-    let mut hash = Xxh64::new(0);
-    for resource in resources.values().flatten() {
-        hash.update(resource.name.as_bytes());
-        hash.update(&resource.version.0.to_le_bytes());
-    }
-    Version(hash.digest())
 }

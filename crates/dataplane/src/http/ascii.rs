@@ -42,11 +42,6 @@ fn uppers(word: u64) -> u64 {
     between(word, b'A', b'Z')
 }
 
-/// Marks control bytes, by their highest bit.
-pub(super) fn controls(word: u64) -> u64 {
-    between(word, 0, 0x1f) | between(word, 0x7f, 0x7f)
-}
-
 /// Marks each byte from `first` to `last`, both below 128, by its highest bit.
 fn between(word: u64, first: u8, last: u8) -> u64 {
     let seven = word & (0x7f * EACH);
@@ -80,10 +75,6 @@ mod tests {
                     let mut bytes = [others; 8];
                     bytes[at] = byte;
                     let word = u64::from_le_bytes(bytes);
-                    assert_eq!(
-                        controls(word).to_le_bytes(),
-                        bytes.map(|byte| mark(byte.is_ascii_control()))
-                    );
                     assert_eq!(
                         uppers(word).to_le_bytes(),
                         bytes.map(|byte| mark(byte.is_ascii_uppercase()))

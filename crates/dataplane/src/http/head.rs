@@ -11,6 +11,7 @@ mod rendered;
 pub(super) use lines::{field_line, line_end};
 
 use super::{
+    block::{Block, find},
     field::{Known, Span},
     message::{Message, holds},
     path::{Normalized, PathRules, normalize},
@@ -138,14 +139,14 @@ impl RequestHead {
     }
 
     fn target(&mut self, bytes: &[u8], target: &[u8]) -> Result<(), HeadError> {
-        let seen = target
-            .iter()
-            .fold(0, |seen, byte| seen | TARGET[usize::from(*byte)]);
-        if seen & REFUSED != 0 {
-            return Err(HeadError::Malformed);
-        }
-        if seen & FRAGMENT != 0 {
-            return Err(HeadError::Path);
+        let wrong = find(target, 0, Block::not_of_targets);
+        if wrong < target.len() {
+            let only_fragment = target[wrong..].iter().all(u8::is_ascii_graphic);
+            return Err(if only_fragment {
+                HeadError::Path
+            } else {
+                HeadError::Malformed
+            });
         }
         let mut fields = self.message.fields.iter();
         let host = fields.find(|field| field.known == Known::Host);
@@ -316,21 +317,6 @@ fn is_authority(bytes: &[u8]) -> bool {
     };
     port && bytes[..host].iter().all(|byte| AUTHORITY[*byte as usize])
 }
-
-/// A byte that no target may hold.
-const REFUSED: u8 = 1;
-/// `#`.
-const FRAGMENT: u8 = 2;
-
-const TARGET: [u8; 256] = {
-    let mut table = [REFUSED; 256];
-    let mut byte = 0x21;
-    while byte < 0x7f {
-        table[byte] = if byte as u8 == b'#' { FRAGMENT } else { 0 };
-        byte += 1;
-    }
-    table
-};
 
 const AUTHORITY: [bool; 256] = {
     let mut table = [false; 256];

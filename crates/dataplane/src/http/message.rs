@@ -80,7 +80,16 @@ impl Message {
     }
 
     /// Takes in a field that has been located.
-    pub(super) fn classify(&mut self, mut field: Field, value: &[u8]) -> Result<(), HeadError> {
+    #[inline]
+    pub(super) fn classify(&mut self, field: Field, value: &[u8]) -> Result<(), HeadError> {
+        if field.known == Known::Other {
+            self.fields.push(field);
+            return Ok(());
+        }
+        self.classify_known(field, value)
+    }
+
+    fn classify_known(&mut self, mut field: Field, value: &[u8]) -> Result<(), HeadError> {
         let repeated = self.known & field.known.bit() != 0;
         self.known |= field.known.bit();
         match field.known {

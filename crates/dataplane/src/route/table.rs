@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use super::{Route, matcher::RequestView};
 
 /// One RouteConfiguration.
@@ -13,7 +15,7 @@ use super::{Route, matcher::RequestView};
 pub(crate) struct RouteTable {
     /// Virtual hosts in configuration order.
     pub(crate) virtual_hosts: Vec<VirtualHost>,
-    exact: HashMap<Box<[u8]>, usize>,
+    exact: HashMap<Box<[u8]>, usize, RandomState>,
     /// `*.x` without the star, longest first.
     suffixes: Vec<(Box<[u8]>, usize)>,
     /// `x.*` without the star, longest first.

@@ -77,26 +77,43 @@ impl<'d> Block<'d> {
         read: impl Fn(&Field<'d>) -> Option<T>,
     ) -> Option<Written<T>> {
         let today = self.optional(name);
-        let mut chosen: Option<Written<T>> = today.and_then(|field| field.written_as(&read));
-        for spelling in older {
-            let Some(field) = self.older(spelling) else {
-                continue;
-            };
+        let older = older.iter().filter_map(|spelling| {
+            let field = self.older(spelling)?;
             field.advise(
                 codes::OLDER_SPELLING,
                 format!("`{spelling}` is an older spelling of `{name}`"),
                 format!("write `{name}`"),
             );
-            let Some(value) = field.written_as(&read) else {
-                continue;
-            };
-            match &chosen {
-                None => chosen = Some(value),
-                Some(first) if first.value == value.value => {}
-                Some(first) => field.conflicts_with(&first.path),
-            }
-        }
-        chosen
+            Some(field)
+        });
+        agreed(today.into_iter().chain(older), read)
+    }
+
+    /// A setting with several spellings, each as good as the others.
+    pub(crate) fn spelled<T: PartialEq>(
+        &self,
+        names: &[&'static str],
+        read: impl Fn(&Field<'d>) -> Option<T>,
+    ) -> Option<Written<T>> {
+        agreed(names.iter().filter_map(|name| self.optional(name)), read)
+    }
+
+    /// The value that `read` finds under `name`, with its path.
+    pub(crate) fn written<T>(
+        &self,
+        name: &'static str,
+        read: impl Fn(&Field<'d>) -> Option<T>,
+    ) -> Option<Written<T>> {
+        self.optional(name)?.written_as(read)
+    }
+
+    /// The mapping under `name`.
+    pub(crate) fn object<T>(
+        &self,
+        name: &'static str,
+        read: impl FnOnce(&Block<'d>) -> T,
+    ) -> Option<T> {
+        self.optional(name)?.object(read)
     }
 
     /// The field under an older spelling whose meaning the reader works out itself.
@@ -188,6 +205,16 @@ impl<'d> Block<'d> {
         self.optional(name)?.duration()
     }
 
+    /// The duration under `name`, more than zero.
+    pub(crate) fn positive_duration(&self, name: &'static str) -> Option<Duration> {
+        self.optional(name)?.positive_duration()
+    }
+
+    /// The word under `name`, of a closed set.
+    pub(crate) fn choice<T: Clone>(&self, name: &'static str, choices: &[(&str, T)]) -> Option<T> {
+        self.optional(name)?.choice(choices)
+    }
+
     /// The duration under `name`, no shorter than `least`.
     pub(crate) fn duration_from(&self, name: &'static str, least: Duration) -> Option<Duration> {
         self.optional(name)?.duration_from(least)
@@ -204,4 +231,24 @@ impl<'d> Block<'d> {
         let entry = self.entries.iter().find(|entry| entry.key == name)?;
         (entry.value.value != Value::Null).then(|| self.field.child(name, &entry.value))
     }
+}
+
+/// One setting that stands in several places. Equal values agree, another one is an error at its
+/// place that names the first. The path is that of the first.
+pub(crate) fn agreed<'d, T: PartialEq>(
+    fields: impl IntoIterator<Item = Field<'d>>,
+    read: impl Fn(&Field<'d>) -> Option<T>,
+) -> Option<Written<T>> {
+    let mut chosen: Option<Written<T>> = None;
+    for field in fields {
+        let Some(value) = field.written_as(&read) else {
+            continue;
+        };
+        match &chosen {
+            None => chosen = Some(value),
+            Some(first) if first.value == value.value => {}
+            Some(first) => field.conflicts_with(&first.path),
+        }
+    }
+    chosen
 }

@@ -67,6 +67,12 @@ pub(crate) const KINDS: &[Kind] = &[
     kind(GATEWAY, "BackendTLSPolicy", &["v1", "v1alpha3"], |draft| {
         draft.read(Resource::BackendTlsPolicy)
     }),
+    kind(
+        ENVOY_GATEWAY,
+        "BackendTrafficPolicy",
+        &["v1alpha1"],
+        |draft| draft.read(Resource::BackendTrafficPolicy),
+    ),
     kind("", "ConfigMap", &["v1"], |draft| {
         draft.read(Resource::ConfigMap)
     }),
@@ -137,7 +143,6 @@ const UNREAD: &[(&str, &[&str])] = &[
         ENVOY_GATEWAY,
         &[
             "Backend",
-            "BackendTrafficPolicy",
             "ClientTrafficPolicy",
             "EnvoyExtensionPolicy",
             "EnvoyPatchPolicy",

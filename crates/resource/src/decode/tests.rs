@@ -94,7 +94,7 @@ fn claims_that_cannot_be_right() {
         ),
         (
             "gateway.envoyproxy.io/v1alpha1".to_owned(),
-            "BackendTrafficPolicy",
+            "SecurityPolicy",
             ("unsupported-kind", "kind", "accepted but not implemented"),
         ),
         (
@@ -287,6 +287,65 @@ const WORDS: &[&str] = &[
     "-1e-9",
     "aggression",
     "zoneAware",
+    "consistentHash",
+    "ConsistentHash",
+    "queryParams",
+    "tableSize",
+    "slowStart",
+    "window",
+    "backendUtilization",
+    "active",
+    "tcp",
+    "send",
+    "text",
+    "binary",
+    "expectedStatuses",
+    "passive",
+    "circuitBreaker",
+    "maxRequests",
+    "retryBudget",
+    "percent",
+    "retry",
+    "perRetry",
+    "backoff",
+    "backOff",
+    "baseInterval",
+    "maxInterval",
+    "retryOn",
+    "triggers",
+    "5xx",
+    "connection",
+    "preconnect",
+    "predictivePercent",
+    "connectionLimit",
+    "rateLimit",
+    "global",
+    "local",
+    "limit",
+    "requests",
+    "unit",
+    "Second",
+    "clientSelectors",
+    "sourceCIDR",
+    "10.0.0.0/8",
+    "responseOverride",
+    "match",
+    "statusCodes",
+    "range",
+    "start",
+    "end",
+    "redirect",
+    "compressor",
+    "httpUpgrade",
+    "telemetry",
+    "tracing",
+    "samplingFraction",
+    "numerator",
+    "targetRef",
+    "HTTPRoute",
+    "faultInjection",
+    "abort",
+    "percentage",
 ];
 
 fn tree() -> impl Strategy<Value = Value> {
@@ -341,7 +400,7 @@ proptest! {
             let refused = decoded.diagnostics.iter().any(|found| found.severity == Severity::Error);
             if !refused {
                 assert!(decoded.resource.is_some(), "refused without a reason");
-            } else if kind.name != "BackendConfigPolicy" {
+            } else if !matches!(kind.name, "BackendConfigPolicy" | "BackendTrafficPolicy") {
                 assert!(decoded.resource.is_none(), "kept in spite of an error");
             }
             for found in &decoded.diagnostics {

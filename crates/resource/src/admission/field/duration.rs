@@ -34,6 +34,16 @@ impl Field<'_> {
         duration
     }
 
+    /// A duration above zero: where Envoy wants one, it refuses a whole update that has a zero.
+    pub(crate) fn positive_duration(&self) -> Option<Duration> {
+        let duration = self.duration()?;
+        if duration.is_zero() {
+            self.reject("must be greater than 0s");
+            return None;
+        }
+        Some(duration)
+    }
+
     /// A duration no shorter than `least`.
     pub(crate) fn duration_from(&self, least: Duration) -> Option<Duration> {
         let duration = self.duration()?;

@@ -36,6 +36,15 @@ impl<'d> Field<'d> {
         }
     }
 
+    /// Text that can be sent in a header.
+    pub(crate) fn header_safe(&self) -> Option<String> {
+        let text = self.string()?;
+        if text.chars().any(char::is_control) {
+            self.reject("must not contain control characters");
+        }
+        Some(text.to_owned())
+    }
+
     pub(crate) fn boolean(&self) -> Option<bool> {
         match self.node.value {
             Value::Bool(value) => Some(value),

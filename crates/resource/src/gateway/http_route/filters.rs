@@ -8,7 +8,8 @@ mod header_modifier;
 mod redirect;
 
 use super::{
-    super::reference, BackendRef, Filter, Fraction, RequestMirror, backends::backend_object,
+    super::reference, BackendRef, Filter, Fraction, HeaderModifier, RequestMirror,
+    backends::backend_object,
 };
 use crate::{
     admission::{Block, Field},
@@ -91,10 +92,10 @@ fn filter(block: &Block<'_>, item: &Field<'_>) -> Option<(&'static str, Option<F
 fn member(name: &str, field: &Field<'_>) -> Option<Filter> {
     match name {
         "RequestHeaderModifier" => field
-            .object(header_modifier::decode)
+            .object(HeaderModifier::decode)
             .map(Filter::RequestHeaderModifier),
         "ResponseHeaderModifier" => field
-            .object(header_modifier::decode)
+            .object(HeaderModifier::decode)
             .map(Filter::ResponseHeaderModifier),
         "RequestMirror" => field
             .object(|block| mirror(block, field))

@@ -4,8 +4,6 @@
 //! In: the root of a document. Out: the policy; one with an error keeps its targets and nothing
 //! else, so that its status can be written.
 
-use std::time::Duration;
-
 use super::{
     BackendConfigPolicy, CircuitBreakers, CommonHttpProtocolOptions, HealthCheck,
     Http1ProtocolOptions, Http2ProtocolOptions, LoadBalancer, OutlierDetection,
@@ -17,7 +15,6 @@ use crate::{
     Metadata,
     admission::{Block, Field, I32_MAX},
     decode::Body,
-    value::Written,
 };
 
 /// The annotation that ranks policies on one backend.
@@ -58,22 +55,20 @@ impl BackendConfigPolicy {
         let policy = Self {
             target_refs: target_refs(&block.list("targetRefs", 1..=16)),
             target_selectors: target_selectors(&block.list("targetSelectors", 0..=usize::MAX)),
-            connect_timeout: unit(block, "connectTimeout", connect_timeout),
-            per_connection_buffer_limit_bytes: unit(
-                block,
-                "perConnectionBufferLimitBytes",
-                |field| field.u32(0..=I32_MAX),
-            ),
-            tcp_keepalive: unit(block, "tcpKeepalive", |field| {
-                field.object(TcpKeepalive::decode)
-            }),
-            common_http_protocol_options: unit(block, "commonHttpProtocolOptions", |field| {
+            connect_timeout: block.written("connectTimeout", Field::positive_duration),
+            per_connection_buffer_limit_bytes: block
+                .written("perConnectionBufferLimitBytes", |field| {
+                    field.u32(0..=I32_MAX)
+                }),
+            tcp_keepalive: block
+                .written("tcpKeepalive", |field| field.object(TcpKeepalive::decode)),
+            common_http_protocol_options: block.written("commonHttpProtocolOptions", |field| {
                 field.object(CommonHttpProtocolOptions::decode)
             }),
-            http1_protocol_options: unit(block, "http1ProtocolOptions", |field| {
+            http1_protocol_options: block.written("http1ProtocolOptions", |field| {
                 field.object(Http1ProtocolOptions::decode)
             }),
-            http2_protocol_options: unit(block, "http2ProtocolOptions", |field| {
+            http2_protocol_options: block.written("http2ProtocolOptions", |field| {
                 field.object(Http2ProtocolOptions::decode)
             }),
             tls: block.aliased("tls", &["sslConfig"], |field| {
@@ -82,19 +77,19 @@ impl BackendConfigPolicy {
             load_balancer: block.aliased("loadBalancer", &["loadBalancerConfig"], |field| {
                 field.object(LoadBalancer::decode)
             }),
-            health_check: unit(block, "healthCheck", |field| {
+            health_check: block.written("healthCheck", |field| {
                 field.object(HealthCheck::decode).flatten()
             }),
-            outlier_detection: unit(block, "outlierDetection", |field| {
+            outlier_detection: block.written("outlierDetection", |field| {
                 field.object(OutlierDetection::decode)
             }),
-            circuit_breakers: unit(block, "circuitBreakers", |field| {
+            circuit_breakers: block.written("circuitBreakers", |field| {
                 field.object(CircuitBreakers::decode)
             }),
             dns_refresh_rate: dns.refresh_rate,
             dns_jitter: dns.jitter,
             dns_respect_ttl: dns.respect_ttl,
-            upstream_proxy_protocol: unit(block, "upstreamProxyProtocol", |field| {
+            upstream_proxy_protocol: block.written("upstreamProxyProtocol", |field| {
                 field.object(ProxyProtocolVersion::decode)
             }),
             weight: 0,
@@ -110,24 +105,6 @@ impl BackendConfigPolicy {
             ..policy
         }
     }
-}
-
-fn unit<T>(
-    block: &Block<'_>,
-    name: &'static str,
-    read: impl Fn(&Field<'_>) -> Option<T>,
-) -> Option<Written<T>> {
-    block.optional(name)?.written_as(|field| read(field))
-}
-
-/// Zero passes upstream's schema and makes Envoy refuse every cluster of the update.
-fn connect_timeout(field: &Field<'_>) -> Option<Duration> {
-    let timeout = field.duration()?;
-    if timeout.is_zero() {
-        field.reject("must be greater than 0s");
-        return None;
-    }
-    Some(timeout)
 }
 
 /// Whether the author meant to protect the connection, even by a misspelt name: such a policy must

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::admission::{Block, Field, I32_MAX};
+use crate::admission::{Block, I32_MAX};
 
 /// An active health check.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +50,10 @@ const METHODS: &[&str] = &[
 
 impl HealthCheck {
     pub(super) fn decode(block: &Block<'_>) -> Option<Self> {
-        let timeout = positive(block, "timeout");
-        let interval = positive(block, "interval");
+        let timeout = block.required("timeout");
+        let interval = block.required("interval");
+        let timeout = timeout.and_then(|field| field.positive_duration());
+        let interval = interval.and_then(|field| field.positive_duration());
         let unhealthy = block.required("unhealthyThreshold");
         let healthy = block.required("healthyThreshold");
         let unhealthy = unhealthy.and_then(|field| field.u32(0..=I32_MAX));
@@ -79,13 +81,13 @@ impl HealthCheck {
 impl HealthChecker {
     fn http(block: &Block<'_>) -> Option<Self> {
         let path = block.required("path").and_then(|field| {
-            let path = header_safe(&field)?;
+            let path = field.header_safe()?;
             if path.is_empty() {
                 field.reject_with("must not be empty", "write \"/\" for the root");
             }
             Some(path)
         });
-        let host = block.optional("host").and_then(|field| header_safe(&field));
+        let host = block.optional("host").and_then(|field| field.header_safe());
         let method = block
             .optional("method")
             .and_then(|field| field.word(METHODS));
@@ -101,27 +103,7 @@ impl HealthChecker {
             service_name: block.string("serviceName").map(str::to_owned),
             authority: block
                 .optional("authority")
-                .and_then(|field| header_safe(&field)),
+                .and_then(|field| field.header_safe()),
         }
     }
-}
-
-/// A duration above zero: Envoy refuses every cluster of an update that has a zero here.
-fn positive(block: &Block<'_>, name: &'static str) -> Option<Duration> {
-    let field = block.required(name)?;
-    let duration = field.duration()?;
-    if duration.is_zero() {
-        field.reject("must be greater than 0s");
-        return None;
-    }
-    Some(duration)
-}
-
-/// Text that can be sent in a header.
-fn header_safe(field: &Field<'_>) -> Option<String> {
-    let text = field.string()?;
-    if text.chars().any(char::is_control) {
-        field.reject("must not contain control characters");
-    }
-    Some(text.to_owned())
 }

@@ -9,19 +9,21 @@ use crate::{
     value::is_header_name,
 };
 
-pub(super) fn decode(block: &Block<'_>) -> HeaderModifier {
-    let remove = block.list("remove", 0..=16);
-    HeaderModifier {
-        set: values(&block.list("set", 0..=16)),
-        add: values(&block.list("add", 0..=16)),
-        remove: remove
-            .iter()
-            .filter_map(|item| {
-                let name = item.string()?;
-                check_name(name, item);
-                Some(name.to_owned())
-            })
-            .collect(),
+impl HeaderModifier {
+    pub(crate) fn decode(block: &Block<'_>) -> Self {
+        let remove = block.list("remove", 0..=16);
+        Self {
+            set: values(&block.list("set", 0..=16)),
+            add: values(&block.list("add", 0..=16)),
+            remove: remove
+                .iter()
+                .filter_map(|item| {
+                    let name = item.string()?;
+                    check_name(name, item);
+                    Some(name.to_owned())
+                })
+                .collect(),
+        }
     }
 }
 
