@@ -28,11 +28,23 @@ impl Head {
             .collect()
     }
 
-    fn names_hop(&self, name: &str) -> bool {
-        self.values("connection").iter().any(|value| {
-            let text = String::from_utf8_lossy(value).into_owned();
-            text.split(',').any(|token| token.trim_ascii().eq_ignore_ascii_case(name))
-        })
+    /// What the Connection fields name.
+    fn hops(&self) -> Vec<String> {
+        let values = self.values("connection").into_iter();
+        let lists: Vec<_> = values.map(|value| String::from_utf8_lossy(value).into_owned()).collect();
+        let names = lists.iter().flat_map(|list| list.split(','));
+        let names = names.map(|name| name.trim_ascii().to_ascii_lowercase());
+        names.filter(|name| !name.is_empty()).collect()
+    }
+
+    /// Whether the Connection fields name only what they may.
+    fn hops_are_fair(&self) -> bool {
+        let names = self.hops();
+        if names.iter().all(|name| ["close", "keep-alive"].contains(&name.as_str())) {
+            return true;
+        }
+        let needed = ["host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
+        names.len() < 11 && !names.iter().any(|name| needed.contains(&name.as_str()) || name.contains(':'))
     }
 }
 
@@ -139,7 +151,7 @@ fn asked(head: &Head) -> Option<(Vec<u8>, Vec<u8>)> {
     let [method, target, version] = &head.first;
     let known = METHODS.split(' ').any(|known| known.as_bytes() == method);
     let printable = target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#');
-    if version != b"HTTP/1.1" || !known || !printable || head.names_hop("host") {
+    if version != b"HTTP/1.1" || !known || !printable || !head.hops_are_fair() {
         return None;
     }
     let hosts = head.values("host");

@@ -117,6 +117,8 @@ fn needs_work(path: &[u8], rules: PathRules) -> bool {
 /// segments. False for an escaped NUL.
 fn canonicalize(path: &[u8], out: &mut Vec<u8>) -> bool {
     let mut rest = path;
+    // Where in `out` the last `%` is that escapes nothing.
+    let mut lone_percent = None;
     while let [byte, tail @ ..] = rest {
         rest = tail;
         match *byte {
@@ -130,7 +132,14 @@ fn canonicalize(path: &[u8], out: &mut Vec<u8>) -> bool {
                     out.push(plain);
                     rest = &tail[2..];
                 }
-                _ => out.push(b'%'),
+                Some(_) => {
+                    out.extend([b'%', tail[0], tail[1]]);
+                    rest = &tail[2..];
+                }
+                None => {
+                    lone_percent = Some(out.len());
+                    out.push(b'%');
+                }
             },
             byte if is_escaped(byte) => {
                 let digit = |value: u8| b"0123456789ABCDEF"[usize::from(value & 15)];
@@ -138,12 +147,23 @@ fn canonicalize(path: &[u8], out: &mut Vec<u8>) -> bool {
             }
             byte => out.push(byte),
         }
+        if let Some(percent) = lone_percent {
+            escape_nested(out, percent);
+        }
     }
     end_segment(out, false);
     if out.is_empty() {
         out.push(b'/');
     }
     true
+}
+
+/// Escapes the `%` of an escape sequence that only decoding has made: `%%32e` would become `%2e`,
+/// and the next reader would decode it once more.
+fn escape_nested(out: &mut Vec<u8>, percent: usize) {
+    if matches!(out.get(percent..), Some([b'%', digits @ ..]) if decoded(digits).is_some()) {
+        out.splice(percent..=percent, *b"%25");
+    }
 }
 
 /// Removes a last segment `.` or `..`, and with `..` the segment before it. A slash that follows is
@@ -171,7 +191,11 @@ fn end_segment(out: &mut Vec<u8>, slash_follows: bool) {
     }
 }
 
+/// The byte that two hexadecimal digits stand for.
 fn decoded(digits: &[u8]) -> Option<u8> {
+    if digits.len() != 2 {
+        return None;
+    }
     let text = std::str::from_utf8(digits).ok()?;
     // `from_str_radix` would also take a sign.
     let plain = digits.iter().all(u8::is_ascii_hexdigit);
@@ -236,6 +260,18 @@ mod tests {
         ("/a%3fb", "/a%3fb"),
         ("/a\\..\\b", "/b"),
         ("/a/%c3%a4", "/a/%c3%a4"),
+        ("/a%0%30", "/a%2500"),
+        ("/a%%30%30", "/a%2500"),
+        ("/a%%302", "/a%2502"),
+        ("/a%%30", "/a%0"),
+        ("/a%%30g", "/a%0g"),
+        ("/%%30<1", "/%0%3C1"),
+        ("/a/%%32e%2%65/b", "/a/%252e%252e/b"),
+        ("/%%%30%30", "/%%2500"),
+        ("/%4%31/../%%30%30", "/%2500"),
+        ("/%4%312", "/%25412"),
+        ("/%%4141", "/%25A41"),
+        ("/a%%32535", "/a%252535"),
     ];
 
     const ALL: PathRules = PathRules {

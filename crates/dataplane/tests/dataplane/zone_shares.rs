@@ -282,7 +282,7 @@ fn check(case: &Case, who: &str, seen: &(Option<usize>, BTreeSet<&'static str>))
     );
 }
 
-/// Row 59, as far as it is about panic.
+/// Row 59. As far as it is about panic.
 #[test]
 fn requests_stay_in_their_zone_as_far_as_is_fair() {
     let upstreams = upstreams();
