@@ -22,6 +22,7 @@ mod matcher;
 mod mutation;
 mod outlier;
 mod protocol;
+mod reads;
 mod retry;
 mod rewrite;
 mod route;

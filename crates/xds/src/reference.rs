@@ -6,7 +6,10 @@
 
 use prost_reflect::{DynamicMessage, ReflectMessage, Value};
 
-use crate::json::{JsonError, decode};
+use crate::{
+    json::{JsonError, decode},
+    packed::packed,
+};
 
 /// One name, and who is to be asked for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +62,12 @@ pub fn references(full_name: &str, bytes: &[u8]) -> Result<Vec<Reference>, JsonE
 fn walk(message: &DynamicMessage, path: &str, owner: &str, found: &mut Vec<Reference>) {
     let descriptor = message.descriptor();
     let (wanted, field) = match descriptor.full_name() {
-        "google.protobuf.Any" => return walk_packed(message, path, found),
+        // What is of an unknown type is refused by whoever needs it.
+        "google.protobuf.Any" => {
+            return packed(message)
+                .into_iter()
+                .for_each(|inner| walk(&inner, path, "", found));
+        }
         "envoy.config.cluster.v3.Cluster.EdsClusterConfig" => {
             let name = text(message, "service_name");
             let name = if name.is_empty() {
@@ -119,19 +127,6 @@ fn walk_fields(message: &DynamicMessage, path: &str, found: &mut Vec<Reference>)
             }
             _ => {}
         }
-    }
-}
-
-fn walk_packed(message: &DynamicMessage, path: &str, found: &mut Vec<Reference>) {
-    let url = text(message, "type_url");
-    let value = message.get_field_by_name("value");
-    let Some(Value::Bytes(bytes)) = value.as_deref() else {
-        return;
-    };
-    let name = url.rsplit('/').next().unwrap_or_default();
-    // What is of an unknown type is refused by whoever needs it.
-    if let Ok(inner) = decode(name, bytes) {
-        walk(&inner, path, "", found);
     }
 }
 

@@ -17,7 +17,7 @@ use sluicegate_xds::pb::envoy::{
 use super::{
     Endpoints, ListenerPlan, NEEDS_ZONE, Routes,
     compile::{Names, build_cluster, decode},
-    route,
+    reads, route,
 };
 use crate::{route::RouteTable, tls::Certificate};
 
@@ -27,23 +27,33 @@ pub struct Examined {
     /// Why the resource, or a part of it, cannot be used. Empty if it can.
     pub refused: Vec<String>,
     /// Settings that are understood but would not be enforced.
-    pub unenforced: Vec<&'static str>,
+    pub unenforced: Vec<String>,
 }
 
 /// Examines `resource` alone: whether what it names exists is not looked at. Zone aware settings
 /// count as enforced; without a zone they do nothing in Envoy either.
 pub fn examine(resource: &Resource) -> Examined {
-    let found = match resource.resource_type {
+    let mut found = match resource.resource_type {
         ResourceType::Cluster => cluster(resource),
         ResourceType::Endpoint => assignment(resource),
         ResourceType::Listener => listener(resource),
         ResourceType::Route => routes(resource),
         ResourceType::Secret => secret(resource),
     };
+    if let Ok(found) = &mut found {
+        match reads::others(resource) {
+            Ok(others) => found.unenforced.extend(others),
+            Err(error) => found.refused.push(error.to_string()),
+        }
+    }
     found.unwrap_or_else(|error| Examined {
         refused: vec![error],
         unenforced: Vec::new(),
     })
+}
+
+fn names(settings: impl IntoIterator<Item = &'static str>) -> Vec<String> {
+    settings.into_iter().map(str::to_owned).collect()
 }
 
 fn cluster(resource: &Resource) -> Result<Examined, String> {
@@ -51,7 +61,7 @@ fn cluster(resource: &Resource) -> Result<Examined, String> {
     let fields = built.config.unsupported.iter().copied();
     Ok(Examined {
         refused: Vec::new(),
-        unenforced: fields.filter(|field| *field != NEEDS_ZONE).collect(),
+        unenforced: names(fields.filter(|field| *field != NEEDS_ZONE)),
     })
 }
 
@@ -75,7 +85,7 @@ fn listener(resource: &Resource) -> Result<Examined, String> {
     let broken: BTreeSet<&String> = tables.flat_map(|table| &table.broken).collect();
     Ok(Examined {
         refused: broken.into_iter().cloned().collect(),
-        unenforced: plan.unsupported,
+        unenforced: names(plan.unsupported),
     })
 }
 
@@ -88,7 +98,7 @@ fn routes(resource: &Resource) -> Result<Examined, String> {
     } = route::compile(&config, &mut Names::default())?;
     Ok(Examined {
         refused: broken,
-        unenforced: unsupported,
+        unenforced: names(unsupported),
     })
 }
 
@@ -102,7 +112,10 @@ mod tests {
     use sluicegate_snapshot::Version;
     use sluicegate_xds::{
         json,
-        pb::envoy::config::cluster::v3::{Cluster, cluster::PreconnectPolicy},
+        pb::{
+            envoy::config::cluster::v3::{Cluster, cluster::PreconnectPolicy},
+            google::protobuf::BoolValue,
+        },
         prost::Message,
     };
 
@@ -113,12 +126,16 @@ mod tests {
         let cluster = Cluster {
             name: "a".into(),
             preconnect_policy: Some(PreconnectPolicy::default()),
+            wait_for_warm_on_init: Some(BoolValue { value: true }),
             ..Cluster::default()
         };
         let body = cluster.encode_to_vec();
         let found = examine(&Resource::new(ResourceType::Cluster, "a", body, Version(0)));
         assert_eq!(found.refused, Vec::<String>::new());
-        assert_eq!(found.unenforced, ["preconnect_policy"]);
+        assert_eq!(
+            found.unenforced,
+            ["preconnect_policy", "wait_for_warm_on_init"]
+        );
     }
 
     #[test]

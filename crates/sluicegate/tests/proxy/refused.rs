@@ -109,6 +109,13 @@ static_resources:
   clusters: [ { name: a, preconnect_policy: {} } ]
 ";
     refused(text, &["Cluster a: preconnect_policy is not enforced"]);
+    refused(
+        "static_resources:
+  clusters:
+  - { name: a, common_lb_config: { override_host_status: { statuses: [HEALTHY] } } }
+",
+        &["Cluster a: common_lb_config.override_host_status is not enforced"],
+    );
     let (output, said) = check(text, &["--allow-unenforced"]);
     assert_eq!(output.status.code(), Some(0), "{said}");
     for words in [
