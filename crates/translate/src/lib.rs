@@ -18,6 +18,7 @@ mod secret;
 mod variant;
 
 pub use build::{Refused, Translation, Translator};
+pub use secret::secret_names;
 
 /// What an installation may choose.
 #[derive(Debug, Clone)]
