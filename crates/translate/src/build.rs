@@ -38,6 +38,8 @@ pub struct Translation {
     pub refused: Vec<Refused>,
     /// Backends that had to be translated; the others came from the last round.
     pub translated_backends: usize,
+    /// The cluster of each backend under each BackendTrafficPolicy.
+    pub variants: Arc<Variants>,
 }
 
 /// Translates, and keeps what did not change.
@@ -45,7 +47,7 @@ pub struct Translation {
 pub struct Translator {
     options: Options,
     backends: BTreeMap<BackendKey, Translated>,
-    variants: Variants,
+    variants: Arc<Variants>,
 }
 
 /// A backend's resources, with the backend they were made of.
@@ -62,7 +64,7 @@ impl Translator {
         Self {
             options,
             backends: BTreeMap::new(),
-            variants: Variants::default(),
+            variants: Arc::default(),
         }
     }
 
@@ -82,9 +84,9 @@ impl Translator {
             backends.insert(key.clone(), translated);
         }
         self.backends = backends;
-        let before = std::mem::take(&mut self.variants);
-        self.variants = Variants::of(graph, before, &self.options);
-        let context = (graph, &self.variants);
+        self.variants = Arc::new(Variants::of(graph, &self.variants, &self.options));
+        translation.variants = self.variants.clone();
+        let context = (graph, &*self.variants);
 
         let mut refused: Vec<Refused> = self
             .backends

@@ -19,6 +19,7 @@ mod variant;
 
 pub use build::{Refused, Translation, Translator};
 pub use secret::secret_names;
+pub use variant::Variants;
 
 /// What an installation may choose.
 #[derive(Debug, Clone)]

@@ -23,7 +23,7 @@ type Key = (BackendKey, Who);
 
 /// Every backend under every policy in force.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Variants {
+pub struct Variants {
     made: BTreeMap<Key, Made>,
     names: BTreeMap<Key, String>,
 }
@@ -40,17 +40,19 @@ struct Made {
 
 impl Variants {
     /// The variants of `graph`; what did not change since `before` is kept.
-    pub(crate) fn of(graph: &Graph, mut before: Self, options: &Options) -> Self {
+    pub(crate) fn of(graph: &Graph, before: &Self, options: &Options) -> Self {
         let mut variants = Self::default();
         for (backend, policy) in pairs(&graph.gateways, graph) {
             let key = key(backend, policy);
             if variants.made.contains_key(&key) {
                 continue;
             }
-            let kept = before.made.remove(&key).filter(|old| {
+            let kept = before.made.get(&key).filter(|old| {
                 Arc::ptr_eq(&old.backend, backend) && Arc::ptr_eq(&old.policy, policy)
             });
-            let made = kept.unwrap_or_else(|| make(backend, policy, options));
+            let made = kept
+                .cloned()
+                .unwrap_or_else(|| make(backend, policy, options));
             variants.made.insert(key, made);
         }
         variants.names = variants.name_all();
@@ -58,7 +60,7 @@ impl Variants {
     }
 
     /// The cluster of a backend under a policy.
-    pub(crate) fn cluster(&self, backend: &BackendKey, policy: Option<&TrafficPolicy>) -> String {
+    pub fn cluster(&self, backend: &BackendKey, policy: Option<&TrafficPolicy>) -> String {
         let name = policy.and_then(|policy| self.names.get(&(backend.clone(), who(policy))));
         name.cloned().unwrap_or_else(|| names::cluster(backend))
     }

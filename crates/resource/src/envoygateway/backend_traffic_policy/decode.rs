@@ -94,7 +94,7 @@ const NOT_ENFORCED: [&str; 18] = [
     "compressor",
     "connection.preconnect",
     "faultInjection",
-    "healthCheck.active.healthCheckLog",
+    "healthCheck.active.http.requestBody",
     "healthCheck.active.overrides",
     "httpUpgrade",
     "loadBalancer.backendUtilization",

@@ -7,7 +7,8 @@ use std::{fmt::Write, time::Duration};
 
 use sluicegate_attach::{Backend, ProtocolClass, Row};
 use sluicegate_resource::envoygateway::backend_traffic_policy::{
-    ActiveHealthCheck, HealthChecker, HttpHealthCheck as Http, PassiveHealthCheck,
+    ActiveHealthCheck, HealthCheckLog, HealthCheckMatch, HealthChecker, HttpHealthCheck as Http,
+    PassiveHealthCheck,
 };
 use sluicegate_xds::pb::envoy::{
     config::{
@@ -20,6 +21,7 @@ use sluicegate_xds::pb::envoy::{
             },
         },
     },
+    extensions::health_check::event_sinks::file::v3::HealthCheckEventFileSink,
     r#type::v3::{CodecClientType, Int64Range},
 };
 
@@ -35,6 +37,7 @@ const EJECTION_INTERVAL: Duration = Duration::from_secs(3);
 const BASE_EJECTION_TIME: Duration = Duration::from_secs(30);
 const CONSECUTIVE: u32 = 5;
 const MAX_EJECTION_PERCENT: u32 = 10;
+const STANDARD_OUTPUT: &str = "/dev/stdout";
 
 pub(super) fn health_checks(cluster: &mut Cluster, context: &Context<'_>) {
     let health = context.policy.spec.health_check.as_ref();
@@ -66,6 +69,23 @@ fn health_check(check: &ActiveHealthCheck, backend: &Backend) -> HealthCheck {
         unhealthy_threshold: pb::u32(check.unhealthy_threshold.unwrap_or(UNHEALTHY_THRESHOLD)),
         healthy_threshold: pb::u32(check.healthy_threshold.unwrap_or(HEALTHY_THRESHOLD)),
         health_checker: Some(checker),
+        ..logged(check.log.as_ref())
+    }
+}
+
+/// A log of probes; without kinds, of every one.
+fn logged(log: Option<&HealthCheckLog>) -> HealthCheck {
+    let Some(log) = log else {
+        return HealthCheck::default();
+    };
+    let every = |kind| log.matches.is_empty() || log.matches.contains(&kind);
+    let sink = HealthCheckEventFileSink {
+        event_log_path: log.file.clone().unwrap_or_else(|| STANDARD_OUTPUT.into()),
+    };
+    HealthCheck {
+        event_logger: vec![pb::extension("envoy.health_check.event_sinks.file", &sink)],
+        always_log_health_check_failures: every(HealthCheckMatch::Failure),
+        always_log_health_check_success: every(HealthCheckMatch::Success),
         ..HealthCheck::default()
     }
 }
@@ -99,7 +119,6 @@ fn http_health_check(http: &Http, backend: &Backend) -> HttpHealthCheck {
             .map(hexadecimal)
             .into_iter()
             .collect(),
-        send: http.request_body.as_deref().map(hexadecimal),
         codec_client_type: match backend.protocol {
             ProtocolClass::Http2 => CodecClientType::Http2,
             ProtocolClass::Http1 | ProtocolClass::WebSocket => CodecClientType::Http1,
