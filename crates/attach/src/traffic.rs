@@ -9,6 +9,8 @@
 mod apply;
 mod bind;
 mod row;
+#[cfg(test)]
+mod tests;
 mod verdicts;
 mod weigh;
 

@@ -26,6 +26,15 @@ type Key = (BackendKey, Who);
 pub struct Variants {
     made: BTreeMap<Key, Made>,
     names: BTreeMap<Key, String>,
+    built: BTreeMap<String, Built>,
+}
+
+/// A cluster under its name.
+#[derive(Debug, Clone)]
+struct Built {
+    cluster: Arc<Cluster>,
+    resource: Option<Arc<Resource>>,
+    refused: Vec<Refused>,
 }
 
 #[derive(Debug, Clone)]
@@ -56,6 +65,7 @@ impl Variants {
             variants.made.insert(key, made);
         }
         variants.names = variants.name_all();
+        variants.built = variants.build_all(&before.built);
         variants
     }
 
@@ -72,26 +82,29 @@ impl Variants {
         graph: &Graph,
         refused: &mut Vec<Refused>,
     ) -> Vec<Arc<Resource>> {
-        let mut found = BTreeMap::new();
-        for (backend, policy) in pairs(std::slice::from_ref(gateway), graph) {
-            let key = key(backend, policy);
-            let (Some(name), Some(made)) = (self.names.get(&key), self.made.get(&key)) else {
-                continue;
-            };
-            let Some(cluster) = &made.cluster else {
-                continue;
-            };
-            if found.contains_key(name) {
-                continue;
-            }
-            let cluster = Cluster {
-                name: name.clone(),
-                ..Cluster::clone(cluster)
-            };
-            let checked = checked(ResourceType::Cluster, name, &cluster, Version(0), refused);
-            found.insert(name.clone(), checked);
-        }
-        found.into_values().flatten().collect()
+        let pairs = pairs(std::slice::from_ref(gateway), graph);
+        let names: BTreeSet<&String> = pairs
+            .filter_map(|(backend, policy)| self.names.get(&key(backend, policy)))
+            .collect();
+        let built = names.into_iter().filter_map(|name| self.built.get(name));
+        built
+            .filter_map(|built| {
+                refused.extend(built.refused.iter().cloned());
+                built.resource.clone()
+            })
+            .collect()
+    }
+
+    fn build_all(&self, before: &BTreeMap<String, Built>) -> BTreeMap<String, Built> {
+        let named = self.names.iter().filter_map(|(key, name)| {
+            let cluster = self.made.get(key)?.cluster.as_ref()?;
+            let kept = before
+                .get(name)
+                .filter(|old| Arc::ptr_eq(&old.cluster, cluster));
+            let built = kept.cloned().unwrap_or_else(|| build(name, cluster));
+            Some((name.clone(), built))
+        });
+        named.collect()
     }
 
     /// A policy that comes to different things on one backend, as when it is merged with different
@@ -114,6 +127,25 @@ impl Variants {
             (key.clone(), name)
         };
         variants().map(name).collect()
+    }
+}
+
+fn build(name: &str, cluster: &Arc<Cluster>) -> Built {
+    let named = Cluster {
+        name: name.to_owned(),
+        ..Cluster::clone(cluster)
+    };
+    let mut refused = Vec::new();
+    Built {
+        cluster: cluster.clone(),
+        resource: checked(
+            ResourceType::Cluster,
+            name,
+            &named,
+            Version(0),
+            &mut refused,
+        ),
+        refused,
     }
 }
 
