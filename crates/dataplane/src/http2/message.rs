@@ -22,6 +22,8 @@ use crate::failure::Failure;
 
 /// The stream.
 pub(crate) struct Message {
+    /// A client's head, until it is taken.
+    request: Option<request::Parts>,
     opening: Opening,
     send: Option<SendStream<Bytes>>,
     receive: Option<RecvStream>,
@@ -43,15 +45,17 @@ enum Opening {
     Answered(Box<response::Parts>),
     Client(ResponseFuture),
     Done,
-    Server(SendResponse<Bytes>, Option<Box<request::Parts>>),
+    Server(SendResponse<Bytes>),
 }
 
 impl Message {
     /// A client's request.
     pub(crate) fn server(request: http::Request<RecvStream>, respond: SendResponse<Bytes>) -> Self {
         let (parts, receive) = request.into_parts();
-        let parts = Some(Box::new(parts));
-        Self::new(Opening::Server(respond, parts), None, Some(receive))
+        Self {
+            request: Some(parts),
+            ..Self::new(Opening::Server(respond), None, Some(receive))
+        }
     }
 
     /// A request to an upstream, whose head was sent; `ends` says that no body follows.
@@ -63,6 +67,7 @@ impl Message {
 
     fn new(opening: Opening, send: Option<SendStream<Bytes>>, receive: Option<RecvStream>) -> Self {
         Self {
+            request: None,
             opening,
             send,
             receive,
@@ -76,11 +81,8 @@ impl Message {
     }
 
     /// The head of a client's request, once.
-    pub(crate) fn take_request(&mut self) -> Option<Box<request::Parts>> {
-        match &mut self.opening {
-            Opening::Server(_, parts) => parts.take(),
-            _ => None,
-        }
+    pub(crate) fn take_request(&mut self) -> Option<request::Parts> {
+        self.request.take()
     }
 
     /// The head of the upstream's response, once.
@@ -121,7 +123,7 @@ impl Message {
 
     /// Tells the client to go on with its body.
     pub(crate) fn send_continue(&mut self) {
-        if let Opening::Server(respond, _) = &mut self.opening {
+        if let Opening::Server(respond) = &mut self.opening {
             let mut interim = http::Response::new(());
             *interim.status_mut() = http::StatusCode::CONTINUE;
             // A client that is gone will be noticed when the response is sent.
@@ -129,17 +131,19 @@ impl Message {
         }
     }
 
-    /// Sends the head of the response, as written for HTTP/1.
-    pub(crate) fn send_response(&mut self, head: &[u8], ends: bool) -> Result<(), Failure> {
-        let Opening::Server(respond, _) = &mut self.opening else {
+    /// Sends the head of the response, as written for HTTP/1; returns its length. `alone` says that
+    /// what follows it is all there is to its body.
+    pub(crate) fn send_response(&mut self, head: &[u8], alone: bool) -> Result<usize, Failure> {
+        let Opening::Server(respond) = &mut self.opening else {
             return Err(Failure::ClientGone);
         };
-        let response = lines::response(head).ok_or(Failure::Protocol)?;
+        let (response, length) = lines::response(head).ok_or(Failure::Protocol)?;
+        let ends = alone && length == head.len();
         match respond.send_response(response, ends) {
             Ok(send) => {
                 self.send = Some(send);
                 self.sent = ends;
-                Ok(())
+                Ok(length)
             }
             Err(_) => Err(Failure::ClientGone),
         }
@@ -214,7 +218,7 @@ impl Message {
     pub(crate) fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match (&mut self.opening, &mut self.send) {
             (_, Some(send)) => send.poll_reset(cx).map(|_| ()),
-            (Opening::Server(respond, _), None) => respond.poll_reset(cx).map(|_| ()),
+            (Opening::Server(respond), None) => respond.poll_reset(cx).map(|_| ()),
             _ => Poll::Pending,
         }
     }
@@ -290,7 +294,7 @@ impl Message {
     pub(crate) fn reset(&mut self, reason: Reason) {
         match (&mut self.opening, &mut self.send) {
             (_, Some(send)) => send.send_reset(reason),
-            (Opening::Server(respond, _), None) => respond.send_reset(reason),
+            (Opening::Server(respond), None) => respond.send_reset(reason),
             _ => {}
         }
         self.sent = true;
