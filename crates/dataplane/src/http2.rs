@@ -7,6 +7,7 @@
 
 mod gather;
 mod keepalive;
+mod kept;
 mod lines;
 mod message;
 

@@ -4,16 +4,15 @@
 //! In: the bytes that the one writer of heads wrote, or trailer lines. Out: what the HTTP/2 codec
 //! encodes. Fields that HTTP/2 forbids stay behind.
 
-use std::cell::RefCell;
-
 use bytes::Bytes;
 use h2::ext::Protocol;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
     header::{CONTENT_LENGTH, HOST, TE},
     uri::Scheme,
 };
 
+use super::kept;
 use crate::http::{Known, Written};
 
 /// A request that is about to be sent.
@@ -37,7 +36,7 @@ pub(crate) fn request(opened: &Opened<'_>) -> Option<Request<()>> {
         mut fields,
         upgrade,
         ..
-    } = parse(opened.head, written);
+    } = parse(opened.head, written, HeaderMap::new());
     let upgrade = upgrade.and_then(|kind| std::str::from_utf8(kind).ok());
     let host = fields.remove(HOST)?;
     let uri = Uri::builder()
@@ -65,7 +64,8 @@ pub(crate) fn request(opened: &Opened<'_>) -> Option<Request<()>> {
 }
 
 /// A response, from its head as written for HTTP/1, and that head's length: a body may follow.
-pub(super) fn response(head: &[u8]) -> Option<(Response<()>, usize)> {
+/// `fields` are empty.
+pub(super) fn response(head: &[u8], fields: HeaderMap) -> Option<(Response<()>, usize)> {
     let (first, written) = Written::head(head);
     let status = StatusCode::from_bytes(first.split(|byte| *byte == b' ').nth(1)?).ok()?;
     // A switch is a success of CONNECT.
@@ -73,7 +73,7 @@ pub(super) fn response(head: &[u8]) -> Option<(Response<()>, usize)> {
         StatusCode::SWITCHING_PROTOCOLS => StatusCode::OK,
         other => other,
     };
-    let parsed = parse(head, written);
+    let parsed = parse(head, written, fields);
     let mut response = Response::new(());
     *response.status_mut() = status;
     *response.version_mut() = http::Version::HTTP_2;
@@ -83,7 +83,7 @@ pub(super) fn response(head: &[u8]) -> Option<(Response<()>, usize)> {
 
 /// Trailers, from their lines.
 pub(crate) fn trailers(lines: &[u8]) -> HeaderMap {
-    let mut trailers = parse(lines, Written::lines(lines)).fields;
+    let mut trailers = parse(lines, Written::lines(lines), HeaderMap::new()).fields;
     for name in [CONTENT_LENGTH, HOST, TE] {
         trailers.remove(name);
     }
@@ -112,29 +112,42 @@ struct Fields<'a> {
     length: usize,
 }
 
-fn parse<'a>(bytes: &'a [u8], mut written: Written<'a>) -> Fields<'a> {
-    // One copy for all values: the codec needs them for longer than the bytes are there.
-    let copy = (bytes.len() <= COPIED).then(|| Bytes::copy_from_slice(bytes));
-    let mut fields = HeaderMap::with_capacity(12);
+/// Takes lines apart into `fields`, which are empty.
+fn parse<'a>(bytes: &'a [u8], mut written: Written<'a>, mut fields: HeaderMap) -> Fields<'a> {
+    fields.reserve(USUAL);
     let mut upgrade = None;
-    for field in written.by_ref() {
-        let bytes_of_value = field.value.of(bytes);
-        if field.known == Known::Upgrade {
-            upgrade = upgrade.or(Some(bytes_of_value));
-        }
-        if FORBIDDEN.contains(&field.known) {
-            continue;
-        }
-        let value = match &copy {
-            Some(copy) => {
-                HeaderValue::from_maybe_shared(copy.slice(field.value.start()..field.value.end()))
+    let mut copy = None;
+    kept::with(|kept| {
+        for line in written.by_ref() {
+            let line_bytes = &bytes[line.clone()];
+            if let Some((name, value)) = kept.line(line_bytes) {
+                fields.append(name, value);
+                continue;
             }
-            None => HeaderValue::from_bytes(bytes_of_value),
-        };
-        if let (Some(name), Ok(value)) = (name(field.name.of(bytes)), value) {
-            fields.append(name, value);
+            let Some(field) = Written::field(bytes, &line) else {
+                continue;
+            };
+            let value = field.value.of(bytes);
+            if field.known == Known::Upgrade {
+                upgrade = upgrade.or(Some(value));
+            }
+            if FORBIDDEN.contains(&field.known) {
+                continue;
+            }
+            let value = if bytes.len() > COPIED {
+                HeaderValue::from_bytes(value)
+            } else {
+                // One copy for all: the codec needs them for longer than the bytes are there.
+                let copy: &Bytes = copy.get_or_insert_with(|| Bytes::copy_from_slice(bytes));
+                let range = field.value.start()..field.value.end();
+                HeaderValue::from_maybe_shared(copy.slice(range))
+            };
+            if let (Some(name), Ok(value)) = (kept.name(field.name.of(bytes)), value) {
+                kept.keep(line_bytes, &name, &value);
+                fields.append(name, value);
+            }
         }
-    }
+    });
     Fields {
         fields,
         upgrade,
@@ -142,28 +155,10 @@ fn parse<'a>(bytes: &'a [u8], mut written: Written<'a>) -> Fields<'a> {
     }
 }
 
-/// A name, in lower case. Most heads have the same ones: those seen lately are kept.
-fn name(bytes: &[u8]) -> Option<HeaderName> {
-    let (first, last) = (*bytes.first()?, *bytes.last()?);
-    let at = bytes.len() + usize::from(first) * 2 + usize::from(last) * 8;
-    NAMES.with_borrow_mut(|names| {
-        let kept = &mut names[at % NAMES_KEPT];
-        match kept {
-            Some(kept) if kept.as_str().as_bytes() == bytes => {}
-            _ => *kept = Some(HeaderName::from_bytes(bytes).ok()?),
-        }
-        kept.clone()
-    })
-}
-
-thread_local! {
-    static NAMES: RefCell<[Option<HeaderName>; NAMES_KEPT]> =
-        const { RefCell::new([const { None }; NAMES_KEPT]) };
-}
-
-const NAMES_KEPT: usize = 64;
 /// Larger heads are copied field by field: one that the codec keeps would keep them all.
 const COPIED: usize = 2048;
+/// Room for the fields of most heads.
+const USUAL: usize = 12;
 
 /// RFC 9113 8.2.2.
 const FORBIDDEN: [Known; 5] = [
@@ -194,7 +189,7 @@ mod tests {
         assert_eq!(values, ["1", "2"]);
         assert_eq!(request.headers().len(), 2);
         let head = b"HTTP/1.1 204 No Content\r\nconnection: close\r\ndate: x\r\n\r\n";
-        let (response, length) = response(head).expect("a response");
+        let (response, length) = response(head, HeaderMap::new()).expect("a response");
         assert_eq!((response.status().as_u16(), length), (204, head.len()));
         assert_eq!(response.headers().len(), 1);
     }

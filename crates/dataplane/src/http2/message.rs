@@ -24,6 +24,8 @@ use crate::failure::Failure;
 pub(crate) struct Message {
     /// A client's head, until it is taken.
     request: Option<request::Parts>,
+    /// Its fields, empty, for those of the response.
+    fields: HeaderMap,
     opening: Opening,
     send: Option<SendStream<Bytes>>,
     receive: Option<RecvStream>,
@@ -68,6 +70,7 @@ impl Message {
     fn new(opening: Opening, send: Option<SendStream<Bytes>>, receive: Option<RecvStream>) -> Self {
         Self {
             request: None,
+            fields: HeaderMap::new(),
             opening,
             send,
             receive,
@@ -83,6 +86,12 @@ impl Message {
     /// The head of a client's request, once.
     pub(crate) fn take_request(&mut self) -> Option<request::Parts> {
         self.request.take()
+    }
+
+    /// Takes back what was made of the head's fields.
+    pub(crate) fn reuse(&mut self, mut fields: HeaderMap) {
+        fields.clear();
+        self.fields = fields;
     }
 
     /// The head of the upstream's response, once.
@@ -137,7 +146,8 @@ impl Message {
         let Opening::Server(respond) = &mut self.opening else {
             return Err(Failure::ClientGone);
         };
-        let (response, length) = lines::response(head).ok_or(Failure::Protocol)?;
+        let fields = std::mem::take(&mut self.fields);
+        let (response, length) = lines::response(head, fields).ok_or(Failure::Protocol)?;
         let ends = alone && length == head.len();
         match respond.send_response(response, ends) {
             Ok(send) => {
@@ -177,6 +187,10 @@ impl Message {
         let Some(receive) = self.receive.as_mut().filter(|_| !self.received) else {
             return Poll::Ready(Ok(false));
         };
+        if receive.is_end_stream() {
+            self.received = true;
+            return Poll::Ready(Ok(false));
+        }
         let outcome = match ready!(receive.poll_data(cx)) {
             Some(Ok(bytes)) => {
                 self.pending = bytes;

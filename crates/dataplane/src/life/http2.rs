@@ -263,6 +263,7 @@ pub(super) fn receive_head(
     let rendered = session.inbox.render(&session.worker.buffers, |out| {
         head.render(&parts, ends, limits, out)
     });
+    message.reuse(parts.headers);
     match rendered {
         Ok(()) => receive_head::accept(session, exchange, now),
         Err(HeadError::TooMany) => {
