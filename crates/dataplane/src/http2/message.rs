@@ -17,7 +17,7 @@ use bytes::Bytes;
 use h2::{Reason, RecvStream, SendStream, client::ResponseFuture, server::SendResponse};
 use http::{HeaderMap, request, response};
 
-use super::lines;
+use super::{lines, piece::Piece};
 use crate::failure::Failure;
 
 /// The stream.
@@ -27,7 +27,7 @@ pub(crate) struct Message {
     /// Its fields, empty, for those of the response.
     fields: HeaderMap,
     opening: Opening,
-    send: Option<SendStream<Bytes>>,
+    send: Option<SendStream<Piece>>,
     receive: Option<RecvStream>,
     /// Received and not taken.
     pending: Bytes,
@@ -47,12 +47,12 @@ enum Opening {
     Answered(Box<response::Parts>),
     Client(ResponseFuture),
     Done,
-    Server(SendResponse<Bytes>),
+    Server(SendResponse<Piece>),
 }
 
 impl Message {
     /// A client's request.
-    pub(crate) fn server(request: http::Request<RecvStream>, respond: SendResponse<Bytes>) -> Self {
+    pub(crate) fn server(request: http::Request<RecvStream>, respond: SendResponse<Piece>) -> Self {
         let (parts, receive) = request.into_parts();
         Self {
             request: Some(parts),
@@ -61,13 +61,13 @@ impl Message {
     }
 
     /// A request to an upstream, whose head was sent; `ends` says that no body follows.
-    pub(crate) fn client(response: ResponseFuture, send: SendStream<Bytes>, ends: bool) -> Self {
+    pub(crate) fn client(response: ResponseFuture, send: SendStream<Piece>, ends: bool) -> Self {
         let mut message = Self::new(Opening::Client(response), Some(send), None);
         message.sent = ends;
         message
     }
 
-    fn new(opening: Opening, send: Option<SendStream<Bytes>>, receive: Option<RecvStream>) -> Self {
+    fn new(opening: Opening, send: Option<SendStream<Piece>>, receive: Option<RecvStream>) -> Self {
         Self {
             request: None,
             fields: HeaderMap::new(),
@@ -266,12 +266,10 @@ impl Message {
         }
         let count = room.min(wanted);
         let of_head = count.min(head.len());
-        let mut bytes = Vec::with_capacity(count);
-        bytes.extend_from_slice(&head[..of_head]);
-        bytes.extend_from_slice(&body[..count - of_head]);
+        let piece = Piece::new(&head[..of_head], &body[..count - of_head]);
         let ends = last && count == wanted;
         self.reserved = 0;
-        match send.send_data(bytes.into(), ends) {
+        match send.send_data(piece, ends) {
             Ok(()) => {
                 self.sent = ends;
                 Poll::Ready(Ok(count))
@@ -291,7 +289,7 @@ impl Message {
         self.sent = true;
         // A peer that is gone needs no end.
         let _ = if trailers.is_empty() {
-            send.send_data(Bytes::new(), true)
+            send.send_data(Piece::empty(), true)
         } else {
             send.send_trailers(lines::trailers(trailers))
         };

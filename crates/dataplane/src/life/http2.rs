@@ -12,7 +12,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
 use h2::{Reason, server};
 use tokio::time::Instant;
 
@@ -20,12 +19,12 @@ use super::{answer, exchange::Exchange, linger, receive_head, request, session::
 use crate::{
     failure::Failure,
     http::HeadError,
-    http2::{Gather, Keepalive, Message},
+    http2::{Gather, Keepalive, Message, Piece},
     io::Stream,
     plan::ConnectionManager,
 };
 
-type Codec = server::Connection<Gather, Bytes>;
+type Codec = server::Connection<Gather, Piece>;
 
 /// The connection's own state.
 struct Connection {
@@ -98,7 +97,7 @@ fn builder(manager: &ConnectionManager) -> server::Builder {
 
 /// Waits for the rest of the preface.
 async fn handshake(session: &mut Session, io: &Gather) -> Option<Codec> {
-    let mut handshake = builder(session.manager()).handshake(io.clone());
+    let mut handshake = builder(session.manager()).handshake::<_, Piece>(io.clone());
     let limit = session.manager().idle_timeout;
     let deadline = limit.map(|limit| Instant::now() + limit);
     poll_fn(|cx| {
