@@ -20,7 +20,7 @@ pub(crate) fn status(verdict: &TrafficVerdict, context: &Context<'_>) -> ObjectS
     shown.truncate(MAX);
     let last = shown.len().saturating_sub(1);
     let entries = shown.into_iter().enumerate().map(|(index, ancestor)| {
-        let conditions = conditions(verdict, ancestor);
+        let conditions = programmed(conditions(verdict, ancestor), verdict, context);
         Ancestor {
             object: ancestor.ancestor.clone(),
             section: ancestor.section.clone(),
@@ -72,6 +72,22 @@ fn conditions(verdict: &TrafficVerdict, ancestor: &TrafficAncestor) -> Condition
         conditions = conditions.add("Merged", State::True, "Merged", &message);
     }
     warnings(conditions, verdict, ancestor)
+}
+
+/// Told only when it is bad news: an Envoy that never connects says nothing about a policy.
+fn programmed(
+    conditions: Conditions,
+    verdict: &TrafficVerdict,
+    context: &Context<'_>,
+) -> Conditions {
+    let refused = context.runtime.and_then(|runtime| {
+        let refused = &runtime.refused_traffic_policies;
+        refused.get(verdict.policy.reference())
+    });
+    match refused {
+        Some(words) => conditions.add("Programmed", State::False, "Invalid", words),
+        None => conditions,
+    }
 }
 
 fn accepted(verdict: &TrafficVerdict, outcome: &Outcome) -> Conditions {

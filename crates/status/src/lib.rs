@@ -51,6 +51,8 @@ pub struct Runtime {
     pub refused_backends: BTreeMap<BackendKey, String>,
     /// Ports of Gateways whose resources an Envoy refuses, with its words.
     pub refused_ports: BTreeMap<(ObjectRef, u16), String>,
+    /// BackendTrafficPolicies whose clusters an Envoy refuses, with its words.
+    pub refused_traffic_policies: BTreeMap<ObjectRef, String>,
 }
 
 /// Whose addresses clients use.

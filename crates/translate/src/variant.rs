@@ -75,6 +75,13 @@ impl Variants {
         name.cloned().unwrap_or_else(|| names::cluster(backend))
     }
 
+    /// The policy that a cluster is a variant for.
+    pub fn policy(&self, cluster: &str) -> Option<&ObjectRef> {
+        let mut names = self.names.iter();
+        let found = names.find(|(_, name)| *name == cluster);
+        found.map(|((_, (policy, ..)), _)| policy)
+    }
+
     /// The clusters that the routes of `gateway` use beside base clusters, and what was held back.
     pub(crate) fn resources(
         &self,
