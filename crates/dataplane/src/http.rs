@@ -16,6 +16,7 @@ mod request_head;
 mod response_head;
 mod writer;
 
+pub(crate) use block::find_byte;
 pub(crate) use case::NameCase;
 pub(crate) use chunked::Chunked;
 pub(crate) use date::{Clock, MONTHS, WEEKDAYS, civil, rfc3339};
@@ -41,7 +42,7 @@ pub(crate) fn push_decimal(mut number: u64, out: &mut Vec<u8>) {
     let mut at = digits.len();
     loop {
         at -= 1;
-        digits[at] = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        digits[at] = b'0' + (number % 10) as u8;
         number /= 10;
         if number == 0 {
             break;

@@ -13,18 +13,33 @@ pub(super) struct Block(u8x16);
 pub(super) const SIZE: usize = 16;
 
 impl Block {
+    /// These bytes.
+    #[inline]
+    pub(super) fn new(bytes: &[u8; SIZE]) -> Self {
+        Self(u8x16::new(*bytes))
+    }
+
     /// The bytes from `at` on. Beyond the end there are NULs.
     #[inline]
     pub(super) fn load(bytes: &[u8], at: usize) -> Self {
         let rest = bytes.get(at..).unwrap_or_default();
         match rest.first_chunk() {
-            Some(block) => Self(u8x16::new(*block)),
+            Some(block) => Self::new(block),
             None => {
                 let mut block = [0; SIZE];
                 block[..rest.len()].copy_from_slice(rest);
-                Self(u8x16::new(block))
+                Self::new(&block)
             }
         }
+    }
+
+    /// The same with the letters among the first `count` bytes, one at least, in lower case.
+    #[inline]
+    pub(super) fn lower(self, count: usize) -> [u8; SIZE] {
+        let places = u8x16::new(PLACES);
+        let last = u8x16::splat(count.clamp(1, SIZE) as u8 - 1);
+        let uppers = self.between(b'A', b'Z') & places.simd_eq(places.min(last));
+        (self.0 | (uppers & u8x16::splat(0x20))).to_array()
     }
 
     /// Control bytes, NUL among them.
@@ -40,10 +55,16 @@ impl Block {
         (letters | self.between(b'0', b'9') | self.equal(b'-')).to_bitmask()
     }
 
-    /// Upper-case letters.
+    /// Bytes with bit 5 set; of those that are [`Self::plain`], all but upper-case letters.
     #[inline]
-    pub(super) fn uppers(self) -> u32 {
-        self.between(b'A', b'Z').to_bitmask()
+    pub(super) fn not_upper(self) -> u32 {
+        self.0.simd_eq(self.0 | u8x16::splat(0x20)).to_bitmask()
+    }
+
+    /// This byte.
+    #[inline]
+    pub(super) fn is(self, byte: u8) -> u32 {
+        self.equal(byte).to_bitmask()
     }
 
     /// What may not stand in a request target as it is: all but graphic characters, and `#`.
@@ -67,19 +88,51 @@ impl Block {
 }
 
 /// A bit for each byte.
-const ALL: u32 = 0xffff;
+pub(super) const ALL: u32 = 0xffff;
+const PLACES: [u8; SIZE] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /// Where the first byte of a class is, from `at` on; the end, if there is none.
 #[inline]
-pub(super) fn find(bytes: &[u8], mut at: usize, class: impl Fn(Block) -> u32) -> usize {
-    while at < bytes.len() {
-        let found = class(Block::load(bytes, at));
+pub(super) fn find(bytes: &[u8], at: usize, class: impl Fn(Block) -> u32) -> usize {
+    let mut rest = bytes.get(at..).unwrap_or_default();
+    while let Some((block, behind)) = rest.split_first_chunk() {
+        let found = class(Block::new(block));
         if found != 0 {
-            return bytes.len().min(at + found.trailing_zeros() as usize);
+            return bytes.len() - rest.len() + found.trailing_zeros() as usize;
+        }
+        rest = behind;
+    }
+    // The last block overlaps what was looked at.
+    let (block, seen) = match bytes.last_chunk() {
+        Some(block) => (Block::new(block), SIZE - rest.len()),
+        None => (Block::load(rest, 0), 0),
+    };
+    let found = class(block) >> seen;
+    let next = found.trailing_zeros() as usize;
+    bytes.len() - rest.len() + next.min(rest.len())
+}
+
+/// Where this byte is for the first time.
+pub(crate) fn find_byte(bytes: &[u8], byte: u8) -> Option<usize> {
+    let at = find(bytes, 0, |block| block.is(byte));
+    (at < bytes.len()).then_some(at)
+}
+
+/// Makes the letters of `bytes[from..to]` lower case.
+#[inline]
+pub(super) fn make_lower(bytes: &mut [u8], from: usize, to: usize) {
+    let mut at = from;
+    while at < to {
+        let rest = bytes.get_mut(at..).unwrap_or_default();
+        match rest.first_chunk_mut() {
+            Some(block) => *block = Block::new(block).lower(to - at),
+            None => rest
+                .iter_mut()
+                .take(to - at)
+                .for_each(u8::make_ascii_lowercase),
         }
         at += SIZE;
     }
-    bytes.len()
 }
 
 #[cfg(test)]
@@ -104,14 +157,29 @@ mod tests {
 
     #[test]
     fn classes_are_what_they_are_called() {
+        check(|block| block.is(b'?'), |byte| byte == b'?');
         check(Block::controls, |byte| byte.is_ascii_control());
-        check(Block::uppers, |byte| byte.is_ascii_uppercase());
+        check(Block::not_upper, |byte| byte & 0x20 != 0);
         check(Block::plain, |byte| {
             byte.is_ascii_alphanumeric() || byte == b'-'
         });
         check(Block::not_of_targets, |byte| {
             !byte.is_ascii_graphic() || byte == b'#'
         });
+    }
+
+    #[test]
+    fn lower_case_touches_letters_of_the_range_only() {
+        let all: Vec<u8> = (0..=255).collect();
+        for (from, to) in (0..120).flat_map(|from| (from..150).map(move |to| (from, to))) {
+            for end in [to, to + 1, to + SIZE] {
+                let mut out = all[..end].to_vec();
+                make_lower(&mut out, from, to);
+                let mut wanted = all[..end].to_vec();
+                wanted[from..to].make_ascii_lowercase();
+                assert_eq!(out, wanted, "{from} {to} {end}");
+            }
+        }
     }
 
     #[test]
@@ -122,7 +190,9 @@ mod tests {
                 bytes[at..].fill(b'\r');
                 for from in 0..=at {
                     assert_eq!(find(&bytes, from, Block::controls), at);
-                    assert_eq!(find(&bytes, from, Block::uppers), length);
+                    assert_eq!(find(&bytes, from, Block::not_of_targets), at);
+                    assert_eq!(find(&bytes, from, |block| !block.plain() & ALL), at);
+                    assert_eq!(find(&bytes, from, |_| 0), length);
                 }
             }
         }

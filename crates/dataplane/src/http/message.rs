@@ -5,7 +5,7 @@
 
 use super::{
     field::{Field, Known, Span},
-    head::{HeadError, Limits, Parsed, field_line},
+    head::{FieldLine, HeadError, Limits, Parsed, field_line, usual_line},
 };
 
 /// What requests and responses share.
@@ -60,13 +60,13 @@ impl Message {
         self.start();
         let mut at = start;
         loop {
-            match bytes.get(at..) {
-                None | Some([] | [b'\r']) => return Ok(Parsed::Partial),
-                Some([b'\r', b'\n', ..]) => break,
-                Some(_) => {}
-            }
-            let Some(line) = field_line(bytes, at)? else {
-                return Ok(Parsed::Partial);
+            let line = match usual_line(bytes, at) {
+                Some(line) => line,
+                None => match next_line(bytes, at)? {
+                    Next::Line(line) => line,
+                    Next::End => break,
+                    Next::Partial => return Ok(Parsed::Partial),
+                },
             };
             if self.fields.len() == limits.count {
                 return Err(HeadError::TooMany);
@@ -193,6 +193,26 @@ impl Message {
             .filter(|field| field.known == Known::Connection)
             .flat_map(|field| tokens(field.value.of(bytes)))
             .any(|token| token.eq_ignore_ascii_case(name))
+    }
+}
+
+/// What a line is.
+enum Next {
+    /// The empty one.
+    End,
+    /// A field.
+    Line(FieldLine),
+    /// Not all there yet.
+    Partial,
+}
+
+/// Looks at any line.
+#[inline(never)]
+fn next_line(bytes: &[u8], at: usize) -> Result<Next, HeadError> {
+    match bytes.get(at..) {
+        None | Some([] | [b'\r']) => Ok(Next::Partial),
+        Some([b'\r', b'\n', ..]) => Ok(Next::End),
+        Some(_) => Ok(field_line(bytes, at)?.map_or(Next::Partial, Next::Line)),
     }
 }
 

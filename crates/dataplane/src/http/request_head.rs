@@ -119,8 +119,10 @@ impl UpstreamRequest<'_> {
         let original = self.head.message.fields.iter();
         let original = original.clone().find(|field| field.known == Known::Host);
         match original {
-            Some(field) => self.case.push(field, &self.head.message, self.bytes, out),
-            None => self.case.push_new(b"host", out),
+            Some(field) if self.case == NameCase::Preserve => {
+                self.case.push(field, &self.head.message, self.bytes, out)
+            }
+            _ => self.case.push_new(b"host", out),
         }
         out.extend_from_slice(b": ");
         let host = self.host.unwrap_or(self.head.authority.of(self.bytes));

@@ -13,8 +13,7 @@ use super::{
 use crate::pool::{Closed, give_back};
 
 /// Ends a request that was answered by the upstream.
-pub(super) fn finish(session: &mut Session, exchange: &mut Exchange) -> After {
-    let now = Instant::now();
+pub(super) fn finish(session: &mut Session, exchange: &mut Exchange, now: Instant) -> After {
     let clean = exchange.answer.is_empty();
     let reusable = exchange.record.reusable;
     if let Some(upstream) = exchange.upstream.take() {
@@ -50,6 +49,7 @@ pub(super) fn finish(session: &mut Session, exchange: &mut Exchange) -> After {
     }
     exchange.answer.clear(&session.worker.buffers);
     count(session, exchange, now);
+    session.idle_since = Some(now);
     if !exchange.record.close {
         After::KeepAlive
     } else {

@@ -40,8 +40,45 @@ pub(in crate::http) fn line_end(bytes: &[u8], from: usize) -> Result<Option<usiz
     }
 }
 
-/// Takes the field line at `start` apart. Part of its callers' loops: a call costs a fifth of it.
+/// Takes the field line at `start` apart if all of it is there and it is written as usual: a name of
+/// letters, digits and `-`, a colon, one blank, a value. Part of its caller's loop: a call costs a
+/// fifth of it.
 #[inline(always)]
+pub(in crate::http) fn usual_line(bytes: &[u8], start: usize) -> Option<FieldLine> {
+    let mut rest = bytes.get(start..)?;
+    let mut upper = false;
+    let run = loop {
+        let (block, behind) = rest.split_first_chunk()?;
+        let block = Block::new(block);
+        let plain = block.plain();
+        let run = plain & !(plain + 1);
+        upper |= run & !block.not_upper() != 0;
+        if run != block::ALL {
+            break run.trailing_ones() as usize;
+        }
+        rest = behind;
+    };
+    let colon = bytes.len() - rest.len() + run;
+    let end = find(bytes, colon + 2, Block::controls);
+    let (name, line) = bytes.get(start..end + 2)?.split_at_checked(colon - start)?;
+    let [b':', b' ', value @ .., b'\r', b'\n'] = line else {
+        return None;
+    };
+    let inked = |byte: Option<&u8>| byte.is_some_and(|byte| *byte > b' ');
+    (!name.is_empty() && inked(value.first()) && inked(value.last())).then(|| FieldLine {
+        field: Field {
+            name: Span::new(start, colon),
+            value: Span::new(colon + 2, end),
+            known: Known::of(name),
+            upper,
+            exact: true,
+        },
+        underscore: false,
+        next: end + 2,
+    })
+}
+
+/// Takes any field line apart.
 pub(in crate::http) fn field_line(
     bytes: &[u8],
     start: usize,
@@ -72,39 +109,10 @@ pub(in crate::http) fn field_line(
 }
 
 /// Length of the token that `line` starts with, and what classes of bytes are in it.
-#[inline]
 fn name(line: &[u8]) -> (usize, u8) {
-    let mut length = 0;
-    let mut seen = 0;
-    loop {
-        let block = Block::load(line, length);
-        let run = (!block.plain()).trailing_zeros();
-        if block.uppers() & ((1 << run) - 1) != 0 {
-            seen |= UPPER;
-        }
-        length += run as usize;
-        if (run as usize) < block::SIZE {
-            break;
-        }
-    }
-    match line.get(length) {
-        None | Some(b':') => (length, seen),
-        Some(_) => unusual_name(line, length, seen),
-    }
-}
-
-/// The same from `length` on, for names with other characters than most.
-#[cold]
-fn unusual_name(line: &[u8], mut length: usize, mut seen: u8) -> (usize, u8) {
-    while let Some(byte) = line.get(length) {
-        let class = CLASS[usize::from(*byte)];
-        if class & OTHER != 0 {
-            break;
-        }
-        seen |= class;
-        length += 1;
-    }
-    (length, seen)
+    let classes = line.iter().map(|byte| CLASS[usize::from(*byte)]);
+    let token = classes.take_while(|class| class & OTHER == 0);
+    token.fold((0, 0), |(length, seen), class| (length + 1, seen | class))
 }
 
 /// The range `from..to` without blanks around it.
@@ -163,6 +171,38 @@ mod tests {
             }
         }
         assert_eq!(name(b"Ab"), (2, UPPER));
+    }
+
+    /// Whatever is put where into whichever line.
+    #[test]
+    fn usual_lines_are_what_any_line_is() {
+        let mut usual = 0;
+        let lines = [
+            "Ab: c\r\n",
+            "a-1: cd e\r\nnext",
+            "Upgrade-Insecure-Requests: 1\r\nnext line, longer",
+            "x-forwarded-proto: https\r\n\r\nsixteen bytes and more",
+            "x: 12345678901234567890\r\n",
+        ];
+        for line in lines.map(str::as_bytes) {
+            for at in 0..line.len() {
+                for byte in 0..=u8::MAX {
+                    let mut line = line.to_vec();
+                    line[at] = byte;
+                    for bytes in [&line[..], &line[..at]] {
+                        let Some(found) = usual_line(bytes, 0) else {
+                            continue;
+                        };
+                        usual += 1;
+                        let any = field_line(bytes, 0).expect("good").expect("whole");
+                        assert_eq!(found.field, any.field);
+                        assert_eq!(found.next, any.next);
+                        assert!(found.field.exact && !any.underscore);
+                    }
+                }
+            }
+        }
+        assert!(usual > 1000, "{usual}");
     }
 
     #[test]
