@@ -33,13 +33,32 @@ impl Block {
         }
     }
 
-    /// The same with the letters among the first `count` bytes, one at least, in lower case.
+    /// The same with the letters among the first `count` bytes in lower case.
     #[inline]
     pub(super) fn lower(self, count: usize) -> [u8; SIZE] {
-        let places = u8x16::new(PLACES);
-        let last = u8x16::splat(count.clamp(1, SIZE) as u8 - 1);
-        let uppers = self.between(b'A', b'Z') & places.simd_eq(places.min(last));
-        (self.0 | (uppers & u8x16::splat(0x20))).to_array()
+        let from = SIZE - count.min(SIZE);
+        let window = LOWERED[from..].first_chunk().copied().unwrap_or_default();
+        (self.0 | (self.between(b'A', b'Z') & u8x16::new(window))).to_array()
+    }
+
+    /// Control bytes and what is not ASCII.
+    #[inline]
+    pub(super) fn odd(self) -> u32 {
+        self.after_blank().reach(0x5f)
+    }
+
+    /// Bytes counted from the blank on, which leaves the text of ASCII at the bottom.
+    #[inline]
+    fn after_blank(self) -> Self {
+        Self(self.0 - u8x16::splat(b' '))
+    }
+
+    /// Bytes from this one on, by their highest bits once they were moved up.
+    #[inline]
+    fn reach(self, byte: u8) -> u32 {
+        self.0
+            .saturating_add(u8x16::splat(0x80 - byte))
+            .to_bitmask()
     }
 
     /// Control bytes, NUL among them.
@@ -89,7 +108,16 @@ impl Block {
 
 /// A bit for each byte.
 pub(super) const ALL: u32 = 0xffff;
-const PLACES: [u8; SIZE] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+/// What letters in lower case have and others have not, and then nothing: a window on it is a mask.
+const LOWERED: [u8; 2 * SIZE] = {
+    let mut bits = [0; 2 * SIZE];
+    let mut at = 0;
+    while at < SIZE {
+        bits[at] = 0x20;
+        at += 1;
+    }
+    bits
+};
 
 /// Where the first byte of a class is, from `at` on; the end, if there is none.
 #[inline]
@@ -118,21 +146,44 @@ pub(crate) fn find_byte(bytes: &[u8], byte: u8) -> Option<usize> {
     (at < bytes.len()).then_some(at)
 }
 
+/// As [`find`] with [`Block::odd`], two blocks at a time.
+#[inline]
+pub(super) fn find_odd(bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    while let Some((pair, behind)) = rest.split_first_chunk::<{ 2 * SIZE }>()
+        && let [first, second] = pair.as_chunks().0
+    {
+        let [first, second] = [first, second].map(|block| Block::new(block).after_blank());
+        if Block(first.0.max(second.0)).reach(0x5f) != 0 {
+            let found = first.reach(0x5f) | second.reach(0x5f) << SIZE;
+            return bytes.len() - rest.len() + found.trailing_zeros() as usize;
+        }
+        rest = behind;
+    }
+    find(bytes, bytes.len() - rest.len(), Block::odd)
+}
+
 /// Makes the letters of `bytes[from..to]` lower case.
 #[inline]
 pub(super) fn make_lower(bytes: &mut [u8], from: usize, to: usize) {
     let mut at = from;
     while at < to {
         let rest = bytes.get_mut(at..).unwrap_or_default();
-        match rest.first_chunk_mut() {
-            Some(block) => *block = Block::new(block).lower(to - at),
-            None => rest
-                .iter_mut()
-                .take(to - at)
-                .for_each(u8::make_ascii_lowercase),
-        }
+        let Some(block) = rest.first_chunk_mut() else {
+            return make_end_lower(rest, to - at);
+        };
+        *block = Block::new(block).lower(to - at);
         at += SIZE;
     }
+}
+
+/// The same where less than a block is left.
+#[cold]
+#[inline(never)]
+fn make_end_lower(rest: &mut [u8], count: usize) {
+    rest.iter_mut()
+        .take(count)
+        .for_each(u8::make_ascii_lowercase);
 }
 
 #[cfg(test)]
@@ -158,6 +209,9 @@ mod tests {
     #[test]
     fn classes_are_what_they_are_called() {
         check(|block| block.is(b'?'), |byte| byte == b'?');
+        check(Block::odd, |byte| {
+            byte.is_ascii_control() || !byte.is_ascii()
+        });
         check(Block::controls, |byte| byte.is_ascii_control());
         check(Block::not_upper, |byte| byte & 0x20 != 0);
         check(Block::plain, |byte| {
@@ -184,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_first_of_a_class_is_found_wherever_it_is() {
-        for length in 0..50 {
+        for length in 0..100 {
             for at in 0..=length {
                 let mut bytes = vec![b'a'; length];
                 bytes[at..].fill(b'\r');
@@ -192,6 +246,7 @@ mod tests {
                     assert_eq!(find(&bytes, from, Block::controls), at);
                     assert_eq!(find(&bytes, from, Block::not_of_targets), at);
                     assert_eq!(find(&bytes, from, |block| !block.plain() & ALL), at);
+                    assert_eq!(from + find_odd(&bytes[from..]), at);
                     assert_eq!(find(&bytes, from, |_| 0), length);
                 }
             }
