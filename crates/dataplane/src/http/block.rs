@@ -41,6 +41,18 @@ impl Block {
         (self.0 | (self.between(b'A', b'Z') & u8x16::new(window))).to_array()
     }
 
+    /// Two hexadecimal digits for each byte.
+    #[inline]
+    pub(super) fn hexadecimal(self) -> [[u8; SIZE]; 2] {
+        let digits = |values: u8x16| {
+            let letters = values.simd_eq(values.max(u8x16::splat(10)));
+            values + u8x16::splat(b'0') + (letters & u8x16::splat(b'a' - b'0' - 10))
+        };
+        let (first, second) = (digits(self.0 >> 4u32), digits(self.0 & u8x16::splat(15)));
+        let halves = [u8x16::unpack_low, u8x16::unpack_high];
+        halves.map(|half| half(first, second).to_array())
+    }
+
     /// Control bytes and what is not ASCII.
     #[inline]
     pub(super) fn odd(self) -> u32 {
@@ -72,12 +84,6 @@ impl Block {
     pub(super) fn plain(self) -> u32 {
         let letters = Self(self.0 | u8x16::splat(0x20)).between(b'a', b'z');
         (letters | self.between(b'0', b'9') | self.equal(b'-')).to_bitmask()
-    }
-
-    /// Bytes with bit 5 set; of those that are [`Self::plain`], all but upper-case letters.
-    #[inline]
-    pub(super) fn not_upper(self) -> u32 {
-        self.0.simd_eq(self.0 | u8x16::splat(0x20)).to_bitmask()
     }
 
     /// This byte.
@@ -213,7 +219,6 @@ mod tests {
             byte.is_ascii_control() || !byte.is_ascii()
         });
         check(Block::controls, |byte| byte.is_ascii_control());
-        check(Block::not_upper, |byte| byte & 0x20 != 0);
         check(Block::plain, |byte| {
             byte.is_ascii_alphanumeric() || byte == b'-'
         });
@@ -233,6 +238,16 @@ mod tests {
                 wanted[from..to].make_ascii_lowercase();
                 assert_eq!(out, wanted, "{from} {to} {end}");
             }
+        }
+    }
+
+    #[test]
+    fn digits_are_those_of_the_bytes() {
+        for first in (0..=u8::MAX).step_by(SIZE) {
+            let bytes = std::array::from_fn(|at| first + at as u8);
+            let digits = Block::new(&bytes).hexadecimal().concat();
+            let wanted: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(digits, wanted.as_bytes());
         }
     }
 

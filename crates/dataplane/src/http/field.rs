@@ -53,7 +53,7 @@ pub(crate) struct Field {
     pub(crate) value: Span,
     /// What the name means here.
     pub(crate) known: Known,
-    /// The name has upper-case letters.
+    /// The name may have upper-case letters.
     pub(crate) upper: bool,
     /// The line is the name, a colon, one blank and the value, so that it can be copied as it is.
     pub(crate) exact: bool,
