@@ -90,7 +90,7 @@ class Fleet:
 
     def phase(self, name, count, start):
         """Starts nodes, and then changes one policy and one endpoint, several times each."""
-        before = self.sent()
+        before = self.totals()
         begun = time.time()
         start()
         self.say(f"{name}: first configuration")
@@ -101,7 +101,7 @@ class Fleet:
             for number in range(self.arguments.changes):
                 time.sleep(1)
                 self.say(f"{name}: {what}, change {number + 1} of {self.arguments.changes}")
-                before = self.sent()
+                before = self.totals()
                 begun = time.time()
                 change(begun)
                 self.until(lambda: self.converged(count, begun, what), what)
@@ -122,8 +122,8 @@ class Fleet:
             return row
         times = [acknowledged(node, begun) for node in self.nodes() if node["connected"]]
         acks = sorted(1000 * (time - begun) for time in times if time)
-        after = self.sent()
-        grown = sorted(after[key] - before.get(key, 0) for key in after)
+        (sent, cpu), (sent_before, cpu_before) = self.totals(), before
+        grown = sorted(sent[key] - sent_before.get(key, 0) for key in sent)
         grown = [size for size in grown if size > 0]
         return row | {
             "nodes": count,
@@ -132,6 +132,7 @@ class Fleet:
             "last_ack_ms": round(acks[-1], 1),
             "bytes_per_node": grown[len(grown) // 2] if grown else 0,
             "bytes_most": grown[-1] if grown else 0,
+            "server_cpu_ms": round(1000 * (cpu - cpu_before)),
         }
 
     def nodes(self):
@@ -142,11 +143,13 @@ class Fleet:
         except OSError:
             return None
 
-    def sent(self):
-        """Bytes that were written to each connection of a node."""
+    def totals(self):
+        """Bytes that were written to each connection of a node, and seconds of CPU of the server."""
         text = subprocess.check_output(["ss", "-tinH", "state", "established", f"sport = :{self.ads}"], text=True)
         found = re.findall(r":(\d+)\s*\n\s.*?bytes_sent:(\d+)", text)
-        return {int(port): int(size) for port, size in found}
+        ticks = Path(f"/proc/{self.server.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+        cpu = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+        return {int(port): int(size) for port, size in found}, cpu
 
     def rss(self):
         status = Path(f"/proc/{self.server.pid}/status").read_text()
@@ -285,8 +288,9 @@ def show(rows, arguments):
     print(f"{arguments.clusters} clusters with {arguments.endpoints} endpoints each, {arguments.variant}; "
           f"medians of {arguments.changes} changes\n")
     columns = ["what", "first_ack_ms", "median_ack_ms", "last_ack_ms", "bytes_per_node", "bytes_most",
-               "server_rss_mib"]
-    heads = ["", "first ACK ms", "median ACK ms", "last ACK ms", "bytes a node", "most bytes", "server MiB"]
+               "server_cpu_ms", "server_rss_mib"]
+    heads = ["", "first ACK ms", "median ACK ms", "last ACK ms", "bytes a node", "most bytes", "server CPU ms",
+             "server MiB"]
     lines = [heads] + [[f"{row.get(column, ''):,}" if isinstance(row.get(column), (int, float))
                         else str(row.get(column, "")) for column in columns] for row in rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]

@@ -7,8 +7,10 @@
 
 mod lines;
 mod rendered;
+mod written;
 
 pub(super) use lines::{FieldLine, field_line, line_end, usual_line};
+pub(crate) use written::Written;
 
 use super::{
     block::{ALL, Block, find, find_byte},

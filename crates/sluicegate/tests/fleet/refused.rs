@@ -8,10 +8,7 @@ use sluicegate_xds::pb::{
     google::protobuf::Duration,
 };
 
-use crate::{
-    envoy_binary,
-    support::{Fleet, Setup, poison, policy, service},
-};
+use crate::support::{Fleet, Setup, poison, policy, service};
 
 const GOOD: &str = "kube_httpbin_httpbin_8000";
 const BAD: &str = "kube_httpbin_poisoned_8000";
@@ -36,7 +33,7 @@ fn break_sense(cluster: &mut Cluster) {
 }
 
 async fn check(delta: bool, spoil: fn(&mut Cluster), words: &str) {
-    let Some(binary) = envoy_binary::find() else {
+    let Some(binary) = sluicegate_testkit::envoy_binary() else {
         return;
     };
     let setup = Setup {

@@ -12,10 +12,7 @@ use sluicegate_xds::pb::envoy::{
     extensions::transport_sockets::tls::v3::{Secret, secret::Type},
 };
 
-use crate::{
-    envoy_binary,
-    support::{Fleet, Setup, free_port, poison},
-};
+use crate::support::{Fleet, Setup, free_port, poison};
 
 /// A Gateway with an HTTPS listener in the namespace of its Secret.
 fn manifests(port: u16, pair: &CertifiedKey<rcgen::KeyPair>) -> String {
@@ -70,7 +67,7 @@ fn trusted(port: u16, pair: &CertifiedKey<rcgen::KeyPair>) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_certificate_reaches_envoy_without_its_listener() {
-    let Some(binary) = envoy_binary::find() else {
+    let Some(binary) = sluicegate_testkit::envoy_binary() else {
         return;
     };
     for delta in [true, false] {
@@ -117,7 +114,7 @@ fn break_key(secret: &mut Secret) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_certificate_is_told_at_its_gateway() {
-    let Some(binary) = envoy_binary::find() else {
+    let Some(binary) = sluicegate_testkit::envoy_binary() else {
         return;
     };
     let setup = Setup {

@@ -3,9 +3,9 @@
 
 use std::net::SocketAddr;
 
-use sluicegate_testkit::Httpbin;
+use sluicegate_testkit::{Httpbin, envoy_binary};
 
-use super::support::{Folder, Process, envoy, free, request};
+use super::support::{Folder, Process, free, request};
 
 fn bootstrap(admin: SocketAddr, listener: SocketAddr, origin: SocketAddr) -> String {
     BOOTSTRAP
@@ -41,7 +41,9 @@ fn answers(listener: SocketAddr) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_as_envoy_does() {
-    let Some(binary) = envoy() else { return };
+    let Some(binary) = envoy_binary() else {
+        return;
+    };
     let origin = Httpbin::start(([127, 0, 0, 1], 0).into()).await.unwrap();
     let (admin, listener) = (free(), free());
     let folder = Folder::new();

@@ -132,21 +132,3 @@ pub(crate) fn free() -> SocketAddr {
         .local_addr()
         .unwrap()
 }
-
-/// The Envoy to compare with; `None`, said aloud, only with `SLUICEGATE_SKIP_ENVOY=1`.
-pub(crate) fn envoy() -> Option<PathBuf> {
-    if env::var("SLUICEGATE_SKIP_ENVOY").is_ok_and(|value| value == "1") {
-        println!("SKIPPED: nothing was compared with Envoy, because SLUICEGATE_SKIP_ENVOY=1");
-        return None;
-    }
-    let repository = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let binary = env::var_os("SLUICEGATE_ENVOY")
-        .map_or_else(|| repository.join(".tools/envoy"), PathBuf::from);
-    assert!(
-        binary.is_file(),
-        "no Envoy at {}: run scripts/envoy.sh once, or set SLUICEGATE_ENVOY or \
-         SLUICEGATE_SKIP_ENVOY=1",
-        binary.display()
-    );
-    Some(binary)
-}

@@ -24,25 +24,6 @@ pub(crate) struct Envoy {
     files: [PathBuf; 2],
 }
 
-/// The Envoy of `SLUICEGATE_ENVOY`, else the one that `scripts/envoy.sh` has put into `.tools`.
-/// `None`, said aloud, only with `SLUICEGATE_SKIP_ENVOY=1`.
-pub(crate) fn binary() -> Option<PathBuf> {
-    if env::var("SLUICEGATE_SKIP_ENVOY").is_ok_and(|value| value == "1") {
-        println!("SKIPPED: nothing was compared with Envoy, because SLUICEGATE_SKIP_ENVOY=1");
-        return None;
-    }
-    let repository = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let binary = env::var_os("SLUICEGATE_ENVOY")
-        .map_or_else(|| repository.join(".tools/envoy"), PathBuf::from);
-    assert!(
-        binary.is_file(),
-        "no Envoy at {}: run scripts/envoy.sh once, or set SLUICEGATE_ENVOY to a binary of Envoy \
-         1.40, or SLUICEGATE_SKIP_ENVOY=1 to do without this proof",
-        binary.display()
-    );
-    Some(binary)
-}
-
 impl Envoy {
     /// One listener with these routes, one worker. Responses say in `x-host` which host was chosen,
     /// whether it could be reached or not.
