@@ -3,7 +3,8 @@
 //!
 //! In: a graph, and what the last round made. Out: the cluster name for every backend under every
 //! policy in force, and the clusters behind those names. A policy that changes nothing about
-//! connections to a backend leaves it at its base cluster; variants share the base's endpoints.
+//! connections to a backend leaves it at its base cluster; variants share the base's endpoints, unless
+//! the policy says something about these.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +14,10 @@ use std::{
 use sluicegate_attach::{Backend, BackendKey, Gateway, Graph, Rank, TrafficPolicy, weigh};
 use sluicegate_resource::ObjectRef;
 use sluicegate_snapshot::{Resource, ResourceType, Version};
-use sluicegate_xds::{pb::envoy::config::cluster::v3::Cluster, prost::Message};
+use sluicegate_xds::{
+    pb::envoy::config::{cluster::v3::Cluster, endpoint::v3::ClusterLoadAssignment},
+    prost::Message,
+};
 
 use crate::{Options, Refused, build::checked, cluster, names};
 
@@ -33,7 +37,8 @@ pub struct Variants {
 #[derive(Debug, Clone)]
 struct Built {
     cluster: Arc<Cluster>,
-    resource: Option<Arc<Resource>>,
+    /// The cluster, and endpoints where they are not those of the base cluster.
+    resources: Vec<Arc<Resource>>,
     refused: Vec<Refused>,
 }
 
@@ -43,6 +48,8 @@ struct Made {
     policy: Arc<TrafficPolicy>,
     /// `None` where it is the base cluster.
     cluster: Option<Arc<Cluster>>,
+    /// Endpoints of its own.
+    endpoints: Option<ClusterLoadAssignment>,
     /// Hash of the settings.
     hash: u64,
 }
@@ -95,20 +102,21 @@ impl Variants {
             .collect();
         let built = names.into_iter().filter_map(|name| self.built.get(name));
         built
-            .filter_map(|built| {
+            .flat_map(|built| {
                 refused.extend(built.refused.iter().cloned());
-                built.resource.clone()
+                built.resources.clone()
             })
             .collect()
     }
 
     fn build_all(&self, before: &BTreeMap<String, Built>) -> BTreeMap<String, Built> {
         let named = self.names.iter().filter_map(|(key, name)| {
-            let cluster = self.made.get(key)?.cluster.as_ref()?;
+            let made = self.made.get(key)?;
+            let cluster = made.cluster.as_ref()?;
             let kept = before
                 .get(name)
                 .filter(|old| Arc::ptr_eq(&old.cluster, cluster));
-            let built = kept.cloned().unwrap_or_else(|| build(name, cluster));
+            let built = kept.cloned().unwrap_or_else(|| build(name, cluster, made));
             Some((name.clone(), built))
         });
         named.collect()
@@ -137,21 +145,28 @@ impl Variants {
     }
 }
 
-fn build(name: &str, cluster: &Arc<Cluster>) -> Built {
+fn build(name: &str, cluster: &Arc<Cluster>, made: &Made) -> Built {
     let named = Cluster {
         name: name.to_owned(),
         ..Cluster::clone(cluster)
     };
     let mut refused = Vec::new();
+    let kind = ResourceType::Cluster;
+    let cluster_resource = checked(kind, name, &named, Version(0), &mut refused);
+    // As for base clusters: a changed cluster waits for endpoints.
+    let version = cluster_resource.as_ref().map(|resource| resource.version);
+    let endpoints = made.endpoints.as_ref().zip(version);
+    let endpoints = endpoints.and_then(|(endpoints, version)| {
+        let endpoints = ClusterLoadAssignment {
+            cluster_name: name.to_owned(),
+            ..endpoints.clone()
+        };
+        let kind = ResourceType::Endpoint;
+        checked(kind, name, &endpoints, version, &mut refused)
+    });
     Built {
         cluster: cluster.clone(),
-        resource: checked(
-            ResourceType::Cluster,
-            name,
-            &named,
-            Version(0),
-            &mut refused,
-        ),
+        resources: cluster_resource.into_iter().chain(endpoints).collect(),
         refused,
     }
 }
@@ -191,15 +206,21 @@ fn make(backend: &Arc<Backend>, policy: &Arc<TrafficPolicy>, options: &Options) 
     let mut variant = base.clone();
     cluster::apply_traffic(&mut variant, backend, policy, &weighed);
     let differs = variant != base;
-    if let Some(eds) = &mut variant.eds_cluster_config {
+    let endpoints = cluster::endpoints_of_their_own(&mut variant, backend, policy, &weighed);
+    if let (Some(eds), None) = (&mut variant.eds_cluster_config, &endpoints) {
         eds.service_name.clone_from(&base.name);
     }
     let body = variant.encode_to_vec();
-    let hash = Resource::new(ResourceType::Cluster, &base.name, body, Version(0)).version;
+    // Endpoints move, the port of their probes does not.
+    let health = policy.spec.health_check.as_ref();
+    let port = health.and_then(|it| it.value.active.as_ref()?.value.port);
+    let port = Version(port.unwrap_or_default().into());
+    let hash = Resource::new(ResourceType::Cluster, &base.name, body, port).version;
     Made {
         backend: backend.clone(),
         policy: policy.clone(),
         cluster: differs.then(|| Arc::new(variant)),
+        endpoints,
         hash: hash.0,
     }
 }

@@ -87,7 +87,7 @@ impl BackendTrafficPolicy {
 }
 
 /// Settings below `spec` that are read and checked, and change no traffic yet.
-const NOT_ENFORCED: [&str; 18] = [
+const NOT_ENFORCED: [&str; 17] = [
     "admissionControl",
     "bandwidthLimit",
     "compression",
@@ -95,7 +95,6 @@ const NOT_ENFORCED: [&str; 18] = [
     "connection.preconnect",
     "faultInjection",
     "healthCheck.active.http.requestBody",
-    "healthCheck.active.overrides",
     "httpUpgrade",
     "loadBalancer.backendUtilization",
     "loadBalancer.endpointOverride",
