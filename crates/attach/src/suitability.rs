@@ -254,7 +254,7 @@ fn warn(
 }
 
 /// Endpoints that are known without resolving names.
-fn endpoint_count(source: &BackendSource) -> usize {
+pub(crate) fn endpoint_count(source: &BackendSource) -> usize {
     match source {
         BackendSource::Service { slices, .. } => slices
             .iter()

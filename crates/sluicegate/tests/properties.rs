@@ -9,6 +9,8 @@
 
 #[path = "common/harness.rs"]
 mod harness;
+#[path = "properties/traffic.rs"]
+mod traffic;
 
 use std::{fs, sync::Arc};
 

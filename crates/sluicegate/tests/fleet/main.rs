@@ -21,4 +21,5 @@ mod network;
 mod refused;
 mod support;
 mod tls;
+mod variants;
 mod walk;
