@@ -202,7 +202,7 @@ fn a_grpc_check_asks_for_its_service() {
     assert_eq!(gateway.stat("cluster.c.health_check.network_failure"), 0);
     serving.store(1, SeqCst);
     gateway.expect("cluster.c.health_check.healthy", 1);
-    assert!(gateway.plane.reports().unsupported.is_empty());
+    gateway.assert_enforced();
 }
 
 #[test]
@@ -238,8 +238,7 @@ fn a_check_that_cannot_be_carried_out_refuses_the_cluster() {
     twice.clusters[0].health_checks.push(again);
     for (resources, part) in [(wrong, "must speak HTTP/2"), (twice, "only one")] {
         let gateway = Gateway::start(&resources);
-        let errors = &gateway.plane.reports().resources;
-        assert!(errors[0].message.contains(part), "{errors:?}");
+        gateway.assert_refused("c", part);
     }
 }
 
@@ -359,7 +358,7 @@ fn events_go_to_a_file() {
         gateway.expect("cluster.c.health_check.healthy", healthy);
         gateway.expect("cluster.c.health_check.degraded", i64::from(check == 298));
     }
-    assert!(gateway.plane.reports().unsupported.is_empty());
+    gateway.assert_enforced();
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     let lines: Vec<&str> = text.lines().collect();

@@ -317,7 +317,7 @@ fn previous_hosts_are_avoided() {
     // Random, so that hosts would come again.
     resources.clusters[0].lb_policy = 3;
     let gateway = Gateway::start(&resources);
-    assert!(gateway.plane.reports().unsupported.is_empty());
+    gateway.assert_enforced();
     let mut client = gateway.client();
     for round in 1..=5 {
         assert_eq!(client.get("/").status(), 503);

@@ -16,7 +16,6 @@ use sluicegate_xds::{
                 Http2ProtocolOptions, HttpProtocolOptions as Common, KeepaliveSettings,
                 ProxyProtocolConfig, UpstreamHttpProtocolOptions,
             },
-            listener::v3::ListenerFilter,
             route::v3::route_action::RequestMirrorPolicy,
         },
         extensions::{
@@ -40,7 +39,7 @@ use crate::support::{
     gateway::{Resources, eventually},
     http2::{self, Client, get, post, run},
     pki::{Authority, Pair},
-    tls::{TlsUpstream, Wants, secret, serving, socket, trusting},
+    tls::{TlsUpstream, Wants, inspector, secret, serving, socket, trusting},
     xds,
 };
 
@@ -75,10 +74,7 @@ fn https(upstream: &Upstream, protocols: &[&str], authority: &Authority) -> Gate
     let common = context.common_tls_context.get_or_insert_default();
     common.alpn_protocols = protocols.iter().map(|name| (*name).to_owned()).collect();
     resources.listeners[0].filter_chains[0].transport_socket = socket("tls", &context);
-    resources.listeners[0].listener_filters = vec![ListenerFilter {
-        name: "envoy.filters.listener.tls_inspector".to_owned(),
-        ..ListenerFilter::default()
-    }];
+    resources.listeners[0].listener_filters = vec![inspector()];
     resources.secrets = vec![secret("a", &authority.issue(&["a.example"]))];
     Gateway::start(&resources)
 }
@@ -99,7 +95,7 @@ fn alpn_decides_the_version_of_an_auto_cluster() {
         set(&mut resources.clusters[0], &auto());
         resources.clusters[0].transport_socket = socket("tls", &trusting(&authority.pem(), &[]));
         let gateway = Gateway::start(&resources);
-        assert!(gateway.plane.reports().unsupported.is_empty());
+        gateway.assert_enforced();
         let mut client = gateway.client();
         for _ in 0..2 {
             assert_eq!(client.get("/").text(), "ok");
@@ -122,8 +118,7 @@ fn auto_without_tls_is_refused() {
     let mut resources = Resources::simple(&[]);
     set(&mut resources.clusters[0], &auto());
     let gateway = Gateway::start(&resources);
-    let report = gateway.plane.reports();
-    assert!(report.resources[0].message.contains("auto_config"));
+    gateway.assert_refused("c", "auto_config");
 }
 
 #[test]
@@ -399,7 +394,7 @@ fn an_idle_connection_is_doubted_before_it_is_used() {
     };
     xds::http2(&mut resources.clusters[0], Common::default(), options);
     let gateway = Gateway::start(&resources);
-    assert!(gateway.plane.reports().unsupported.is_empty());
+    gateway.assert_enforced();
     assert_eq!(gateway.client().get("/").status(), 200);
     std::thread::sleep(Duration::from_millis(600));
     assert_eq!(gateway.stat("cluster.c.http2.keepalive_timeout"), 0);
