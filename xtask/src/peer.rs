@@ -90,6 +90,10 @@ fn judge(
             test.problem(format!("{name} uses {key:?}, which is not listed"));
         }
     }
+    if decisions.has(Kind::Chance, name) {
+        unused.take(Kind::Chance, name);
+        return test;
+    }
     let differs = own.messages != envoy.messages;
     let listed = decisions.has(Kind::Messages, name);
     unused.take(Kind::Messages, name);

@@ -23,7 +23,7 @@ use serde_json::Value;
 use crate::layout::root;
 
 /// Tests at a time. Ours: most of their time is waiting.
-const PARALLEL: usize = 4;
+const PARALLEL: usize = 6;
 
 /// Longest time for a test. Ours: several times what the longest takes.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -12,6 +12,8 @@ use crate::layout::root;
 /// What an entry is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
+    /// Messages of a test are left to chance, and not compared.
+    Chance,
     /// Messages that clients and upstreams get in a test.
     Messages,
     /// A test that is about our data plane alone; Envoy does not run it.
@@ -69,9 +71,10 @@ impl Decisions {
 
 const PAGE: &str = "docs/reference/peer.md";
 
-const SECTIONS: [(&str, Kind); 4] = [
+const SECTIONS: [(&str, Kind); 5] = [
     ("Values", Kind::Value),
     ("Messages", Kind::Messages),
+    ("Messages that are left to chance", Kind::Chance),
     ("Tests that fail with Envoy", Kind::Test),
     ("Tests of our data plane alone", Kind::Ours),
 ];

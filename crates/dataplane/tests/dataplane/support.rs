@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod admin;
 pub(crate) mod checked;
 pub(crate) mod client;
 pub(crate) mod dns;

@@ -20,6 +20,7 @@ use crate::support::{
     gateway::Resources,
     http2,
     pki::{Authority, Pair},
+    plane::differs,
     tls::{connect, connect_http2, get, inline, inspector, secret, serving, socket},
     xds,
 };
@@ -204,6 +205,9 @@ fn a_new_certificate_disturbs_nobody() {
         assert!(!head.contains("connection: close"), "{head}");
     }
     gateway.expect("http.test.downstream_cx_drain_close", 0);
+    if differs("a secret that is broken or gone") {
+        return;
+    }
     // A secret that is broken keeps its last good version and is reported; a missing one serves
     // nobody; one that comes back serves again.
     let broken = Pair {

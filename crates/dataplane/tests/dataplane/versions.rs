@@ -13,8 +13,8 @@ use sluicegate_xds::{
         config::{
             cluster::v3::Cluster,
             core::v3::{
-                Http2ProtocolOptions, HttpProtocolOptions as Common, KeepaliveSettings,
-                ProxyProtocolConfig, UpstreamHttpProtocolOptions,
+                Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions as Common,
+                KeepaliveSettings, ProxyProtocolConfig, UpstreamHttpProtocolOptions,
             },
             route::v3::route_action::RequestMirrorPolicy,
         },
@@ -26,7 +26,8 @@ use sluicegate_xds::{
             upstreams::http::v3::{
                 HttpProtocolOptions,
                 http_protocol_options::{
-                    AutoHttpConfig, UpstreamProtocolOptions, UseDownstreamHttpConfig,
+                    AutoHttpConfig, ExplicitHttpConfig, UpstreamProtocolOptions,
+                    UseDownstreamHttpConfig, explicit_http_config::ProtocolConfig,
                 },
             },
         },
@@ -56,6 +57,14 @@ fn auto() -> HttpProtocolOptions {
         )),
         ..HttpProtocolOptions::default()
     }
+}
+
+fn http1() -> UpstreamProtocolOptions {
+    UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
+        protocol_config: Some(ProtocolConfig::HttpProtocolOptions(
+            Http1ProtocolOptions::default(),
+        )),
+    })
 }
 
 fn speaks_http2(cluster: &mut Cluster) {
@@ -165,6 +174,7 @@ fn requests_decide_sni_and_the_name_to_verify() {
         };
         let options = HttpProtocolOptions {
             upstream_http_protocol_options: Some(http),
+            upstream_protocol_options: Some(http1()),
             ..HttpProtocolOptions::default()
         };
         set(&mut resources.clusters[0], &options);

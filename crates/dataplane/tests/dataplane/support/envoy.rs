@@ -3,8 +3,7 @@
 
 use std::{
     env, fs,
-    io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
@@ -14,10 +13,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{
-    Client,
-    client::{find, joined},
-};
+use super::{Client, admin};
 
 /// An Envoy process that runs until it is dropped.
 pub(crate) struct Process {
@@ -113,7 +109,7 @@ impl Process {
         let file = process.files[1].clone();
         process.admin = process.when("its admin interface is there", |_| {
             let at = fs::read_to_string(&file).ok()?.parse().ok()?;
-            page(at, "GET", "/ready").map(|_| at)
+            admin::ask(at, "GET", "/ready").map(|_| at)
         });
         process
     }
@@ -136,12 +132,12 @@ impl Process {
 
     /// A page of its admin interface.
     pub(crate) fn get(&self, path: &str) -> String {
-        page(self.admin, "GET", path).unwrap()
+        self.ask("GET", path).text
     }
 
-    /// A page that changes something.
-    pub(crate) fn post(&self, path: &str) -> String {
-        page(self.admin, "POST", path).unwrap()
+    /// What its admin interface answers.
+    pub(crate) fn ask(&self, method: &str, path: &str) -> admin::Answer {
+        admin::ask(self.admin, method, path).unwrap()
     }
 }
 
@@ -166,20 +162,6 @@ fn listening(process: &Process) -> Option<SocketAddr> {
         .trim()
         .parse()
         .ok()
-}
-
-fn page(at: SocketAddr, method: &str, path: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(at).ok()?;
-    write!(
-        stream,
-        "{method} {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n"
-    )
-    .ok()?;
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).ok()?;
-    let end = find(&bytes, b"\r\n\r\n")? + 4;
-    let body = joined(&bytes[end..]).unwrap_or_else(|| bytes[end..].to_vec());
-    String::from_utf8(body).ok()
 }
 
 fn bootstrap(clusters: &[Value], routes: &[Value]) -> Value {

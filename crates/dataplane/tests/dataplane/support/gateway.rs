@@ -3,12 +3,14 @@
 
 use std::{
     net::SocketAddr,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
 use sluicegate_dataplane::{DataPlane, Options, Report, State};
-use sluicegate_snapshot::{Builder, Publisher, Resource, ResourceType, Snapshot, Version};
+use sluicegate_snapshot::{
+    Builder, Publisher, Resource, ResourceType, Snapshot, Subscriber, Version,
+};
 use sluicegate_stats::{Counter, Gauge, Histogram, Registry, ResponseCodes, TextReadout, Visitor};
 use sluicegate_xds::{
     pb::envoy::{
@@ -28,7 +30,12 @@ use sluicegate_xds::{
     prost::Message,
 };
 
-use super::{Client, peer::Peer, plane, xds};
+use super::{
+    Client,
+    admin::{self, Answer},
+    peer::Peer,
+    plane, xds,
+};
 
 /// What a snapshot is made of.
 #[derive(Default, Clone)]
@@ -53,7 +60,9 @@ enum Plane {
 struct Own {
     plane: DataPlane,
     publisher: Publisher,
+    snapshots: Subscriber,
     registry: Registry,
+    admin: OnceLock<SocketAddr>,
 }
 
 impl Resources {
@@ -229,10 +238,24 @@ impl Gateway {
         }
     }
 
+    /// What the admin interface answers.
+    pub(crate) fn admin(&self, method: &str, target: &str) -> Answer {
+        match &self.plane {
+            Plane::Envoy(peer) => peer.ask(method, target),
+            Plane::Own(own) => {
+                let at = own.admin.get_or_init(|| {
+                    let snapshots = own.snapshots.clone();
+                    admin::serve(own.plane.clone(), snapshots, own.registry.clone())
+                });
+                admin::ask(*at, method, target).unwrap()
+            }
+        }
+    }
+
     pub(crate) fn healthcheck(&self, good: bool) {
         match &self.plane {
-            Plane::Envoy(peer) if good => drop(peer.post("/healthcheck/ok")),
-            Plane::Envoy(peer) => drop(peer.post("/healthcheck/fail")),
+            Plane::Envoy(peer) if good => drop(peer.ask("POST", "/healthcheck/ok")),
+            Plane::Envoy(peer) => drop(peer.ask("POST", "/healthcheck/fail")),
             Plane::Own(own) if good => own.plane.healthcheck_ok(),
             Plane::Own(own) => own.plane.healthcheck_fail(),
         }
@@ -277,13 +300,16 @@ impl Gateway {
 
 impl Own {
     fn start(resources: &Resources, options: Options) -> Self {
-        let (publisher, subscriber) = sluicegate_snapshot::channel();
+        let (publisher, snapshots) = sluicegate_snapshot::channel();
         let registry = Registry::default();
-        let plane = DataPlane::start(options, subscriber, registry.clone()).expect("a start");
+        let plane =
+            DataPlane::start(options, snapshots.clone(), registry.clone()).expect("a start");
         let own = Self {
             plane,
             publisher,
+            snapshots,
             registry,
+            admin: OnceLock::new(),
         };
         own.publish(resources);
         own

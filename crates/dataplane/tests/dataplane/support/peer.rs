@@ -22,6 +22,7 @@ use sluicegate_xds::{
 
 use self::ads::Ads;
 use super::{
+    admin::Answer,
     envoy::{self, Process},
     gateway::Resources,
     xds,
@@ -168,8 +169,20 @@ impl Peer {
     }
 
     pub(crate) fn stat(&self, name: &str) -> i64 {
-        let found = self.stats_like(&format!("filter=%5E{name}%24"));
-        let mut found = found.into_iter().filter(|(known, _)| known == name);
+        // Listeners are known by the port that they ask for.
+        let bound = self.addresses().into_iter().map(|(_, at)| at);
+        let bound = bound.map(|at| format!("listener.{}_{}.", at.ip(), at.port()));
+        let asked = |prefix: &String| {
+            let rest = name.strip_prefix(prefix)?;
+            Some(format!("listener.127.0.0.1_0.{rest}"))
+        };
+        let names = [name.to_owned()].into_iter();
+        let names = names.chain(bound.filter_map(|prefix| asked(&prefix)));
+        let find = |name: String| {
+            let found = self.stats_like(&format!("filter=%5E{name}%24"));
+            found.into_iter().find(|(known, _)| *known == name)
+        };
+        let mut found = names.filter_map(find);
         found.next().map_or(0, |(_, value)| value)
     }
 
@@ -196,8 +209,8 @@ impl Peer {
         stats
     }
 
-    pub(crate) fn post(&self, path: &str) -> String {
-        self.process.post(path)
+    pub(crate) fn ask(&self, method: &str, path: &str) -> Answer {
+        self.process.ask(method, path)
     }
 }
 
@@ -277,7 +290,9 @@ fn arguments(options: &Options) -> Vec<String> {
     };
     let workers = options.workers.to_string();
     let arguments = ["--concurrency", &workers, "--drain-time-s", &drain];
+    let files = ["--file-flush-interval-msec", "50"];
     let arguments = arguments.into_iter().chain(["--drain-strategy", strategy]);
+    let arguments = arguments.chain(files);
     arguments.map(str::to_owned).collect()
 }
 

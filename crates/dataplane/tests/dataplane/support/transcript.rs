@@ -46,8 +46,17 @@ pub(crate) fn note_bytes(who: &str, bytes: &[u8]) {
 fn shown(head: &str, body: &[u8]) -> String {
     /// Longer bodies are shown by their length.
     const SHORT: usize = 300;
-    static RANDOM: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#"(127\.0\.0\.1|\[::1\]|localhost):\d+|="[0-9a-f]{15,16}""#).unwrap()
+    static RANDOM: LazyLock<[Regex; 4]> = LazyLock::new(|| {
+        [
+            // Ports that a system gives away.
+            r":[3-6]\d{4}\b",
+            // Generated cookies and request ids.
+            r#"="[0-9a-f]{15,16}""#,
+            r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+            // What is left of a timeout when a request is sent again.
+            r"timeout(-ms)?: \d*([1-9]\d|\d[1-9])m?\b",
+        ]
+        .map(|pattern| Regex::new(pattern).unwrap())
     });
     let body = joined(body).unwrap_or_else(|| body.to_vec());
     let body = if body.len() <= SHORT {
@@ -56,5 +65,7 @@ fn shown(head: &str, body: &[u8]) -> String {
         format!("{} bytes", body.len())
     };
     let text = masked(head) + &body;
-    RANDOM.replace_all(&text, "*").into_owned()
+    RANDOM.iter().fold(text, |text, random| {
+        random.replace_all(&text, "*").into_owned()
+    })
 }
