@@ -30,16 +30,16 @@ pub(crate) fn request(opened: &Opened<'_>) -> Option<Request<()>> {
     let mut parts = first.split(|byte| *byte == b' ');
     let method = Method::from_bytes(parts.next()?).ok()?;
     let path = parts.next()?;
-    let mut fields = parse(lines);
+    let fields = parse(lines, Some(HOST));
     let upgrade = value_of(lines, b"upgrade").and_then(|kind| std::str::from_utf8(kind).ok());
-    let host = fields.remove(HOST)?;
+    let host = value_of(lines, b"host")?;
     let uri = Uri::builder()
         .scheme(if opened.https {
             Scheme::HTTPS
         } else {
             Scheme::HTTP
         })
-        .authority(host.as_bytes())
+        .authority(host)
         .path_and_query(path)
         .build()
         .ok()?;
@@ -69,13 +69,13 @@ pub(crate) fn response(head: &[u8]) -> Option<Response<()>> {
     let mut response = Response::new(());
     *response.status_mut() = status;
     *response.version_mut() = http::Version::HTTP_2;
-    *response.headers_mut() = parse(lines);
+    *response.headers_mut() = parse(lines, None);
     Some(response)
 }
 
 /// Trailers, from their lines.
 pub(crate) fn trailers(lines: &[u8]) -> HeaderMap {
-    let mut trailers = parse(lines);
+    let mut trailers = parse(lines, None);
     for name in [CONTENT_LENGTH, HOST, TE] {
         trailers.remove(name);
     }
@@ -115,7 +115,8 @@ fn value_of<'a>(lines: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
     found.map(|(_, value)| value)
 }
 
-fn parse(lines: &[u8]) -> HeaderMap {
+/// Fields without one; taking it out afterwards would move the last to its place.
+fn parse(lines: &[u8], without: Option<HeaderName>) -> HeaderMap {
     let mut parsed = HeaderMap::with_capacity(16);
     for (name, value) in fields(lines) {
         // Case is folded on the way in.
@@ -123,7 +124,7 @@ fn parse(lines: &[u8]) -> HeaderMap {
         let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) else {
             continue;
         };
-        if !FORBIDDEN.contains(&name.as_str()) {
+        if !FORBIDDEN.contains(&name.as_str()) && Some(&name) != without.as_ref() {
             parsed.append(name, value);
         }
     }

@@ -23,6 +23,7 @@ use crate::support::{
     client::joined,
     gateway::{Resources, eventually},
     http2::{Client, Upstream, get, post, read, run, write},
+    plane::decided,
     xds,
 };
 
@@ -241,7 +242,8 @@ fn an_upstream_that_speaks_something_else_is_a_protocol_error() {
     let response = gateway.client().get("/");
     assert_eq!(response.status(), 502);
     assert!(response.text().ends_with("protocol error"));
-    gateway.expect("cluster.c.http2.rx_messaging_error", 1);
+    let counted = decided("bytes that are not HTTP/2", 1, 0);
+    gateway.expect("cluster.c.http2.rx_messaging_error", counted);
     gateway.expect("cluster.c.upstream_cx_protocol_error", 1);
     gateway.expect("cluster.c.upstream_cx_active", 0);
 }

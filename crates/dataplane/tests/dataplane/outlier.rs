@@ -106,7 +106,8 @@ fn each_ejection_takes_longer() {
         assert_eq!(client.get("/").status(), 503);
         gateway.expect("cluster.c.outlier_detection.ejections_active", 0);
         let took = from.elapsed();
-        assert!(took >= Duration::from_millis(wanted), "{took:?}");
+        // It began a moment before the request was answered.
+        assert!(took >= Duration::from_millis(wanted - 20), "{took:?}");
     }
     gateway.expect("cluster.c.outlier_detection.ejections_enforced_total", 3);
 }

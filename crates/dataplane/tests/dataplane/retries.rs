@@ -370,8 +370,8 @@ fn attempts_are_counted_in_headers() {
     let heads = script.upstream.heads.lock().unwrap().clone();
     for (head, number) in heads.iter().zip(1..) {
         let wanted = format!(
-            "GET / HTTP/1.1\nhost: a\nx-forwarded-proto: http\nx-request-id: *\n\
-             x-envoy-expected-rq-timeout-ms: 300\nx-envoy-attempt-count: {number}"
+            "GET / HTTP/1.1\nhost: a\nx-envoy-attempt-count: {number}\n\
+             x-forwarded-proto: http\nx-request-id: *\nx-envoy-expected-rq-timeout-ms: 300"
         );
         assert_eq!(*head, wanted);
     }

@@ -363,9 +363,9 @@ fn redirects_and_direct_responses_are_answered_here() {
     assert_eq!(response.text(), "short");
     assert_eq!(
         response.head,
-        "HTTP/1.1 418 Unknown\ncontent-length: 5\ncontent-type: text/plain\nx-a: b\ndate: *\nserver: envoy"
+        "HTTP/1.1 418 Unknown\nx-a: b\ncontent-length: 5\ncontent-type: text/plain\ndate: *\nserver: envoy"
     );
-    gateway.expect("http.test.rq_direct_response", 1);
+    gateway.expect("http.test.rq_direct_response", 3);
     gateway.expect("http.test.rq_redirect", 2);
 }
 

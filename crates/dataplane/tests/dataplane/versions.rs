@@ -40,6 +40,7 @@ use crate::support::{
     gateway::{Resources, eventually},
     http2::{self, Client, get, post, run},
     pki::{Authority, Pair},
+    plane::decided,
     tls::{TlsUpstream, Wants, inspector, secret, serving, socket, trusting},
     xds,
 };
@@ -199,7 +200,12 @@ fn requests_decide_sni_and_the_name_to_verify() {
     }
     let names: Vec<_> = upstream.seen().into_iter().map(|seen| seen.sni).collect();
     // Connections serve requests of their name only.
-    let wanted = [Some("a.example"), Some("b.example"), None];
+    let of_address = decided(
+        "the SNI of a host that is an address",
+        None,
+        Some("not.used.example"),
+    );
+    let wanted = [Some("a.example"), Some("b.example"), of_address];
     assert_eq!(names, wanted.map(|name| name.map(str::to_owned)));
     let gateway = start(true);
     let cases = [

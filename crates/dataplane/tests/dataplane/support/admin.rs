@@ -11,7 +11,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use sluicegate_admin::{Admin, ServerState, Startup, Views};
+use sluicegate_admin::{Action, Admin, ServerState, Startup, Views};
 use sluicegate_dataplane::{DataPlane, State};
 use sluicegate_snapshot::Subscriber;
 use sluicegate_stats::Registry;
@@ -40,6 +40,7 @@ pub(crate) fn serve(plane: DataPlane, snapshots: Subscriber, registry: Registry)
         options: Default::default(),
     };
     let mut views = Views::new(snapshots, registry, startup);
+    let acting = plane.clone();
     let of = plane.clone();
     views.clusters = Arc::new(move || of.clusters());
     let of = plane.clone();
@@ -49,6 +50,14 @@ pub(crate) fn serve(plane: DataPlane, snapshots: Subscriber, registry: Registry)
         State::Initializing => ServerState::Initializing,
         State::Live => ServerState::Live,
         State::Draining => ServerState::Draining,
+    });
+    views.actions = Arc::new(move |action| {
+        match action {
+            Action::HealthcheckFail => acting.healthcheck_fail(),
+            Action::HealthcheckOk => acting.healthcheck_ok(),
+            other => return Err(format!("{other:?}")),
+        }
+        Ok(())
     });
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -16,7 +16,10 @@ use sluicegate_dataplane::{DrainStrategy, LocalZone, Options, State};
 use sluicegate_snapshot::{Resource, ResourceType, Snapshot, Version};
 use sluicegate_xds::{
     json,
-    pb::envoy::{admin::v3::Clusters, config::route::v3::RouteConfiguration},
+    pb::envoy::{
+        admin::v3::Clusters,
+        config::{cluster::v3::Cluster, route::v3::RouteConfiguration},
+    },
     prost::Message,
 };
 
@@ -351,14 +354,22 @@ fn bootstrap(ads: &Ads) -> Value {
     })
 }
 
-/// Where it runs. The local cluster must be there from the beginning.
+/// Where it runs. The local cluster must be there from the beginning; its endpoints may change.
 fn locate(bootstrap: &mut Value, zone: &LocalZone, resources: &Resources) {
     let name = &zone.local_cluster_name;
     bootstrap["node"]["locality"] = json::to_value(&zone.locality).unwrap();
     bootstrap["cluster_manager"] = json!({ "local_cluster_name": name });
     let local = resources.clusters.iter().filter(|it| it.name == *name);
+    let local = local.map(|cluster| {
+        let with_eds = xds::cluster(name, |_| {});
+        let local = Cluster {
+            cluster_discovery_type: with_eds.cluster_discovery_type,
+            eds_cluster_config: with_eds.eds_cluster_config,
+            load_assignment: None,
+            ..cluster.clone()
+        };
+        json::to_value(&local).unwrap()
+    });
     let clusters = bootstrap["static_resources"]["clusters"].as_array_mut();
-    clusters
-        .unwrap()
-        .extend(local.map(|cluster| json::to_value(cluster).unwrap()));
+    clusters.unwrap().extend(local);
 }

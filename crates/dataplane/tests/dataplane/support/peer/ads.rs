@@ -16,6 +16,7 @@ use std::{
 use sluicegate_ads::{Catalog, Ledger, Options, Publisher, Server, channel};
 use sluicegate_snapshot::{ResourceType, Snapshot};
 use sluicegate_stats::Registry;
+use sluicegate_xds::pb::envoy::config::cluster::v3::Cluster;
 use tokio::sync::oneshot;
 
 use super::{Resources, marker};
@@ -29,7 +30,7 @@ pub(super) struct Ads {
     address: SocketAddr,
     ledger: Ledger,
     published: AtomicU64,
-    /// A cluster that is not served.
+    /// A cluster of the bootstrap: only its endpoints are served.
     without: Option<String>,
     _stop: oneshot::Sender<()>,
 }
@@ -77,7 +78,13 @@ impl Ads {
         let number = self.published.fetch_add(1, SeqCst) + 1;
         let mut resources = resources.clone();
         let without = self.without.as_ref();
-        resources.clusters.retain(|it| Some(&it.name) != without);
+        let is_served = |it: &mut Cluster| Some(&it.name) != without;
+        let taken: Vec<Cluster> = resources
+            .clusters
+            .extract_if(.., |it| !is_served(it))
+            .collect();
+        let endpoints = taken.into_iter().filter_map(|it| it.load_assignment);
+        resources.endpoints.extend(endpoints);
         let snapshot = resources.snapshot_with(marker(number));
         let catalog = Catalog::from([(GATEWAY.parse().unwrap(), snapshot.clone())]);
         self.publisher.publish(catalog);
