@@ -41,4 +41,7 @@ elif [ ! -x .tools/envoy ]; then
     chmod +x "$binary" && ln -sfn "$binary" .tools/envoy
 fi
 
-[ "${1:-}" = --no-build ] || cargo build --profile bench-release --locked -p sluicegate
+if [ "${1:-}" != --no-build ]; then
+  cargo build --profile bench-release --locked -p sluicegate
+  cargo build --profile bench-release --locked -p sluicegate-xds-client --example simulated_nodes
+fi

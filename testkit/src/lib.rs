@@ -5,6 +5,7 @@
 //! reached them, and clients that see bytes as they are. Everything that waits does so within
 //! [`patience`].
 
+mod envoy_binary;
 mod eventually;
 mod full_backlog;
 mod httpbin;
@@ -13,6 +14,7 @@ mod raw_client;
 mod raw_origin;
 mod steady_client;
 
+pub use envoy_binary::envoy_binary;
 pub use eventually::{eventually, patience, within};
 pub use full_backlog::FullBacklog;
 pub use httpbin::Httpbin;

@@ -45,6 +45,7 @@ const MAY_USE: &[(&str, &[&str], Purity)] = &[
     ("dataplane", &["snapshot", "stats", "xds"], Purity::Runs),
     ("ads", &["snapshot", "stats", "xds"], Purity::Runs),
     ("admin", &["snapshot", "stats", "xds"], Purity::Runs),
+    ("xds-client", &["snapshot", "stats", "xds"], Purity::Runs),
     ("testkit", &[], Purity::Runs),
 ];
 

@@ -36,5 +36,6 @@ mod worker;
 
 pub use data_plane::{DataPlane, LocalZone, Options, StartError};
 pub use listen::ListeningSocket;
+pub use plan::{Examined, examine};
 pub use report::{BindError, Report, ResourceError, State, Unsupported};
 pub use worker::DrainStrategy;

@@ -28,6 +28,7 @@ use crate::{
     connect::{Connected, Peer, connect},
     failure::Failure,
     plan::{ClusterConfig, Priority},
+    worker,
 };
 
 /// The pool of one host.
@@ -250,6 +251,9 @@ fn deliver(host: &Rc<Host>, mut upstream: Box<Upstream>) {
 /// Starts connections for those that wait, as far as the breaker allows. A pool may always have
 /// one.
 fn grow(host: &Rc<Host>, priority: Priority) {
+    if worker::has_ended() {
+        return;
+    }
     let pool = &host.pool;
     let mut refused = Vec::new();
     while let Some(lane) = pool.starving(&host.config, &refused) {

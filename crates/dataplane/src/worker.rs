@@ -110,6 +110,16 @@ pub(crate) struct Start {
     pub(crate) commands: mpsc::UnboundedReceiver<Command>,
 }
 
+thread_local! {
+    static ENDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the event loop of this thread has ended: its tasks are being dropped, and what they held
+/// must not start others, which would be dropped at once in their turn.
+pub(crate) fn has_ended() -> bool {
+    ENDED.get()
+}
+
 /// Starts a worker's thread; it ends when the commands end.
 pub(crate) fn spawn(start: Start) -> io::Result<thread::JoinHandle<()>> {
     thread::Builder::new()
@@ -119,7 +129,10 @@ pub(crate) fn spawn(start: Start) -> io::Result<thread::JoinHandle<()>> {
                 .enable_all()
                 .build_local(LocalOptions::default());
             match runtime {
-                Ok(runtime) => runtime.block_on(run(start)),
+                Ok(runtime) => {
+                    runtime.block_on(run(start));
+                    ENDED.set(true);
+                }
                 Err(error) => tracing::error!(%error, "a worker has no event loop"),
             }
         })

@@ -30,6 +30,10 @@ pub(crate) fn problem(
 
 /// The codes of this crate, each with its meaning.
 pub const CODES: &[(&str, &str)] = &[
+    (
+        "document-count",
+        "A file that must hold one document holds none or several.",
+    ),
     ("duplicate-key", "A mapping has a key twice."),
     ("file-encoding", "A file is not UTF-8."),
     ("file-too-large", "A file is larger than what is read."),

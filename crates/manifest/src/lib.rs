@@ -20,7 +20,7 @@ mod yaml;
 pub use diagnostic::{Diagnostic, Severity};
 pub use document::{Document, Origin};
 pub use nearest::nearest;
-pub use parse::{Parsed, parse};
+pub use parse::{Parsed, parse, parse_value};
 pub use path::{FieldPath, Segment};
 pub use text::{Position, SourceText, Span};
 pub use tree::{Entry, Node, Value};

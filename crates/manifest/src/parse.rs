@@ -7,7 +7,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::{Diagnostic, Document, Node, SourceText, json, objects, yaml};
+use crate::diagnostic::problem;
+use crate::{Diagnostic, Document, Node, SourceText, Value, json, objects, yaml};
 
 /// What a text holds.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +35,35 @@ pub fn parse(source: Arc<SourceText>) -> Parsed {
         whole.documents.clear();
     }
     whole
+}
+
+/// Reads a text that holds one value which is no Kubernetes object, such as a proxy's own
+/// configuration.
+///
+/// # Errors
+/// When it is neither YAML nor JSON, or does not hold exactly one value.
+pub fn parse_value(source: &Arc<SourceText>) -> Result<Node, Vec<Diagnostic>> {
+    let mut values = Vec::new();
+    let mut diagnostics = Vec::new();
+    for range in stretches(source) {
+        match roots(source, range) {
+            Ok(roots) => values.extend(roots),
+            Err(found) => diagnostics.extend(found),
+        }
+    }
+    if !diagnostics.is_empty() {
+        return Err(diagnostics);
+    }
+    values.retain(|value| value.value != Value::Null);
+    let count = values.len();
+    match (values.pop(), count) {
+        (Some(value), 1) => Ok(value),
+        (last, _) => {
+            let span = last.map_or_else(|| source.line_span(1), |value| value.span);
+            let words = format!("expected one document, got {count}");
+            Err(vec![problem("document-count", words, source, span)])
+        }
+    }
 }
 
 /// The parts of a text that can be read one by one.

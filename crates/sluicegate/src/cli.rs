@@ -7,7 +7,9 @@
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::{
-    commands::{bootstrap, check, completions, demo, diff, dump, explain, run, status, translate},
+    commands::{
+        bootstrap, check, completions, demo, diff, dump, explain, proxy, run, status, translate,
+    },
     failure::{Failure, Outcome},
 };
 
@@ -55,6 +57,8 @@ pub enum Command {
     Diff(diff::Arguments),
     /// Serve and enforce manifests
     Run(run::Arguments),
+    /// Run the data plane from a bootstrap of Envoy's
+    Proxy(proxy::Arguments),
     /// See a policy at work, with a backend included
     Demo(demo::Arguments),
     /// Print the configuration of a running instance
@@ -85,6 +89,7 @@ impl Cli {
             Command::Diff(arguments) => diff::run(&arguments),
             Command::Dump(arguments) => dump::run(&arguments),
             Command::Explain(arguments) => explain::run(&arguments),
+            Command::Proxy(arguments) => proxy::run(&arguments),
             Command::Run(arguments) => run::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
             Command::Translate(arguments) => translate::run(&arguments),

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod diff;
 pub mod dump;
 pub mod explain;
+pub mod proxy;
 pub mod run;
 pub mod status;
 pub mod translate;

@@ -14,6 +14,7 @@ pub mod input;
 pub mod node_table;
 pub mod output;
 pub mod pipeline;
+pub mod proxy;
 pub mod redact;
 pub mod server;
 pub mod summary;

@@ -27,10 +27,11 @@ use anyhow::Context;
 use sluicegate_dataplane::{DataPlane, DrainStrategy, LocalZone, State};
 use sluicegate_manifest::source::{FileState, Input};
 use sluicegate_stats::Registry;
+use sluicegate_xds::pb::envoy::config::core::v3::Node;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-use crate::{failure::Failure, pipeline};
-use control::{Control, NewControl, Outlets};
+use crate::{failure::Failure, pipeline, proxy};
+use control::{Control, Outlets};
 pub use fleet::Tamper;
 use hand_over::{Predecessor, Succession, Successor};
 pub use log::Logs;
@@ -61,8 +62,10 @@ pub struct Config {
     pub max_connections: Option<u64>,
     /// Takes over from the process that runs with the same admin address.
     pub replace: bool,
-    /// Node id that `/server_info` shows.
-    pub node_id: String,
+    /// Who this process is: `/server_info` shows it.
+    pub node: Node,
+    /// Serves what an Envoy bootstrap says, in place of manifests.
+    pub proxy: Option<proxy::Start>,
     /// Serves Envoys over ADS, when set.
     pub ads: Option<sluicegate_ads::Options>,
     /// Whether the data plane of this process carries traffic itself.
@@ -123,12 +126,7 @@ impl Server {
         let (publisher, subscriber) = sluicegate_snapshot::channel();
         let registry = Registry::default();
         let (fleet, ads) = fleet::start(&config, &registry, predecessor.is_some()).await?;
-        let control = NewControl::new(
-            config.inputs.clone(),
-            config.pipeline.clone(),
-            Outlets { publisher, fleet },
-        );
-        let (control, rounds) = control.first_round()?;
+        let (control, rounds) = control::start(&config, Outlets { publisher, fleet }, &registry)?;
         if predecessor.is_some() {
             refuse_broken(&rounds.load().files)?;
         }
@@ -159,6 +157,7 @@ impl Server {
             options: config.pipeline.clone(),
             started: Instant::now(),
             ads,
+            client: control.client(),
             enforced,
             carries_traffic: config.data_plane,
         });
@@ -359,7 +358,12 @@ impl Config {
             drain_strategy: DrainStrategy::default(),
             max_connections: None,
             replace: false,
-            node_id: "sluicegate".to_owned(),
+            node: Node {
+                id: "sluicegate".to_owned(),
+                cluster: "sluicegate".to_owned(),
+                ..Node::default()
+            },
+            proxy: None,
             ads: None,
             data_plane: true,
             tamper: None,

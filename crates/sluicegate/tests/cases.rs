@@ -11,10 +11,16 @@
 #[path = "common/harness.rs"]
 mod harness;
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use harness::{cases, documents, name_of, options, round, shown, shuffle, texts};
 use sluicegate::pipeline::Stages;
+use sluicegate_dataplane::examine;
+use sluicegate_snapshot::ResourceType;
 
 #[test]
 fn cases_come_to_what_is_expected() {
@@ -35,6 +41,29 @@ fn cases_come_to_what_is_expected() {
         "{failures}\nrun with UPDATE_CASES=1 to take the new results as expected"
     );
 }
+
+/// Our own data plane knows every field that we tell it, and says so when it does nothing for it.
+#[test]
+fn nothing_that_is_emitted_is_passed_over() {
+    let mut known = BTreeSet::new();
+    for case in cases() {
+        let (documents, _) = documents(&texts(&case));
+        let translation = round(&documents, options(&case)).translation;
+        for kind in ResourceType::ALL {
+            for resource in translation.all.resources(kind).values() {
+                let examined = examine(resource);
+                known.extend(examined.unenforced);
+            }
+        }
+    }
+    assert_eq!(known.into_iter().collect::<Vec<_>>(), NOT_ENFORCED);
+}
+
+/// What the reference lists as not enforced by our own data plane.
+const NOT_ENFORCED: [&str; 2] = [
+    "transport_socket.allow_renegotiation",
+    "transport_socket.tls_params.tls_minimum_protocol_version below TLSv1_2",
+];
 
 /// Law 2: same input, same bytes, whatever the input order and whatever was remembered.
 #[test]

@@ -9,8 +9,6 @@
 
 #[path = "common/envoy.rs"]
 mod envoy;
-#[path = "common/envoy_binary.rs"]
-mod envoy_binary;
 #[path = "common/harness.rs"]
 mod harness;
 

@@ -45,6 +45,7 @@ fn diagnostics_page_is_up_to_date() {
     let all = sluicegate_manifest::diagnostic::CODES
         .iter()
         .chain(sluicegate_resource::codes::ALL)
+        .chain(sluicegate::proxy::CODES)
         .copied()
         .chain(
             findings::CODES

@@ -17,6 +17,7 @@ mod route;
 mod secret;
 
 pub use build::{Refused, Translation, Translator};
+pub use secret::secret_names;
 
 /// What an installation may choose.
 #[derive(Debug, Clone)]

@@ -32,6 +32,12 @@ pub(crate) fn secrets(listeners: &[&Listener]) -> BTreeMap<String, Secret> {
     secrets
 }
 
+/// Names of the secrets that hold the certificates of `listener`.
+pub fn secret_names(listener: &Listener) -> impl Iterator<Item = String> {
+    certificate_refs(listener)
+        .map(|(namespace, reference)| names::secret(namespace, &reference.name))
+}
+
 /// The certificate references of a listener with their namespaces.
 pub(crate) fn certificate_refs(
     listener: &Listener,

@@ -2,13 +2,17 @@
 //! Envoy's vocabulary.
 //!
 //! In: nothing of ours. Out: the protobuf types (re-exported from `envoy-types`), the descriptor
-//! pool that knows every message we emit, canonical proto-JSON, and the constraint checks that
-//! Envoy itself applies to a resource.
+//! pool that knows every message we emit, canonical proto-JSON, what a message refers to and what of
+//! it nobody reads, and the constraint checks that Envoy itself applies to a resource.
 
 pub mod any;
 pub mod descriptor;
 pub mod json;
+mod packed;
+pub mod reference;
+mod unread;
 pub mod validate;
 
 pub use envoy_types::pb;
 pub use prost;
+pub use unread::{Reads, unread};

@@ -101,6 +101,8 @@ pub(crate) struct Record {
     pub(super) mutations: Option<Arc<Mutations>>,
     /// The host that was picked.
     pub(super) host: Option<Rc<Host>>,
+    /// The cluster that was picked, where no host of it was.
+    pub(super) cluster_name: Option<Arc<str>>,
     /// Numbers of the cluster.
     pub(super) cluster: Option<Arc<ClusterStats>>,
     /// Cookies that make the client come back to the same host.

@@ -73,18 +73,23 @@ pub(super) fn of_reply(
     let status = status.to_string();
     let response = |name: &str| (name == ":status").then_some(status.as_bytes());
     let host = exchange.record.host.as_ref();
-    Some(mutations.resolve(&Facts {
-        request: Some(&request),
-        response: Some(&response),
-        cluster: host.map(|host| &*host.config.name),
-        host: host.map(|host| host.address),
-        flags: match exchange.record.flag {
-            "-" => "",
-            flag => flag,
-        },
-        details: exchange.record.details,
-        ..common(session, exchange)
-    }))
+    Some(
+        mutations.resolve(&Facts {
+            request: Some(&request),
+            response: Some(&response),
+            cluster: host
+                .map(|host| &host.config.name)
+                .or(exchange.record.cluster_name.as_ref())
+                .map(|name| &**name),
+            host: host.map(|host| host.address),
+            flags: match exchange.record.flag {
+                "-" => "",
+                flag => flag,
+            },
+            details: exchange.record.details,
+            ..common(session, exchange)
+        }),
+    )
 }
 
 /// Keeps what changes of the response will want to know of the request: its head in the form in

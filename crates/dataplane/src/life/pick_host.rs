@@ -42,6 +42,25 @@ pub(super) fn pick_host<'a>(
     facts::keep_received(session, exchange);
     exchange.record.upstream_limit = cluster.config.max_stream_duration;
     exchange.record.cluster = Some(cluster.stats.clone());
+    let host = host_of(session, exchange, action, &cluster).inspect_err(|_| {
+        exchange.record.cluster_name = Some(cluster.config.name.clone());
+    })?;
+    exchange.record.host = Some(host.clone());
+    Ok(Target {
+        action,
+        backend,
+        cluster,
+        host,
+    })
+}
+
+/// A host for a request that the cluster takes.
+fn host_of(
+    session: &Session,
+    exchange: &mut Exchange,
+    action: &RouteAction,
+    cluster: &LocalCluster,
+) -> Result<Rc<Host>, Failure> {
     let message = &exchange.request.message;
     if cluster.config.limits_requests && message.fields.len() > cluster.config.max_headers_count {
         return Err(Failure::ClusterHeaders);
@@ -49,18 +68,11 @@ pub(super) fn pick_host<'a>(
     if message.underscores && cluster.config.underscores == Underscores::Reject {
         return Err(Failure::ClusterUnderscore);
     }
-    let hash = hash::hash(session, exchange, &cluster, &action.hash_policies);
+    let hash = hash::hash(session, exchange, cluster, &action.hash_policies);
     exchange.retry.hash = hash;
-    let Some(host) = cluster.pick(hash) else {
+    cluster.pick(hash).ok_or_else(|| {
         cluster.stats.upstream_cx_none_healthy.inc();
-        return Err(Failure::NoHealthyUpstream);
-    };
-    exchange.record.host = Some(host.clone());
-    Ok(Target {
-        action,
-        backend,
-        cluster,
-        host,
+        Failure::NoHealthyUpstream
     })
 }
 

@@ -73,8 +73,8 @@ struct Cached<T> {
 }
 
 #[derive(Debug, Clone)]
-struct Built {
-    config: Arc<ClusterConfig>,
+pub(super) struct Built {
+    pub(super) config: Arc<ClusterConfig>,
     shared: Arc<ClusterShared>,
     /// Endpoints that the cluster itself names.
     inline: Option<Arc<Endpoints>>,
@@ -261,7 +261,7 @@ fn refresh<T>(
     }
 }
 
-fn build_cluster(
+pub(super) fn build_cluster(
     resource: &Resource,
     names: &mut Names,
     traffic: &mut HashMap<Arc<str>, Arc<AtomicBool>>,
@@ -281,7 +281,7 @@ fn build_cluster(
     })
 }
 
-fn decode<M: Message + Default>(resource: &Resource) -> Result<M, String> {
+pub(super) fn decode<M: Message + Default>(resource: &Resource) -> Result<M, String> {
     M::decode(resource.body.clone()).map_err(|error| format!("does not decode: {error}"))
 }
 

@@ -21,7 +21,7 @@ use sluicegate_xds::{
 };
 
 use super::{
-    ConnectionManager,
+    ConnectionManager, Routes,
     compile::Names,
     transport::{RAW, TLS, config},
     unsupported,
@@ -117,6 +117,12 @@ impl FilterChains {
         Ok(chains)
     }
 
+    /// Every chain; one that is found under several names comes several times.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<FilterChain>> {
+        let named = self.exact.values().chain(self.wildcards.values());
+        named.chain(&self.other)
+    }
+
     /// The chain for a name in lower case.
     pub(crate) fn find(&self, name: Option<&str>) -> Option<&Arc<FilterChain>> {
         let named = name.and_then(|name| {
@@ -143,9 +149,13 @@ impl FilterChains {
         if let Transport::Tls(tls) = &transport {
             self.unsupported.extend(&tls.unsupported);
         }
+        let manager = ConnectionManager::compile(&manager, names)?;
+        if let Routes::Inline(table) = &manager.routes {
+            self.unsupported.extend(&table.unsupported);
+        }
         let patience = proto.transport_socket_connect_timeout.as_ref();
         Ok(FilterChain {
-            manager: ConnectionManager::compile(&manager, names)?,
+            manager,
             limit,
             transport,
             handshake_timeout: timeout(patience, None).unwrap_or(HANDSHAKE),

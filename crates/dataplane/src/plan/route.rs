@@ -47,10 +47,11 @@ pub(crate) fn compile(
         table
             .unsupported
             .extend(actions.flat_map(unsupported::of_route));
+        let broken = &mut table.broken;
         let routes = host
             .routes
             .iter()
-            .map(|route| one_route(config, host, route, names))
+            .map(|route| one_route(config, host, route, names, broken))
             .collect();
         table.add(VirtualHost { routes }, &host.domains);
     }
@@ -64,6 +65,7 @@ fn one_route(
     host: &ProtoHost,
     route: &sluicegate_xds::pb::envoy::config::route::v3::Route,
     names: &mut Names,
+    broken: &mut Vec<String>,
 ) -> Route {
     let levels = Levels {
         config,
@@ -83,6 +85,7 @@ fn one_route(
         _ => Err("this action is not implemented".to_owned()),
     };
     let error = matcher.as_ref().err().or(action.as_ref().err());
+    let usable = error.is_none();
     if let Some(error) = error {
         tracing::warn!(
             route = route.name,
@@ -90,12 +93,16 @@ fn one_route(
             error,
             "route answers 500"
         );
+        let host = &host.name;
+        broken.push(match route.name.as_str() {
+            "" => format!("a route of virtual host {host}: {error}"),
+            name => format!("route {name} of virtual host {host}: {error}"),
+        });
     }
-    let broken = error.is_some();
     Route {
         matcher: matcher.unwrap_or_default(),
         action: match action {
-            Ok(action) if !broken => action,
+            Ok(action) if usable => action,
             _ => Action::Direct(DirectResponse {
                 status: 500,
                 body: Vec::new(),

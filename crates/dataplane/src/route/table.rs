@@ -25,6 +25,8 @@ pub(crate) struct RouteTable {
     pub(crate) ignore_port: bool,
     /// Settings seen here that are not enforced yet.
     pub(crate) unsupported: Vec<&'static str>,
+    /// Routes that could not be compiled, and why: they answer 500.
+    pub(crate) broken: Vec<String>,
 }
 
 /// One virtual host.

@@ -10,6 +10,7 @@ use std::{
 };
 
 use sluicegate_dataplane::{DataPlane, DrainStrategy, State};
+use sluicegate_testkit::FullBacklog;
 
 use crate::support::{
     Client, Gateway, Upstream,
@@ -390,4 +391,22 @@ fn failing_health_checks_announces_the_end() {
     });
     gateway.healthcheck(true);
     assert_eq!(gateway.state(), State::Live);
+}
+
+/// Connections that are being made die with their worker; the requests that wait for them, dropped
+/// later, are no reason to make others.
+#[test]
+fn an_end_while_requests_wait_for_a_connection_is_an_end() {
+    let backlog = FullBacklog::start().unwrap();
+    let gateway = Gateway::start(&Resources::simple(&[backlog.address()]));
+    let mut clients: Vec<Client> = (0..3).map(|_| gateway.client()).collect();
+    for client in &mut clients {
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    gateway.expect("cluster.c.upstream_rq_pending_active", 3);
+    gateway.expect("cluster.c.upstream_cx_active", 3);
+    drop(gateway);
+    for client in &mut clients {
+        assert_eq!(client.rest(), b"");
+    }
 }

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use sluicegate_testkit::FullBacklog;
 use sluicegate_xds::pb::envoy::config::core::v3::{Http1ProtocolOptions, HttpProtocolOptions};
 
 use crate::support::{Gateway, Upstream, client::Response, gateway::Resources, xds};
@@ -56,19 +57,8 @@ fn refused_is_uf() {
 /// Row 2.
 #[test]
 fn a_full_backlog_is_a_connect_timeout() {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    let any: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
-    socket.bind(&any.into()).unwrap();
-    socket.listen(0).unwrap();
-    let address = socket.local_addr().unwrap().as_socket().unwrap();
-    let mut fill = Vec::new();
-    for _ in 0..4 {
-        let one = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-        one.set_nonblocking(true).unwrap();
-        let _ = one.connect(&address.into());
-        fill.push(one);
-    }
-    let mut resources = Resources::simple(&[address]);
+    let backlog = FullBacklog::start().unwrap();
+    let mut resources = Resources::simple(&[backlog.address()]);
     resources.clusters[0].connect_timeout = xds::seconds(0.3);
     let gateway = Gateway::start(&resources);
     let begun = Instant::now();

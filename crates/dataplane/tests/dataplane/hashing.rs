@@ -13,12 +13,7 @@ use sluicegate_xds::{
     pb::envoy::config::{cluster::v3::Cluster, route::v3::RouteAction},
 };
 
-use crate::support::{
-    Client, Gateway, Upstream,
-    envoy::{self, Envoy},
-    gateway::Resources,
-    xds,
-};
+use crate::support::{Client, Gateway, Upstream, envoy::Envoy, gateway::Resources, xds};
 
 /// The file that a test keeps what Envoy said in.
 fn vector(name: &str) -> PathBuf {
@@ -64,7 +59,7 @@ fn hosts(cluster: &Value) -> Vec<String> {
 /// hosts: which one was chosen shows all the same.
 #[test]
 fn envoy_still_says_what_is_written_down_about_tables() {
-    let Some(binary) = envoy::binary() else {
+    let Some(binary) = sluicegate_testkit::envoy_binary() else {
         return;
     };
     let mut cases = read("hash_tables.json");
@@ -311,7 +306,7 @@ fn requests_go_where_envoy_sends_them() {
 /// Rows 55 and 56.
 #[test]
 fn envoy_still_says_what_is_written_down_about_policies() {
-    let Some(binary) = envoy::binary() else {
+    let Some(binary) = sluicegate_testkit::envoy_binary() else {
         return;
     };
     let upstreams = upstreams();

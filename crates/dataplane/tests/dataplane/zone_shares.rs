@@ -13,11 +13,7 @@ use sluicegate_xds::{
     pb::envoy::config::{cluster::v3::Cluster, core::v3::Locality},
 };
 
-use crate::support::{
-    Client, Gateway, Upstream,
-    envoy::{self, Envoy},
-    gateway::Resources,
-};
+use crate::support::{Client, Gateway, Upstream, envoy::Envoy, gateway::Resources};
 
 /// One configuration.
 struct Case {
@@ -296,7 +292,7 @@ fn requests_stay_in_their_zone_as_far_as_is_fair() {
 
 #[test]
 fn envoy_keeps_requests_in_their_zone_as_we_do() {
-    let Some(binary) = envoy::binary() else {
+    let Some(binary) = sluicegate_testkit::envoy_binary() else {
         return;
     };
     let upstreams = upstreams();

@@ -44,7 +44,7 @@ pub struct Arguments {
 /// # Errors
 /// When a port is taken or the folder cannot be written.
 pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
-    let logs = Logs::init(arguments.serving.log_level.into());
+    let logs = Logs::init(arguments.serving.process.log_level.into());
     block_on(async {
         let httpbin = Httpbin::start(SocketAddr::from(([127, 0, 0, 1], 0)))
             .await

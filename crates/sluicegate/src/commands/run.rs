@@ -46,12 +46,29 @@ pub struct Arguments {
 /// How to serve; `demo` takes the same.
 #[derive(Debug, Clone, Args)]
 pub struct Serving {
+    /// How the process runs.
+    #[command(flatten)]
+    pub process: Process,
     /// Where the admin API listens
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:19000")]
     pub admin_address: SocketAddr,
     /// Bind the Gateways' listeners to this address only
     #[arg(long, value_name = "IP")]
     pub bind: Option<IpAddr>,
+    /// The zone that this gateway runs in
+    #[arg(long, value_name = "ZONE", requires = "local_cluster")]
+    pub service_zone: Option<String>,
+    /// The cluster whose endpoints are this gateway and its siblings, such as
+    /// kube_infra_gateway_80; with the zone, requests stay in their zone as far as that is fair
+    #[arg(long, value_name = "CLUSTER", requires = "service_zone")]
+    pub local_cluster: Option<String>,
+    #[command(flatten)]
+    fleet: Fleet,
+}
+
+/// How the process runs, wherever its configuration comes from.
+#[derive(Debug, Clone, Args)]
+pub struct Process {
     /// Worker threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub workers: Option<u16>,
@@ -62,21 +79,12 @@ pub struct Serving {
     /// How long running requests may take at the end, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub drain_time: u64,
-    /// The zone that this gateway runs in
-    #[arg(long, value_name = "ZONE", requires = "local_cluster")]
-    pub service_zone: Option<String>,
-    /// The cluster whose endpoints are this gateway and its siblings, such as
-    /// kube_infra_gateway_80; with the zone, requests stay in their zone as far as that is fair
-    #[arg(long, value_name = "CLUSTER", requires = "service_zone")]
-    pub local_cluster: Option<String>,
     /// How connections are told to close over that time, and when a listener changes
     #[arg(long, value_name = "STRATEGY", default_value = "immediate")]
     pub drain_strategy: Strategy,
     /// How much to log
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: Level,
-    #[command(flatten)]
-    fleet: Fleet,
 }
 
 /// How to serve Envoys.
@@ -145,28 +153,31 @@ pub enum Level {
 /// # Errors
 /// When an input cannot be read at all, or an address of the process itself is taken.
 pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
-    let logs = Logs::init(arguments.serving.log_level.into());
+    let logs = Logs::init(arguments.serving.process.log_level.into());
     let config = arguments.serving.config(Config {
         inputs: inputs(&arguments.paths),
         pipeline: arguments.settings.options(),
         replace: arguments.replace,
         ..Config::new(Vec::new())
     });
-    block_on(async {
-        let mut signals = Signals::catch()?;
-        let mut server = Server::start(config, logs).await?;
-        server.ready(READY_PATIENCE).await;
-        for address in server.listeners() {
-            tracing::info!("listening on {address}");
-        }
-        tracing::info!("admin API on http://{}", server.admin_address());
-        if let Some(address) = server.ads_address() {
-            tracing::info!("ADS on {address}");
-        }
-        let ending = server.stopped(&mut signals).await;
-        server.drain(ending, &mut signals).await;
-        Ok(Outcome::Done)
-    })
+    block_on(serve(config, logs))
+}
+
+/// Serves until told to stop.
+pub(super) async fn serve(config: Config, logs: Logs) -> Result<Outcome, Failure> {
+    let mut signals = Signals::catch()?;
+    let mut server = Server::start(config, logs).await?;
+    server.ready(READY_PATIENCE).await;
+    for address in server.listeners() {
+        tracing::info!("listening on {address}");
+    }
+    tracing::info!("admin API on http://{}", server.admin_address());
+    if let Some(address) = server.ads_address() {
+        tracing::info!("ADS on {address}");
+    }
+    let ending = server.stopped(&mut signals).await;
+    server.drain(ending, &mut signals).await;
+    Ok(Outcome::Done)
 }
 
 /// How long to wait for sockets before saying where they are.
@@ -185,24 +196,14 @@ pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> R
 impl Serving {
     /// Lays these settings over `config`, and raises the limit on open files.
     pub(super) fn config(&self, config: Config) -> Config {
-        let open_files = raise_open_files();
-        Config {
-            max_connections: self
-                .max_connections
-                .or_else(|| default_max_connections(open_files)),
+        self.process.config(Config {
             admin_address: self.admin_address,
             bind: self.bind.or(config.bind),
-            workers: self.workers.map(usize::from),
-            drain_time: Duration::from_secs(self.drain_time),
             ads: self.fleet.options(),
             data_plane: !self.fleet.no_data_plane,
             zone: self.zone().or(config.zone),
-            drain_strategy: match self.drain_strategy {
-                Strategy::Gradual => DrainStrategy::Gradual,
-                Strategy::Immediate => DrainStrategy::Immediate,
-            },
             ..config
-        }
+        })
     }
 
     fn zone(&self) -> Option<LocalZone> {
@@ -213,6 +214,25 @@ impl Serving {
             },
             local_cluster_name: self.local_cluster.clone()?,
         })
+    }
+}
+
+impl Process {
+    /// Lays these settings over `config`, and raises the limit on open files.
+    pub(super) fn config(&self, config: Config) -> Config {
+        let open_files = raise_open_files();
+        Config {
+            max_connections: self
+                .max_connections
+                .or_else(|| default_max_connections(open_files)),
+            workers: self.workers.map(usize::from),
+            drain_time: Duration::from_secs(self.drain_time),
+            drain_strategy: match self.drain_strategy {
+                Strategy::Gradual => DrainStrategy::Gradual,
+                Strategy::Immediate => DrainStrategy::Immediate,
+            },
+            ..config
+        }
     }
 }
 

@@ -12,7 +12,11 @@ pub use backend::backend;
 pub use policy::policy;
 pub use route::route;
 
-use crate::output::style::HEAD;
+use super::backend::Doubt;
+use crate::output::{
+    Cell, Table,
+    style::{DOUBT, HEAD},
+};
 
 /// `kind name`, then what stands beside it.
 fn heading(kind: &str, name: &str, beside: &[String]) -> String {
@@ -27,4 +31,21 @@ fn heading(kind: &str, name: &str, beside: &[String]) -> String {
 /// A heading inside.
 fn section(title: &str) -> String {
     format!("\n{HEAD}{title}{HEAD:#}\n")
+}
+
+/// What is accepted and probably not meant; nothing without any.
+fn warnings(doubts: &[Doubt], width: Option<usize>) -> String {
+    if doubts.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(0, &[]);
+    for doubt in doubts {
+        let reason = Cell::new(doubt.reason, DOUBT);
+        table.row([
+            reason,
+            doubt.source.clone().into(),
+            doubt.message.clone().into(),
+        ]);
+    }
+    section("WARNINGS") + &table.render(width)
 }

@@ -34,7 +34,7 @@ pub(super) fn views(
     views.memory = Arc::new(memory);
     let of = shared.clone();
     views.actions = Arc::new(move |action| act(&of, &quit, action));
-    views.pages = pages::pages(shared);
+    views.pages = pages::pages(shared, config.proxy.is_some());
     views
 }
 
@@ -47,10 +47,8 @@ fn startup(shared: &Shared, config: &Config, admin_address: SocketAddr) -> Start
         started: shared.started,
         started_at: SystemTime::now(),
         node: Node {
-            id: config.node_id.clone(),
-            cluster: "sluicegate".to_owned(),
             user_agent_name: "sluicegate".to_owned(),
-            ..Node::default()
+            ..config.node.clone()
         },
         admin_address,
         options: CommandLineOptions {

@@ -18,19 +18,23 @@ use sluicegate_manifest::{
     source::{Input, Watcher},
 };
 use sluicegate_snapshot::Publisher;
+use sluicegate_stats::Registry;
+use sluicegate_xds::pb::envoy::config::core::v3::Node;
+use sluicegate_xds_client::Client;
 
-use super::fleet::Fleet;
+use super::{Config, fleet::Fleet};
 use crate::{
     failure::Failure,
     findings::findings,
     pipeline::{Options, Pipeline, Round, Stages},
+    proxy,
 };
 
 /// The newest round, for any thread.
 pub(super) type Rounds = Arc<ArcSwap<Round>>;
 
 /// Before the first round.
-pub(super) struct NewControl {
+struct NewControl {
     pipeline: Pipeline,
     options: Options,
     outlets: Outlets,
@@ -54,12 +58,69 @@ impl Outlets {
 }
 
 /// The running control side; it ends when this is dropped.
-pub(super) struct Control {
-    _watcher: Watcher,
+pub(super) enum Control {
+    /// Manifests are watched.
+    Manifests { _watcher: Watcher },
+    /// A bootstrap stays as it is; its management server, if it has one, publishes.
+    Bootstrap(Arc<Client>),
+    /// A bootstrap without a management server.
+    Fixed { _publisher: Publisher },
+}
+
+/// Publishes the first snapshot, and starts whatever publishes others.
+pub(super) fn start(
+    config: &Config,
+    outlets: Outlets,
+    registry: &Registry,
+) -> Result<(Control, Rounds), Failure> {
+    let options = config.pipeline.clone();
+    let Some(start) = &config.proxy else {
+        return NewControl::new(config.inputs.clone(), options, outlets).first_round();
+    };
+    let publisher = outlets.publisher;
+    let control = match &start.dynamic {
+        Some(dynamic) => {
+            let client = client(start, dynamic);
+            Control::Bootstrap(Arc::new(Client::start(client, publisher, registry)))
+        }
+        None => {
+            publisher.publish(start.static_resources.clone());
+            Control::Fixed {
+                _publisher: publisher,
+            }
+        }
+    };
+    let no_manifests = Stages::new(options).round(&[]);
+    Ok((control, Arc::new(ArcSwap::from_pointee(no_manifests))))
+}
+
+impl Control {
+    /// The client of the bootstrap's management server.
+    pub(super) fn client(&self) -> Option<Arc<Client>> {
+        match self {
+            Self::Bootstrap(client) => Some(client.clone()),
+            Self::Fixed { .. } | Self::Manifests { .. } => None,
+        }
+    }
+}
+
+fn client(start: &proxy::Start, dynamic: &proxy::Dynamic) -> sluicegate_xds_client::Options {
+    sluicegate_xds_client::Options {
+        server: dynamic.server.clone(),
+        node: Node {
+            user_agent_name: "sluicegate".to_owned(),
+            ..start.node.clone()
+        },
+        node_in_every_request: dynamic.node_in_every_request,
+        variant: dynamic.variant,
+        static_resources: start.static_resources.clone(),
+        judge: dynamic.judge.clone(),
+        initial_fetch_timeout: dynamic.initial_fetch_timeout,
+    }
 }
 
 impl NewControl {
-    pub(super) fn new(inputs: Vec<Input>, options: Options, outlets: Outlets) -> Self {
+    fn new(inputs: Vec<Input>, options: Options, outlets: Outlets) -> Self {
         let pipeline = Pipeline::new(inputs, options.clone());
         Self {
             pipeline,
@@ -69,7 +130,7 @@ impl NewControl {
     }
 
     /// Reads everything once, publishes it, and starts to watch.
-    pub(super) fn first_round(mut self) -> Result<(Control, Rounds), Failure> {
+    fn first_round(mut self) -> Result<(Control, Rounds), Failure> {
         let started = Instant::now();
         // Without a single document there is no news, but there is a round.
         let round = self.pipeline.round()?;
@@ -94,7 +155,7 @@ impl NewControl {
             .name("manifests".to_owned())
             .spawn(move || follower.follow(&changes))
             .context("starting the control thread")?;
-        Ok((Control { _watcher: watcher }, rounds))
+        Ok((Control::Manifests { _watcher: watcher }, rounds))
     }
 }
 

@@ -5,7 +5,7 @@
 //! of the manifests.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     fmt,
     net::SocketAddr,
     sync::Arc,
@@ -16,7 +16,7 @@ use sluicegate_attach::BackendKey;
 use sluicegate_resource::ObjectRef;
 use sluicegate_snapshot::{Builder, ResourceType, Snapshot};
 use sluicegate_stats::Registry;
-use sluicegate_translate::names;
+use sluicegate_translate::{names, secret_names};
 
 use super::Config;
 use crate::{failure::Failure, pipeline::Round};
@@ -118,11 +118,27 @@ pub(super) fn refused(ledger: &Ledger, round: &Round) -> (RefusedBackends, Refus
                     add(ports.entry((gateway, port)), &words);
                 }
             }
-            // A certificate is told at the node.
-            ResourceType::Secret => {}
+            ResourceType::Secret => {
+                let gateway = reference(&refusal.gateway);
+                for port in ports_of(round, &gateway, &refusal.name) {
+                    add(ports.entry((gateway.clone(), port)), &words);
+                }
+            }
         }
     }
     (backends, ports)
+}
+
+/// The ports of a Gateway whose listeners show the certificate of a secret.
+fn ports_of(round: &Round, gateway: &ObjectRef, secret: &str) -> BTreeSet<u16> {
+    let gateways = round.graph.gateways.iter();
+    let listeners = gateways
+        .filter(|it| it.object.reference() == gateway)
+        .flat_map(|it| &it.listeners);
+    listeners
+        .filter(|it| secret_names(it).any(|name| name == secret))
+        .map(|it| it.spec.port)
+        .collect()
 }
 
 type RefusedBackends = BTreeMap<BackendKey, String>;

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sluicegate_admin::{Answer, Page};
 use sluicegate_manifest::diagnostic::to_json;
+use sluicegate_snapshot::ResourceType;
 
 use super::view::Shared;
 use crate::findings::findings;
 
-pub(super) fn pages(shared: &Arc<Shared>) -> Vec<Page> {
+/// The pages; a `proxy` has no manifests, and shows none.
+pub(super) fn pages(shared: &Arc<Shared>, proxy: bool) -> Vec<Page> {
     let page = |path, help, show: fn(&Shared) -> Value| {
         let shared = shared.clone();
         Page {
@@ -24,6 +26,20 @@ pub(super) fn pages(shared: &Arc<Shared>) -> Vec<Page> {
             }),
         }
     };
+    let data_plane = page(
+        "/sluicegate/data_plane",
+        "what the data plane enforces, and what it cannot",
+        data_plane,
+    );
+    if proxy {
+        // There are no manifests to speak of.
+        let control_plane = page(
+            "/sluicegate/control_plane",
+            "what was taken from the management server, and what was refused",
+            control_plane,
+        );
+        return vec![control_plane, data_plane];
+    }
     vec![
         nodes(shared),
         page(
@@ -36,11 +52,7 @@ pub(super) fn pages(shared: &Arc<Shared>) -> Vec<Page> {
             "everything wrong or doubtful in the manifests",
             found,
         ),
-        page(
-            "/sluicegate/data_plane",
-            "what the data plane enforces, and what it cannot",
-            data_plane,
-        ),
+        data_plane,
     ]
 }
 
@@ -90,6 +102,28 @@ fn found(shared: &Shared) -> Value {
     json!({
         "files": files.collect::<Vec<_>>(),
         "findings": findings(&round).iter().map(to_json).collect::<Vec<_>>(),
+    })
+}
+
+fn control_plane(shared: &Shared) -> Value {
+    let Some(client) = &shared.client else {
+        return json!({ "server": null });
+    };
+    let status = client.status();
+    let types = ResourceType::ALL.into_iter().map(|resource_type| {
+        let of = status.of(resource_type);
+        json!({
+            "type": resource_type.message_name(),
+            "version": of.version,
+            "accepted": of.accepted,
+            "refused": of.refusal,
+        })
+    });
+    json!({
+        "server": status.server,
+        "connected": status.connected,
+        "error": status.error,
+        "types": types.collect::<Vec<_>>(),
     })
 }
 

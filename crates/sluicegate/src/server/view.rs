@@ -3,7 +3,7 @@
 //!
 //! In: handles of the parts. Out: facts for status and the admin API.
 
-use std::{net::SocketAddr, time::Instant};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use sluicegate_dataplane::DataPlane;
 use sluicegate_snapshot::Subscriber;
@@ -13,6 +13,7 @@ use sluicegate_xds::pb::envoy::{
     admin::v3::Listeners,
     config::core::v3::{Address, address, socket_address::PortSpecifier},
 };
+use sluicegate_xds_client::Client;
 
 use super::{Logs, control::Rounds, fleet};
 use crate::pipeline;
@@ -26,6 +27,8 @@ pub(super) struct Shared {
     pub(super) options: pipeline::Options,
     pub(super) started: Instant,
     pub(super) ads: Option<sluicegate_ads::Server>,
+    /// Takes resources from a management server, when there is one.
+    pub(super) client: Option<Arc<Client>>,
     /// What the data plane of this process carries out.
     pub(super) enforced: Subscriber,
     /// Whether that is what is published.

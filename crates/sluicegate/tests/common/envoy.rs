@@ -14,10 +14,7 @@ use std::{
 use serde_json::{Value, json};
 use sluicegate_snapshot::{ResourceType, Snapshot};
 
-use crate::{
-    envoy_binary,
-    harness::{messages, repository},
-};
+use crate::harness::{messages, repository};
 
 /// Where Envoy is, when there is one to ask.
 pub(crate) struct Envoy {
@@ -25,9 +22,9 @@ pub(crate) struct Envoy {
 }
 
 impl Envoy {
-    /// The Envoy of [`envoy_binary::find`].
+    /// The Envoy of [`sluicegate_testkit::envoy_binary`].
     pub(crate) fn find() -> Option<Self> {
-        let binary = envoy_binary::find()?;
+        let binary = sluicegate_testkit::envoy_binary()?;
         Some(Self { binary })
     }
 

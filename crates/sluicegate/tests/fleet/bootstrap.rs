@@ -6,14 +6,11 @@ use std::process::Command;
 use sluicegate::bootstrap::AdsTls;
 use sluicegate_ads::TlsFiles;
 
-use crate::{
-    envoy_binary,
-    support::{Fleet, Folder, Setup},
-};
+use crate::support::{Fleet, Folder, Setup};
 
 /// `envoy -c <(sluicegate bootstrap …)` as it is printed in the help.
 fn validate(arguments: &str) {
-    let Some(binary) = envoy_binary::find() else {
+    let Some(binary) = sluicegate_testkit::envoy_binary() else {
         return;
     };
     let script = format!(
@@ -50,7 +47,7 @@ fn envoy_takes_the_bootstrap_with_tls() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn envoy_connects_with_a_client_certificate() {
-    let Some(binary) = envoy_binary::find() else {
+    let Some(binary) = sluicegate_testkit::envoy_binary() else {
         return;
     };
     let files = Files::new();

@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use sluicegate_testkit::{Httpbin, Load, RawClient, SteadyClient, eventually};
 
 use crate::{
-    envoy_binary,
     network::Relay,
     support::{Fleet, Setup, policy, service},
 };
@@ -15,7 +14,7 @@ const CLUSTER: &str = "kube_httpbin_httpbin_8000";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn traffic_flows_while_sluicegate_restarts_and_envoy_converges() {
-    let Some(binary) = envoy_binary::find() else {
+    let Some(binary) = sluicegate_testkit::envoy_binary() else {
         return;
     };
     for delta in [true, false] {
@@ -53,7 +52,7 @@ fn load(address: SocketAddr) -> SteadyClient {
 /// Make before break: the new cluster is there before its route, the old one until after it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_route_moves_to_a_new_service_without_a_failed_request() {
-    let Some(binary) = envoy_binary::find() else {
+    let Some(binary) = sluicegate_testkit::envoy_binary() else {
         return;
     };
     for delta in [true, false] {
@@ -105,7 +104,7 @@ async fn a_route_moves_to_a_new_service_without_a_failed_request() {
 /// arrives.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stalled_network_delays_nobody_else() {
-    let Some(binary) = envoy_binary::find() else {
+    let Some(binary) = sluicegate_testkit::envoy_binary() else {
         return;
     };
     let setup = Setup {
@@ -143,7 +142,7 @@ async fn a_stalled_network_delays_nobody_else() {
 /// A delta client says what it has; nothing of it is sent again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_without_a_change_sends_nothing_in_delta() {
-    let Some(binary) = envoy_binary::find() else {
+    let Some(binary) = sluicegate_testkit::envoy_binary() else {
         return;
     };
     let setup = Setup {
@@ -170,7 +169,7 @@ async fn a_restart_without_a_change_sends_nothing_in_delta() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_envoy_that_was_killed_comes_back_to_the_newest() {
-    let Some(binary) = envoy_binary::find() else {
+    let Some(binary) = sluicegate_testkit::envoy_binary() else {
         return;
     };
     let setup = Setup {

@@ -12,8 +12,6 @@
 
 #[path = "../common/documents.rs"]
 mod documents;
-#[path = "../common/envoy_binary.rs"]
-mod envoy_binary;
 #[path = "../common/harness.rs"]
 mod harness;
 

@@ -1,49 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What Envoy refuses stays alone, and its words are told.
 
-use std::sync::Arc;
-
-use sluicegate::server::Tamper;
-use sluicegate_snapshot::{Builder, Resource, ResourceType, Snapshot, Version};
+use sluicegate_snapshot::ResourceType;
 use sluicegate_testkit::eventually;
-use sluicegate_xds::{
-    pb::{
-        envoy::config::cluster::v3::{Cluster, cluster::LbPolicy},
-        google::protobuf::Duration,
-    },
-    prost::Message,
+use sluicegate_xds::pb::{
+    envoy::config::cluster::v3::{Cluster, cluster::LbPolicy},
+    google::protobuf::Duration,
 };
 
-use crate::{
-    envoy_binary,
-    support::{Fleet, Setup, policy, service},
-};
+use crate::support::{Fleet, Setup, poison, policy, service};
 
 const GOOD: &str = "kube_httpbin_httpbin_8000";
 const BAD: &str = "kube_httpbin_poisoned_8000";
-
-/// Spoils the cluster `BAD` after all of our own checks.
-fn poison(spoil: fn(&mut Cluster)) -> Tamper {
-    Tamper(Arc::new(move |snapshot: &Snapshot| {
-        let mut builder = Builder::default();
-        for resource in ResourceType::ALL
-            .into_iter()
-            .flat_map(|it| snapshot.resources(it).values())
-        {
-            let bad = resource.resource_type == ResourceType::Cluster && &*resource.name == BAD;
-            builder.add(match bad {
-                false => resource.clone(),
-                true => {
-                    let mut cluster = Cluster::decode(resource.body.clone()).unwrap();
-                    spoil(&mut cluster);
-                    let body = cluster.encode_to_vec();
-                    Arc::new(Resource::new(ResourceType::Cluster, BAD, body, Version(0)))
-                }
-            });
-        }
-        builder.build()
-    }))
-}
 
 /// Breaks a constraint of the API: Envoy refuses the response before it looks at any cluster, and
 /// prints the message.
@@ -65,12 +33,12 @@ fn break_sense(cluster: &mut Cluster) {
 }
 
 async fn check(delta: bool, spoil: fn(&mut Cluster), words: &str) {
-    let Some(binary) = envoy_binary::find() else {
+    let Some(binary) = sluicegate_testkit::envoy_binary() else {
         return;
     };
     let setup = Setup {
         delta,
-        tamper: Some(poison(spoil)),
+        tamper: Some(poison(ResourceType::Cluster, BAD, spoil)),
         ..Setup::default()
     };
     let fleet = Fleet::start(setup).await;

@@ -8,7 +8,10 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -19,7 +22,9 @@ use sluicegate::{
 };
 use sluicegate_ads::TlsFiles;
 use sluicegate_manifest::source::Input;
-use sluicegate_testkit::{Httpbin, Message, RawClient, eventually, patience};
+use sluicegate_snapshot::{Builder, Resource, ResourceType, Snapshot, Version};
+use sluicegate_testkit::{Httpbin, Message as HttpMessage, RawClient, eventually, patience};
+use sluicegate_xds::prost::Message;
 
 /// A folder that goes away with the test.
 pub(crate) struct Folder(pub(crate) PathBuf);
@@ -67,6 +72,33 @@ pub(crate) struct Setup {
     pub(crate) delta: bool,
     pub(crate) tamper: Option<Tamper>,
     pub(crate) tls: Option<(TlsFiles, AdsTls)>,
+}
+
+/// Spoils one resource after all of our own checks.
+pub(crate) fn poison<M: Message + Default + 'static>(
+    kind: ResourceType,
+    name: &'static str,
+    spoil: fn(&mut M),
+) -> Tamper {
+    Tamper(Arc::new(move |snapshot: &Snapshot| {
+        let mut builder = Builder::default();
+        for resource in ResourceType::ALL
+            .into_iter()
+            .flat_map(|it| snapshot.resources(it).values())
+        {
+            let bad = resource.resource_type == kind && &*resource.name == name;
+            builder.add(match bad {
+                false => resource.clone(),
+                true => {
+                    let mut message = M::decode(resource.body.clone()).unwrap();
+                    spoil(&mut message);
+                    let body = message.encode_to_vec();
+                    Arc::new(Resource::new(kind, name, body, Version(0)))
+                }
+            });
+        }
+        builder.build()
+    }))
 }
 
 /// Manifests, the process that serves them, and the origin.
@@ -158,7 +190,7 @@ impl Fleet {
         Envoy::spawn(binary, &bootstrap, &self.folder)
     }
 
-    pub(crate) async fn get(&self, target: &str) -> Message {
+    pub(crate) async fn get(&self, target: &str) -> HttpMessage {
         let mut client = RawClient::connect(self.gateway).await.unwrap();
         client.get("httpbin", target).await.unwrap()
     }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, pki_types::ServerName};
+use sluicegate_snapshot::ResourceType;
 use sluicegate_testkit::eventually;
-
-use crate::{
-    envoy_binary,
-    support::{Fleet, Setup, free_port},
+use sluicegate_xds::pb::envoy::{
+    config::core::v3::{DataSource, data_source::Specifier},
+    extensions::transport_sockets::tls::v3::{Secret, secret::Type},
 };
+
+use crate::support::{Fleet, Setup, free_port, poison};
 
 /// A Gateway with an HTTPS listener in the namespace of its Secret.
 fn manifests(port: u16, pair: &CertifiedKey<rcgen::KeyPair>) -> String {
@@ -65,7 +67,7 @@ fn trusted(port: u16, pair: &CertifiedKey<rcgen::KeyPair>) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_certificate_reaches_envoy_without_its_listener() {
-    let Some(binary) = envoy_binary::find() else {
+    let Some(binary) = sluicegate_testkit::envoy_binary() else {
         return;
     };
     for delta in [true, false] {
@@ -96,4 +98,47 @@ async fn a_new_certificate_reaches_envoy_without_its_listener() {
         let after = envoy.stat("listener_manager.lds.update_success").await;
         assert_eq!(after, listeners, "a certificate is no listener");
     }
+}
+
+/// Puts a key where none is.
+fn break_key(secret: &mut Secret) {
+    if let Some(Type::TlsCertificate(certificate)) = &mut secret.r#type {
+        let text = "no key at all".to_owned();
+        let specifier = Some(Specifier::InlineString(text));
+        certificate.private_key = Some(DataSource {
+            specifier,
+            ..DataSource::default()
+        });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_certificate_is_told_at_its_gateway() {
+    let Some(binary) = sluicegate_testkit::envoy_binary() else {
+        return;
+    };
+    let setup = Setup {
+        delta: true,
+        tamper: Some(poison(
+            ResourceType::Secret,
+            "kube_secret_kgateway-system_edge",
+            break_key,
+        )),
+        ..Setup::default()
+    };
+    let fleet = Fleet::start(setup).await;
+    let pair = generate_simple_self_signed(vec!["edge.test".to_owned()]).unwrap();
+    let envoy = fleet.envoy(&binary).await;
+    fleet
+        .folder
+        .write("gateway.yaml", &manifests(free_port(), &pair));
+    eventually("status has Envoy's words", async || {
+        let status = fleet.status("Gateway", "http").await;
+        let told = ["Programmed", "refuses Secret", "Failed to load private key"];
+        told.iter()
+            .all(|words| status.contains(words))
+            .then_some(())
+    })
+    .await
+    .unwrap_or_else(|error| panic!("{error}\n{}", envoy.log()));
 }

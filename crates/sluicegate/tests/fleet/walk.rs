@@ -5,7 +5,6 @@ use sluicegate_testkit::{RawClient, eventually};
 
 use crate::{
     documents::{assert_shows, example_output, manifests, seed},
-    envoy_binary,
     support::{Fleet, Setup},
 };
 
@@ -13,7 +12,7 @@ const CLUSTER: &str = "kube_httpbin_httpbin_8000";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_walk_about_connections_shows_what_it_promises_on_envoy() {
-    let Some(binary) = envoy_binary::find() else {
+    let Some(binary) = sluicegate_testkit::envoy_binary() else {
         return;
     };
     for delta in [true, false] {
@@ -49,7 +48,7 @@ async fn the_walk_about_connections_shows_what_it_promises_on_envoy() {
 /// cluster with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn endpoints_and_removals_reach_envoy() {
-    let Some(binary) = envoy_binary::find() else {
+    let Some(binary) = sluicegate_testkit::envoy_binary() else {
         return;
     };
     for delta in [true, false] {

@@ -2,7 +2,7 @@
 //! A real Envoy that serves clusters and routes, to compare with.
 
 use std::{
-    env, fs,
+    fs,
     net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -26,25 +26,6 @@ pub(crate) struct Process {
 pub(crate) struct Envoy {
     process: Process,
     listener: SocketAddr,
-}
-
-/// The Envoy of `SLUICEGATE_ENVOY`, else the one that `scripts/envoy.sh` has put into `.tools`.
-/// `None`, said aloud, only with `SLUICEGATE_SKIP_ENVOY=1`.
-pub(crate) fn binary() -> Option<PathBuf> {
-    if env::var("SLUICEGATE_SKIP_ENVOY").is_ok_and(|value| value == "1") {
-        println!("SKIPPED: nothing was compared with Envoy, because SLUICEGATE_SKIP_ENVOY=1");
-        return None;
-    }
-    let repository = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let binary = env::var_os("SLUICEGATE_ENVOY")
-        .map_or_else(|| repository.join(".tools/envoy"), PathBuf::from);
-    assert!(
-        binary.is_file(),
-        "no Envoy at {}: run scripts/envoy.sh once, or set SLUICEGATE_ENVOY to a binary of Envoy \
-         1.40, or SLUICEGATE_SKIP_ENVOY=1 to do without this proof",
-        binary.display()
-    );
-    Some(binary)
 }
 
 impl Envoy {

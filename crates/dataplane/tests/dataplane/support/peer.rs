@@ -24,12 +24,7 @@ use sluicegate_xds::{
 };
 
 use self::ads::Ads;
-use super::{
-    admin::Answer,
-    envoy::{self, Process},
-    gateway::Resources,
-    xds,
-};
+use super::{admin::Answer, envoy::Process, gateway::Resources, xds};
 
 /// An Envoy and the server that it takes its configuration from.
 pub(crate) struct Peer {
@@ -42,7 +37,7 @@ impl Peer {
         let zone = options.zone.as_ref();
         let ads = Ads::start(zone.map(|zone| zone.local_cluster_name.clone()));
         let snapshot = ads.publish(resources);
-        let binary = envoy::binary().expect("the peer run has an Envoy");
+        let binary = sluicegate_testkit::envoy_binary().expect("the peer run has an Envoy");
         let mut bootstrap = bootstrap(&ads);
         if let Some(zone) = zone {
             locate(&mut bootstrap, zone, resources);

@@ -4,7 +4,7 @@
 //! In: the facts about a backend. Out: what is in force with its source, losers below it, then
 //! doubts, invalid policies and defaults.
 
-use super::{heading, section};
+use super::{heading, section, warnings};
 use crate::{
     explain::backend::{BackendFacts, UnitFacts},
     output::{
@@ -43,19 +43,7 @@ pub fn backend(facts: &BackendFacts, width: Option<usize>) -> String {
     }
     text.push('\n');
     text.push_str(&units(facts).render(width));
-    if !facts.warnings.is_empty() {
-        text.push_str(&section("WARNINGS"));
-        let mut table = Table::new(0, &[]);
-        for doubt in &facts.warnings {
-            let reason = Cell::new(doubt.reason, DOUBT);
-            table.row([
-                reason,
-                doubt.source.clone().into(),
-                doubt.message.clone().into(),
-            ]);
-        }
-        text.push_str(&table.render(width));
-    }
+    text.push_str(&warnings(&facts.warnings, width));
     if !facts.invalid.is_empty() {
         text.push_str(&section("INVALID POLICIES"));
         let mut table = Table::new(0, &[]);

@@ -3,7 +3,7 @@
 //!
 //! In: the facts about a policy. Out: targets, what it does on each backend, doubts, errors.
 
-use super::{heading, section};
+use super::{heading, section, warnings};
 use crate::{
     explain::policy::PolicyFacts,
     output::{
@@ -65,18 +65,6 @@ pub fn policy(facts: &PolicyFacts, width: Option<usize>) -> String {
         }
         text.push_str(&table.render(width));
     }
-    if !facts.warnings.is_empty() {
-        text.push_str(&section("WARNINGS"));
-        let mut table = Table::new(0, &[]);
-        for doubt in &facts.warnings {
-            let reason = Cell::new(doubt.reason, DOUBT);
-            table.row([
-                reason,
-                doubt.source.clone().into(),
-                doubt.message.clone().into(),
-            ]);
-        }
-        text.push_str(&table.render(width));
-    }
+    text.push_str(&warnings(&facts.warnings, width));
     text
 }

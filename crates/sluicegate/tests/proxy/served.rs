@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `sluicegate proxy` below our own ADS, in both variants: the bootstrap is the one that
+//! `sluicegate bootstrap` prints.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use sluicegate_testkit::{Httpbin, eventually};
+
+use super::support::{Folder, Process, free, request};
+
+struct Fleet {
+    folder: Folder,
+    gateway: SocketAddr,
+    ads: SocketAddr,
+    admin: SocketAddr,
+    origin: Httpbin,
+}
+
+impl Fleet {
+    async fn new() -> Self {
+        let fleet = Self {
+            folder: Folder::new(),
+            gateway: free(),
+            ads: free(),
+            admin: free(),
+            origin: Httpbin::start(([127, 0, 0, 1], 0).into()).await.unwrap(),
+        };
+        std::fs::create_dir(fleet.manifests()).unwrap();
+        fleet.route("/");
+        fleet
+    }
+
+    fn manifests(&self) -> PathBuf {
+        self.folder.0.join("manifests")
+    }
+
+    /// One route, for paths that begin with `prefix`.
+    fn route(&self, prefix: &str) {
+        let text = MANIFESTS
+            .replace("GATEWAY_PORT", &self.gateway.port().to_string())
+            .replace("ORIGIN_PORT", &self.origin.address().port().to_string())
+            .replace("PREFIX", prefix);
+        self.folder.write("manifests/site.yaml", &text);
+    }
+
+    /// The control plane alone.
+    fn server(&self) -> Process {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sluicegate"));
+        command
+            .arg("run")
+            .arg(self.manifests())
+            .args(["--no-data-plane", "--admin-address", &free().to_string()])
+            .args(["--ads-address", &self.ads.to_string()]);
+        Process::spawn(&self.folder, &mut command)
+    }
+
+    fn proxy(&self, variant: &str) -> Process {
+        let Output { stdout, .. } = Command::new(env!("CARGO_BIN_EXE_sluicegate"))
+            .args(["bootstrap", "--gateway", "default/http"])
+            .args(["--ads", &self.ads.to_string()])
+            .args(["--admin-address", &self.admin.to_string()])
+            .args(["--variant", variant, "--system-ca-file"])
+            .arg(certificates())
+            .output()
+            .unwrap();
+        let text = String::from_utf8(stdout).unwrap();
+        let path = self.folder.write("bootstrap.json", &text);
+        Process::ours(&self.folder, &path)
+    }
+
+    async fn answers(&self, proxy: &Process, path: &str, words: &str) {
+        let asked = async || {
+            let head = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            request(self.gateway, &head).contains(words).then_some(())
+        };
+        if let Err(error) = eventually(words, asked).await {
+            panic!("{error}: {}", proxy.said());
+        }
+    }
+}
+
+fn certificates() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/certificates/ca.crt")
+}
+
+async fn walk(variant: &str) {
+    let fleet = Fleet::new().await;
+    let server = fleet.server();
+    let proxy = fleet.proxy(variant);
+    fleet.answers(&proxy, "/headers", "200 OK").await;
+    // A change, and one back.
+    fleet.route("/status");
+    fleet.answers(&proxy, "/headers", "404 Not Found").await;
+    fleet.route("/");
+    fleet.answers(&proxy, "/headers", "200 OK").await;
+    // The last good configuration serves on without a server, and follows the next one.
+    server.end();
+    fleet.answers(&proxy, "/headers", "200 OK").await;
+    fleet.route("/status");
+    let server = fleet.server();
+    fleet.answers(&proxy, "/headers", "404 Not Found").await;
+    let ask = "GET /sluicegate/control_plane HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let page = request(fleet.admin, ask);
+    assert!(page.contains("\"connected\": true"), "{page}");
+    drop(server);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn follows_the_state_of_the_world() {
+    walk("sotw").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn follows_changes() {
+    walk("delta").await;
+}
+
+const MANIFESTS: &str = "apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: http}
+spec:
+  gatewayClassName: kgateway
+  listeners: [{name: http, protocol: HTTP, port: GATEWAY_PORT}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: web}
+spec:
+  parentRefs: [{name: http}]
+  rules:
+  - matches: [{path: {type: PathPrefix, value: PREFIX}}]
+    backendRefs: [{name: web, port: 80}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  ports: [{name: http, port: 80}]
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+endpoints: [{addresses: [127.0.0.1]}]
+ports: [{name: http, port: ORIGIN_PORT}]
+";
