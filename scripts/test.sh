@@ -36,3 +36,6 @@ fuzz/run.sh "${FUZZ_SECONDS:-30}"
 
 step tests
 cargo test --workspace --locked
+
+step peer: the same tests with a real Envoy
+cargo xtask peer

@@ -44,6 +44,9 @@ pub(super) struct Outcome {
     pub(super) messages: BTreeSet<String>,
 }
 
+/// A test with its outcome on our plane and on Envoy.
+pub(super) type Run = (String, Outcome, Outcome);
+
 impl Suite {
     /// Builds all of them.
     pub(super) fn all() -> Result<Vec<Self>> {
@@ -86,7 +89,7 @@ impl Suite {
     }
 
     /// Runs these tests on both planes.
-    pub(super) fn run(&self, names: Vec<String>) -> Result<Vec<(String, Outcome, Outcome)>> {
+    pub(super) fn run(&self, names: Vec<String>) -> Result<Vec<Run>> {
         let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         thread::scope(|scope| {
             for _ in 0..PARALLEL {

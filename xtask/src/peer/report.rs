@@ -48,6 +48,11 @@ impl Test {
         }
     }
 
+    /// Nothing is other than decided.
+    pub(super) fn is_well(&self) -> bool {
+        self.problems.is_empty()
+    }
+
     pub(super) fn problem(&mut self, text: String) {
         self.problems.push(text);
     }

@@ -39,7 +39,7 @@ pub(super) async fn route(
             (direct.status, &direct.body)
         }
         Action::Redirect(redirect) => {
-            session.stats.rq_redirect.inc();
+            // Envoy's `rq_redirect` is not about redirects of routes.
             session.stats.rq_direct_response.inc();
             let bytes = session.inbox.bytes();
             let head = &exchange.request;
