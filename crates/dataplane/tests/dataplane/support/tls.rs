@@ -34,7 +34,7 @@ use sluicegate_xds::{
     prost::{Message, Name},
 };
 
-use super::{client::find, http2, pki::Pair, xds};
+use super::{client::find, http2, pki::Pair, transcript, xds};
 
 /// A TLS server for HTTP/1.
 pub(crate) struct TlsUpstream {
@@ -152,6 +152,7 @@ fn answer(stream: &mut StreamOwned<ServerConnection, TcpStream>, heads: &Mutex<V
         while let Some(at) = find(&buffer, b"\r\n\r\n") {
             let head: Vec<u8> = buffer.drain(..at + 4).collect();
             let head = String::from_utf8(head).unwrap();
+            transcript::note("upstream over TLS", &head, b"");
             let large = head.starts_with("GET /large");
             heads.lock().unwrap().push(head);
             let body = if large { LARGE } else { 2 };
@@ -255,6 +256,8 @@ pub(crate) fn get(
             });
             let length: usize = length.unwrap_or(0);
             if buffer.len() >= at + 4 + length {
+                let body = &buffer[at + 4..at + 4 + length];
+                transcript::note("client over TLS", &format!("{head}\r\n\r\n"), body);
                 return Ok((head, buffer[at + 4..at + 4 + length].to_vec()));
             }
         }
