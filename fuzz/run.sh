@@ -2,6 +2,9 @@
 # Runs every fuzz target for a bounded time, as many at once as there are cores:
 #   fuzz/run.sh [seconds-per-target [target...]]
 #
+# Inputs follow from FUZZ_SEED, 1 by default, so that a commit is right or wrong by itself; FUZZ_SEED=0
+# explores, other inputs each time.
+#
 # Needs a stable Rust compiler and a C++ compiler (libFuzzer is C++), neither cargo-fuzz nor
 # nightly: the coverage flags below are those of cargo-fuzz. There is no sanitizer, since the code
 # under test has no `unsafe`; panics, overflows, hangs and memory growth are found.
@@ -25,7 +28,7 @@ one='
     # What is found anew goes to target/, so that the committed corpus changes only on purpose.
     mkdir -p "target/corpus/$name" "artifacts/$name"
     said=$("target/$1/release/$name" -max_total_time="$2" -timeout=10 -rss_limit_mb=1024 \
-        -max_len=4096 -print_final_stats=0 -verbosity=0 -artifact_prefix="artifacts/$name/" \
+        -max_len=4096 -print_final_stats=0 -verbosity=0 -seed="${FUZZ_SEED:-1}" -artifact_prefix="artifacts/$name/" \
         "target/corpus/$name" "corpus/$name" 2>&1) && said="" || outcome="$said
 FAILED"
     echo "== $name, $2 s: ${outcome:-nothing found}"

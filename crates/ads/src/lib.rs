@@ -8,6 +8,7 @@
 mod blame;
 mod eds;
 mod gateways;
+mod incoming;
 mod ledger;
 mod node;
 mod server;

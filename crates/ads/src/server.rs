@@ -17,11 +17,12 @@ use tonic::transport::{self, server::TcpIncoming};
 
 use crate::{
     gateways::Subscriber,
+    incoming::Incoming,
     ledger::Ledger,
     service::Service,
     stats::Stats,
     stream::{Shared, stopped},
-    tls::{self, TlsError, TlsFiles},
+    tls::{Tls, TlsError, TlsFiles},
 };
 
 /// How often an idle connection is asked whether it lives, and how long it may take to answer. Ours:
@@ -59,9 +60,6 @@ pub enum StartError {
     /// The port may not be opened like this.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// Certificate and key do not make a TLS server.
-    #[error("the TLS files of ADS: {0}; are they PEM, and does the key fit the certificate?")]
-    Certificate(transport::Error),
 }
 
 /// A running server. It stops when this is dropped.
@@ -82,13 +80,10 @@ impl Server {
         gateways: Subscriber,
         registry: &Registry,
     ) -> Result<Self, StartError> {
-        let tls = tls::config(options.address, options.tls.as_ref())?;
-        let mut server = transport::Server::builder()
+        let tls = Tls::new(options.address, options.tls)?;
+        let server = transport::Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE.0))
             .http2_keepalive_timeout(Some(KEEPALIVE.1));
-        if let Some(tls) = tls {
-            server = server.tls_config(tls).map_err(StartError::Certificate)?;
-        }
         let address = options.address;
         let bind = |error| StartError::Bind { address, error };
         let (address, listener) = match TcpListener::bind(address).await {
@@ -110,9 +105,21 @@ impl Server {
                 Some(listener) => listener,
                 None => when_free(address).await,
             };
-            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-            let serve = server.serve_with_incoming_shutdown(service, incoming, stopped(runs));
-            if let Err(error) = serve.await {
+            let served = match tls {
+                Some(tls) => {
+                    let incoming = Incoming::new(listener, tls);
+                    let serve =
+                        server.serve_with_incoming_shutdown(service, incoming, stopped(runs));
+                    serve.await
+                }
+                None => {
+                    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+                    let serve =
+                        server.serve_with_incoming_shutdown(service, incoming, stopped(runs));
+                    serve.await
+                }
+            };
+            if let Err(error) = served {
                 tracing::error!("ADS stopped: {error}");
             }
         });

@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Who may connect.
 //!
-//! In: the address to listen on and files in PEM. Out: what the server needs for TLS. What is served
-//! holds private keys of listeners: in the clear it never leaves the machine.
+//! In: the address to listen on and files in PEM. Out: what the server needs for TLS, read again when
+//! a file changes. What is served holds private keys of listeners: in the clear it never leaves the
+//! machine.
 
 use std::{
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
-    time::Duration,
+    sync::Arc,
+    time::SystemTime,
 };
 
-use tonic::transport::{Certificate, Identity, ServerTlsConfig};
-
-/// Longest handshake. Ours.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+use rustls::{
+    RootCertStore, ServerConfig,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject},
+    server::{VerifierBuilderError, WebPkiClientVerifier},
+};
 
 /// Files in PEM for the ADS port.
 #[derive(Debug, Clone)]
@@ -44,30 +48,127 @@ pub enum TlsError {
         /// What the system said.
         error: io::Error,
     },
+    /// A file does not hold what it should.
+    #[error("{path}: {error}; it must be PEM")]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        error: pem::Error,
+    },
+    /// Certificate and key do not make a TLS server.
+    #[error("the certificate and key of ADS: {0}; does the key fit the certificate?")]
+    Pair(#[from] rustls::Error),
+    /// The authorities cannot be used.
+    #[error("the client authorities of ADS: {0}")]
+    Authorities(#[from] VerifierBuilderError),
 }
 
-/// The TLS side of a server at `address`; `None` for plain text.
-pub(crate) fn config(
-    address: SocketAddr,
-    files: Option<&TlsFiles>,
-) -> Result<Option<ServerTlsConfig>, TlsError> {
-    let Some(files) = files else {
-        return match address.ip().is_loopback() {
-            true => Ok(None),
-            false => Err(TlsError::Plain(address)),
+/// The TLS side of a server; it follows its files.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    files: TlsFiles,
+    config: Arc<ServerConfig>,
+    seen: Seen,
+}
+
+/// Of each file, when it was changed last and how long it is.
+type Seen = [Option<(SystemTime, u64)>; 3];
+
+impl Tls {
+    /// For a server at `address`; `None` for plain text.
+    pub(crate) fn new(
+        address: SocketAddr,
+        files: Option<TlsFiles>,
+    ) -> Result<Option<Self>, TlsError> {
+        let Some(files) = files else {
+            return match address.ip().is_loopback() {
+                true => Ok(None),
+                false => Err(TlsError::Plain(address)),
+            };
         };
-    };
-    let identity = Identity::from_pem(read(&files.certificate)?, read(&files.key)?);
-    let mut config = ServerTlsConfig::new().identity(identity).timeout(HANDSHAKE);
-    match &files.client_ca {
-        Some(path) => config = config.client_ca_root(Certificate::from_pem(read(path)?)),
-        None if !address.ip().is_loopback() => tracing::warn!(
-            "whoever reaches {address} may read every resource, private keys included: \
-             --ads-tls-client-ca lets in only your Envoys"
-        ),
-        None => {}
+        if files.client_ca.is_none() && !address.ip().is_loopback() {
+            tracing::warn!(
+                "whoever reaches {address} may read every resource, private keys included: \
+                 --ads-tls-client-ca lets in only your Envoys"
+            );
+        }
+        let seen = files.seen();
+        Ok(Some(Self {
+            config: files.config()?,
+            files,
+            seen,
+        }))
     }
-    Ok(Some(config))
+
+    /// What the next connection gets. Files that changed and are no good change nothing.
+    pub(crate) fn current(&mut self) -> Arc<ServerConfig> {
+        let seen = self.files.seen();
+        if seen != self.seen {
+            self.seen = seen;
+            match self.files.config() {
+                Ok(config) => {
+                    tracing::info!("the TLS files of ADS changed");
+                    self.config = config;
+                }
+                Err(error) => tracing::error!("the old TLS files of ADS stay in force: {error}"),
+            }
+        }
+        self.config.clone()
+    }
+}
+
+impl TlsFiles {
+    fn seen(&self) -> Seen {
+        let client_ca = self.client_ca.as_deref();
+        let files = [Some(&*self.certificate), Some(&*self.key), client_ca];
+        files.map(|path| {
+            let file = fs::metadata(path?).ok()?;
+            Some((file.modified().ok()?, file.len()))
+        })
+    }
+
+    fn config(&self) -> Result<Arc<ServerConfig>, TlsError> {
+        let chain = certificates(&self.certificate)?;
+        let key =
+            PrivateKeyDer::from_pem_slice(&read(&self.key)?).map_err(|error| TlsError::Pem {
+                path: self.key.clone(),
+                error,
+            })?;
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()?;
+        let builder = match &self.client_ca {
+            Some(path) => {
+                let mut roots = RootCertStore::empty();
+                for authority in certificates(path)? {
+                    roots.add(authority)?;
+                }
+                let roots = Arc::new(roots);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+                builder.with_client_cert_verifier(verifier.build()?)
+            }
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_single_cert(chain, key)?;
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Ok(Arc::new(config))
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let fail = |error| TlsError::Pem {
+        path: path.to_owned(),
+        error,
+    };
+    let text = read(path)?;
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&text)
+        .collect::<Result<_, _>>()
+        .map_err(fail)?;
+    match chain.is_empty() {
+        true => Err(fail(pem::Error::NoItemsFound)),
+        false => Ok(chain),
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {

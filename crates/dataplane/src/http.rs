@@ -21,7 +21,9 @@ pub(crate) use chunked::Chunked;
 pub(crate) use date::{Clock, MONTHS, WEEKDAYS, civil, rfc3339};
 pub(crate) use field::{Known, Span};
 pub(crate) use framing::{Framing, Trailers, push_size};
-pub(crate) use head::{HeadError, Limits, Parsed, RequestHead, ResponseHead, leading_empty_lines};
+pub(crate) use head::{
+    HeadError, Limits, Parsed, RequestHead, ResponseHead, Written, leading_empty_lines,
+};
 pub(crate) use local_reply::LocalReply;
 pub(crate) use message::Message;
 pub(crate) use path::{EscapedSlashes, PathRules};

@@ -7,13 +7,16 @@
 
 mod gather;
 mod keepalive;
+mod kept;
 mod lines;
 mod message;
+mod piece;
 
 pub(crate) use gather::Gather;
 pub(crate) use keepalive::Keepalive;
 pub(crate) use lines::{Opened, request};
 pub(crate) use message::Message;
+pub(crate) use piece::Piece;
 
 /// Whether a connection's first bytes are those of HTTP/2. Four are enough: no HTTP/1 request that
 /// is served begins like this, and the codec checks the rest.

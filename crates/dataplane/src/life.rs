@@ -26,6 +26,7 @@ mod respond;
 mod retry;
 mod send_head;
 mod session;
+mod stream_tasks;
 mod tunnel;
 
 use std::{net::SocketAddr, rc::Rc};
@@ -33,6 +34,7 @@ use std::{net::SocketAddr, rc::Rc};
 use tokio::net::TcpStream;
 
 pub(crate) use exchange::Exchange;
+pub(crate) use stream_tasks::StreamTasks;
 
 use crate::{
     failure::Failure,

@@ -36,7 +36,7 @@ use crate::{
     data_plane::LocalZone,
     http::Clock,
     io::Buffers,
-    life::Exchange,
+    life::{Exchange, StreamTasks},
     listen::{self, Listening, Places},
     plan::Plan,
     stats::{
@@ -61,6 +61,8 @@ pub(crate) struct Worker {
     pub(crate) http2_codec_stats: Arc<CodecStats>,
     /// HTTP/2 codec numbers.
     pub(crate) http2_stats: Arc<Http2Stats>,
+    /// Tasks for streams of HTTP/2.
+    pub(crate) stream_tasks: StreamTasks,
     /// Responses carry `connection: close`.
     pub(crate) draining: Cell<bool>,
     /// Places for client connections, of all workers together.
@@ -163,6 +165,7 @@ async fn run(start: Start) {
         codec_stats,
         http2_codec_stats,
         http2_stats,
+        stream_tasks: StreamTasks::default(),
         draining: Cell::new(false),
         places,
         plan: RefCell::default(),

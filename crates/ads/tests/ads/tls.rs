@@ -152,6 +152,31 @@ async fn files_that_are_no_good_are_named() {
     assert!(error.contains("none.key"), "{error}");
     let mut swapped = files.server(false);
     swapped.tls.as_mut().unwrap().key = files.folder.join("tls.crt");
-    let error = start(swapped).await;
-    assert!(matches!(error, StartError::Certificate(_)), "{error}");
+    let error = start(swapped).await.to_string();
+    assert!(error.contains("tls.crt"), "{error}");
+    let other = Files::new("ads-tls-bad-other");
+    let mut pair = files.server(false);
+    pair.tls.as_mut().unwrap().key = other.folder.join("tls.key");
+    let error = start(pair).await;
+    assert!(
+        matches!(error, StartError::Tls(TlsError::Pair(_))),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn new_files_are_in_force_for_the_next_connection() {
+    let files = Files::new("ads-tls-rotated");
+    let options = files.server(true);
+    let ads = Ads::start_with(snapshot(&[(Cds, "a", "1")]), options).await;
+    let with = |files: &Files| files.client().identity(files.identity());
+    let old = connect(&ads, with(&files)).await.unwrap();
+    assert!(serves(old.clone()).await);
+    // Half of a change is no good, and changes nothing.
+    fs::write(files.folder.join("tls.crt"), "no certificate").unwrap();
+    assert!(serves(connect(&ads, with(&files)).await.unwrap()).await);
+    let new = Files::new("ads-tls-rotated");
+    assert!(serves(connect(&ads, with(&new)).await.unwrap()).await);
+    assert!(serves(old).await, "who is connected stays so");
+    assert!(connect(&ads, with(&files)).await.is_err());
 }

@@ -7,8 +7,10 @@
 
 mod lines;
 mod rendered;
+mod written;
 
 pub(super) use lines::{field_line, line_end};
+pub(crate) use written::Written;
 
 use super::{
     block::{Block, find},

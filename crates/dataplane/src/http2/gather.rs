@@ -5,7 +5,7 @@
 //! connection's task goes to sleep. Above a cap the codec has to wait, so nothing grows.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     io,
     pin::Pin,
     rc::Rc,
@@ -79,8 +79,12 @@ impl Gathered {
             self.written += count as u64;
         }
         self.sent = 0;
-        // An idle connection holds no buffer.
-        self.out = Vec::new();
+        if self.out.capacity() > 0 {
+            // An idle connection holds no buffer.
+            let mut spare = std::mem::take(&mut self.out);
+            spare.clear();
+            SPARE.set(spare);
+        }
         self.stream.poll_flush(cx)
     }
 }
@@ -114,6 +118,9 @@ impl AsyncWrite for Gather {
         if gathered.out.len() >= CAP {
             ready!(gathered.poll_send(cx))?;
         }
+        if gathered.out.capacity() == 0 {
+            gathered.out = SPARE.take();
+        }
         gathered.out.extend_from_slice(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
@@ -128,6 +135,11 @@ impl AsyncWrite for Gather {
         ready!(gathered.poll_send(cx))?;
         gathered.stream.poll_shutdown(cx)
     }
+}
+
+thread_local! {
+    /// The buffer of a connection that has sent everything, for the next one that gathers.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// Bytes gathered before the codec has to wait.

@@ -4,6 +4,7 @@
 //! In: the bytes that the one writer of heads wrote, or trailer lines. Out: what the HTTP/2 codec
 //! encodes. Fields that HTTP/2 forbids stay behind.
 
+use bytes::Bytes;
 use h2::ext::Protocol;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri,
@@ -11,7 +12,8 @@ use http::{
     uri::Scheme,
 };
 
-use crate::http::Known;
+use super::kept;
+use crate::http::{Known, Written};
 
 /// A request that is about to be sent.
 pub(crate) struct Opened<'a> {
@@ -26,20 +28,25 @@ pub(crate) struct Opened<'a> {
 /// A request. `None` when the codec cannot express it. One for an upgrade becomes an extended
 /// CONNECT (RFC 8441).
 pub(crate) fn request(opened: &Opened<'_>) -> Option<Request<()>> {
-    let (first, lines) = split(opened.head);
+    let (first, written) = Written::head(opened.head);
     let mut parts = first.split(|byte| *byte == b' ');
     let method = Method::from_bytes(parts.next()?).ok()?;
     let path = parts.next()?;
-    let fields = parse(lines, Some(HOST));
-    let upgrade = value_of(lines, b"upgrade").and_then(|kind| std::str::from_utf8(kind).ok());
-    let host = value_of(lines, b"host")?;
+    let Fields {
+        fields,
+        host,
+        upgrade,
+        ..
+    } = parse(opened.head, written, HeaderMap::new(), true);
+    let upgrade = upgrade.and_then(|kind| std::str::from_utf8(kind).ok());
+    let host = host?;
     let uri = Uri::builder()
         .scheme(if opened.https {
             Scheme::HTTPS
         } else {
             Scheme::HTTP
         })
-        .authority(host)
+        .authority(host.as_bytes())
         .path_and_query(path)
         .build()
         .ok()?;
@@ -57,25 +64,27 @@ pub(crate) fn request(opened: &Opened<'_>) -> Option<Request<()>> {
     Some(request)
 }
 
-/// A response, from its head as written for HTTP/1.
-pub(crate) fn response(head: &[u8]) -> Option<Response<()>> {
-    let (first, lines) = split(head);
+/// A response, from its head as written for HTTP/1, and that head's length: a body may follow.
+/// `fields` are empty.
+pub(super) fn response(head: &[u8], fields: HeaderMap) -> Option<(Response<()>, usize)> {
+    let (first, written) = Written::head(head);
     let status = StatusCode::from_bytes(first.split(|byte| *byte == b' ').nth(1)?).ok()?;
     // A switch is a success of CONNECT.
     let status = match status {
         StatusCode::SWITCHING_PROTOCOLS => StatusCode::OK,
         other => other,
     };
+    let parsed = parse(head, written, fields, false);
     let mut response = Response::new(());
     *response.status_mut() = status;
     *response.version_mut() = http::Version::HTTP_2;
-    *response.headers_mut() = parse(lines, None);
-    Some(response)
+    *response.headers_mut() = parsed.fields;
+    Some((response, parsed.length))
 }
 
 /// Trailers, from their lines.
 pub(crate) fn trailers(lines: &[u8]) -> HeaderMap {
-    let mut trailers = parse(lines, None);
+    let mut trailers = parse(lines, Written::lines(lines), HeaderMap::new(), false).fields;
     for name in [CONTENT_LENGTH, HOST, TE] {
         trailers.remove(name);
     }
@@ -95,49 +104,86 @@ pub(crate) fn push_lines(fields: &HeaderMap, out: &mut Vec<u8>) {
     }
 }
 
-fn split(head: &[u8]) -> (&[u8], &[u8]) {
-    let end = head.windows(2).position(|pair| pair == b"\r\n");
-    let end = end.unwrap_or(head.len());
-    (&head[..end], head.get(end + 2..).unwrap_or_default())
+/// What there is in a head besides its first line.
+struct Fields<'a> {
+    fields: HeaderMap,
+    /// The value of a Host field that was to be taken out.
+    host: Option<HeaderValue>,
+    /// The value of the first Upgrade field.
+    upgrade: Option<&'a [u8]>,
+    /// Bytes of the head.
+    length: usize,
 }
 
-fn fields(lines: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    lines.split(|byte| *byte == b'\n').filter_map(|line| {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let colon = line.iter().position(|byte| *byte == b':')?;
-        Some((&line[..colon], line[colon + 1..].trim_ascii()))
-    })
-}
-
-fn value_of<'a>(lines: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
-    let mut fields = fields(lines);
-    let found = fields.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
-    found.map(|(_, value)| value)
-}
-
-/// Fields without one; taking it out afterwards would move the last to its place.
-fn parse(lines: &[u8], without: Option<HeaderName>) -> HeaderMap {
-    let mut parsed = HeaderMap::with_capacity(16);
-    for (name, value) in fields(lines) {
-        // Case is folded on the way in.
-        let name = HeaderName::from_bytes(name);
-        let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) else {
-            continue;
-        };
-        if !FORBIDDEN.contains(&name.as_str()) && Some(&name) != without.as_ref() {
-            parsed.append(name, value);
+/// Takes lines apart into `fields`, which are empty. `takes_host` keeps Host out of them: taking it
+/// out afterwards would move the last field to its place.
+fn parse<'a>(
+    bytes: &'a [u8],
+    mut written: Written<'a>,
+    mut fields: HeaderMap,
+    takes_host: bool,
+) -> Fields<'a> {
+    fields.reserve(USUAL);
+    let (mut upgrade, mut host) = (None, None);
+    let mut add = |name: HeaderName, value: HeaderValue| {
+        if takes_host && name == HOST {
+            host.get_or_insert(value);
+        } else {
+            fields.append(name, value);
         }
+    };
+    let mut copy = None;
+    kept::with(|kept| {
+        for line in written.by_ref() {
+            let line_bytes = &bytes[line.clone()];
+            if let Some((name, value)) = kept.line(line_bytes) {
+                add(name, value);
+                continue;
+            }
+            let Some(field) = Written::field(bytes, &line) else {
+                continue;
+            };
+            let value = field.value.of(bytes);
+            if field.known == Known::Upgrade {
+                upgrade = upgrade.or(Some(value));
+            }
+            if FORBIDDEN.contains(&field.known) {
+                continue;
+            }
+            let value = if bytes.len() > COPIED {
+                HeaderValue::from_bytes(value)
+            } else {
+                // One copy for all: the codec needs them for longer than the bytes are there.
+                let copy: &Bytes = copy.get_or_insert_with(|| Bytes::copy_from_slice(bytes));
+                let range = field.value.start()..field.value.end();
+                HeaderValue::from_maybe_shared(copy.slice(range))
+            };
+            if let (Some(name), Ok(value)) = (kept.name(field.name.of(bytes)), value) {
+                kept.keep(line_bytes, &name, &value);
+                add(name, value);
+            }
+        }
+    });
+    Fields {
+        fields,
+        host,
+        upgrade,
+        length: written.at(),
     }
-    parsed
 }
+
+/// Larger heads are copied field by field: one that the codec keeps would keep them all.
+const COPIED: usize = 2048;
+/// Room for the fields of most heads.
+const USUAL: usize = 12;
 
 /// RFC 9113 8.2.2.
-const FORBIDDEN: [&str; 5] = [
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "transfer-encoding",
-    "upgrade",
+const FORBIDDEN: [Known; 5] = [
+    Known::Connection,
+    Known::KeepAlive,
+    Known::ProxyConnection,
+    Known::TransferEncoding,
+    Known::Upgrade,
 ];
 
 #[cfg(test)]
@@ -160,8 +206,8 @@ mod tests {
         assert_eq!(values, ["1", "2"]);
         assert_eq!(request.headers().len(), 2);
         let head = b"HTTP/1.1 204 No Content\r\nconnection: close\r\ndate: x\r\n\r\n";
-        let response = response(head).expect("a response");
-        assert_eq!(response.status(), 204);
+        let (response, length) = response(head, HeaderMap::new()).expect("a response");
+        assert_eq!((response.status().as_u16(), length), (204, head.len()));
         assert_eq!(response.headers().len(), 1);
     }
 }

@@ -17,13 +17,17 @@ use bytes::Bytes;
 use h2::{Reason, RecvStream, SendStream, client::ResponseFuture, server::SendResponse};
 use http::{HeaderMap, request, response};
 
-use super::lines;
+use super::{lines, piece::Piece};
 use crate::failure::Failure;
 
 /// The stream.
 pub(crate) struct Message {
+    /// A client's head, until it is taken.
+    request: Option<request::Parts>,
+    /// Its fields, empty, for those of the response.
+    fields: HeaderMap,
     opening: Opening,
-    send: Option<SendStream<Bytes>>,
+    send: Option<SendStream<Piece>>,
     receive: Option<RecvStream>,
     /// Received and not taken.
     pending: Bytes,
@@ -43,26 +47,30 @@ enum Opening {
     Answered(Box<response::Parts>),
     Client(ResponseFuture),
     Done,
-    Server(SendResponse<Bytes>, Option<Box<request::Parts>>),
+    Server(SendResponse<Piece>),
 }
 
 impl Message {
     /// A client's request.
-    pub(crate) fn server(request: http::Request<RecvStream>, respond: SendResponse<Bytes>) -> Self {
+    pub(crate) fn server(request: http::Request<RecvStream>, respond: SendResponse<Piece>) -> Self {
         let (parts, receive) = request.into_parts();
-        let parts = Some(Box::new(parts));
-        Self::new(Opening::Server(respond, parts), None, Some(receive))
+        Self {
+            request: Some(parts),
+            ..Self::new(Opening::Server(respond), None, Some(receive))
+        }
     }
 
     /// A request to an upstream, whose head was sent; `ends` says that no body follows.
-    pub(crate) fn client(response: ResponseFuture, send: SendStream<Bytes>, ends: bool) -> Self {
+    pub(crate) fn client(response: ResponseFuture, send: SendStream<Piece>, ends: bool) -> Self {
         let mut message = Self::new(Opening::Client(response), Some(send), None);
         message.sent = ends;
         message
     }
 
-    fn new(opening: Opening, send: Option<SendStream<Bytes>>, receive: Option<RecvStream>) -> Self {
+    fn new(opening: Opening, send: Option<SendStream<Piece>>, receive: Option<RecvStream>) -> Self {
         Self {
+            request: None,
+            fields: HeaderMap::new(),
             opening,
             send,
             receive,
@@ -76,11 +84,14 @@ impl Message {
     }
 
     /// The head of a client's request, once.
-    pub(crate) fn take_request(&mut self) -> Option<Box<request::Parts>> {
-        match &mut self.opening {
-            Opening::Server(_, parts) => parts.take(),
-            _ => None,
-        }
+    pub(crate) fn take_request(&mut self) -> Option<request::Parts> {
+        self.request.take()
+    }
+
+    /// Takes back what was made of the head's fields.
+    pub(crate) fn reuse(&mut self, mut fields: HeaderMap) {
+        fields.clear();
+        self.fields = fields;
     }
 
     /// The head of the upstream's response, once.
@@ -121,7 +132,7 @@ impl Message {
 
     /// Tells the client to go on with its body.
     pub(crate) fn send_continue(&mut self) {
-        if let Opening::Server(respond, _) = &mut self.opening {
+        if let Opening::Server(respond) = &mut self.opening {
             let mut interim = http::Response::new(());
             *interim.status_mut() = http::StatusCode::CONTINUE;
             // A client that is gone will be noticed when the response is sent.
@@ -129,17 +140,20 @@ impl Message {
         }
     }
 
-    /// Sends the head of the response, as written for HTTP/1.
-    pub(crate) fn send_response(&mut self, head: &[u8], ends: bool) -> Result<(), Failure> {
-        let Opening::Server(respond, _) = &mut self.opening else {
+    /// Sends the head of the response, as written for HTTP/1; returns its length. `alone` says that
+    /// what follows it is all there is to its body.
+    pub(crate) fn send_response(&mut self, head: &[u8], alone: bool) -> Result<usize, Failure> {
+        let Opening::Server(respond) = &mut self.opening else {
             return Err(Failure::ClientGone);
         };
-        let response = lines::response(head).ok_or(Failure::Protocol)?;
+        let fields = std::mem::take(&mut self.fields);
+        let (response, length) = lines::response(head, fields).ok_or(Failure::Protocol)?;
+        let ends = alone && length == head.len();
         match respond.send_response(response, ends) {
             Ok(send) => {
                 self.send = Some(send);
                 self.sent = ends;
-                Ok(())
+                Ok(length)
             }
             Err(_) => Err(Failure::ClientGone),
         }
@@ -173,6 +187,10 @@ impl Message {
         let Some(receive) = self.receive.as_mut().filter(|_| !self.received) else {
             return Poll::Ready(Ok(false));
         };
+        if receive.is_end_stream() {
+            self.received = true;
+            return Poll::Ready(Ok(false));
+        }
         let outcome = match ready!(receive.poll_data(cx)) {
             Some(Ok(bytes)) => {
                 self.pending = bytes;
@@ -214,7 +232,7 @@ impl Message {
     pub(crate) fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match (&mut self.opening, &mut self.send) {
             (_, Some(send)) => send.poll_reset(cx).map(|_| ()),
-            (Opening::Server(respond, _), None) => respond.poll_reset(cx).map(|_| ()),
+            (Opening::Server(respond), None) => respond.poll_reset(cx).map(|_| ()),
             _ => Poll::Pending,
         }
     }
@@ -248,12 +266,10 @@ impl Message {
         }
         let count = room.min(wanted);
         let of_head = count.min(head.len());
-        let mut bytes = Vec::with_capacity(count);
-        bytes.extend_from_slice(&head[..of_head]);
-        bytes.extend_from_slice(&body[..count - of_head]);
+        let piece = Piece::new(&head[..of_head], &body[..count - of_head]);
         let ends = last && count == wanted;
         self.reserved = 0;
-        match send.send_data(bytes.into(), ends) {
+        match send.send_data(piece, ends) {
             Ok(()) => {
                 self.sent = ends;
                 Poll::Ready(Ok(count))
@@ -273,7 +289,7 @@ impl Message {
         self.sent = true;
         // A peer that is gone needs no end.
         let _ = if trailers.is_empty() {
-            send.send_data(Bytes::new(), true)
+            send.send_data(Piece::empty(), true)
         } else {
             send.send_trailers(lines::trailers(trailers))
         };
@@ -290,7 +306,7 @@ impl Message {
     pub(crate) fn reset(&mut self, reason: Reason) {
         match (&mut self.opening, &mut self.send) {
             (_, Some(send)) => send.send_reset(reason),
-            (Opening::Server(respond, _), None) => respond.send_reset(reason),
+            (Opening::Server(respond), None) => respond.send_reset(reason),
             _ => {}
         }
         self.sent = true;

@@ -12,7 +12,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
 use h2::{Reason, server};
 use tokio::time::Instant;
 
@@ -20,12 +19,12 @@ use super::{answer, exchange::Exchange, linger, receive_head, request, session::
 use crate::{
     failure::Failure,
     http::HeadError,
-    http2::{Gather, Keepalive, Message},
+    http2::{Gather, Keepalive, Message, Piece},
     io::Stream,
     plan::ConnectionManager,
 };
 
-type Codec = server::Connection<Gather, Bytes>;
+type Codec = server::Connection<Gather, Piece>;
 
 /// The connection's own state.
 struct Connection {
@@ -43,6 +42,12 @@ struct Activity {
     running: Cell<usize>,
     /// When the last one ended.
     idle_since: Cell<Instant>,
+}
+
+/// A stream that is being served.
+pub(super) struct Served {
+    session: Session,
+    activity: Rc<Activity>,
 }
 
 /// Serves the connection until it ends.
@@ -92,7 +97,7 @@ fn builder(manager: &ConnectionManager) -> server::Builder {
 
 /// Waits for the rest of the preface.
 async fn handshake(session: &mut Session, io: &Gather) -> Option<Codec> {
-    let mut handshake = builder(session.manager()).handshake(io.clone());
+    let mut handshake = builder(session.manager()).handshake::<_, Piece>(io.clone());
     let limit = session.manager().idle_timeout;
     let deadline = limit.map(|limit| Instant::now() + limit);
     poll_fn(|cx| {
@@ -160,7 +165,7 @@ impl Connection {
                         self.drain();
                     }
                     let message = Message::server(request, respond);
-                    self.spawn(session.of_stream(Stream::Http2(Box::new(message))));
+                    self.serve(session.of_stream(Stream::Http2(Box::new(message))));
                 }
                 Poll::Ready(Some(Err(error))) => {
                     if !error.is_io() && !error.is_remote() {
@@ -191,16 +196,12 @@ impl Connection {
         session.routes();
     }
 
-    fn spawn(&mut self, mut session: Session) {
+    fn serve(&mut self, session: Session) {
         let activity = self.activity.clone();
         activity.running.set(activity.running.get() + 1);
-        session.worker.http2_stats.streams_active.add(1);
-        tokio::task::spawn_local(async move {
-            stream(&mut session).await;
-            activity.running.set(activity.running.get() - 1);
-            activity.idle_since.set(Instant::now());
-            session.worker.http2_stats.streams_active.add(-1);
-        });
+        let worker = session.worker.clone();
+        worker.http2_stats.streams_active.add(1);
+        worker.stream_tasks.serve(Served { session, activity });
     }
 
     /// When the connection is told to end, or given up, if nothing happens.
@@ -222,14 +223,29 @@ impl Connection {
     }
 }
 
-/// One request.
-async fn stream(session: &mut Session) {
-    let mut exchange = session.worker.exchange();
-    if let Err(failure) = request(session, &mut exchange).await {
-        answer::failure(session, &mut exchange, failure).await;
+impl Served {
+    /// Serves its request.
+    pub(super) async fn serve(&mut self) {
+        let session = &mut self.session;
+        let mut exchange = session.worker.exchange();
+        if let Err(failure) = request(session, &mut exchange).await {
+            answer::failure(session, &mut exchange, failure).await;
+        }
+        exchange.clear();
+        session.worker.recycle(exchange);
+        session.inbox.clear(&session.worker.buffers);
+        let activity = &self.activity;
+        activity.running.set(activity.running.get() - 1);
+        if activity.running.get() == 0 {
+            activity.idle_since.set(Instant::now());
+        }
+        session.worker.http2_stats.streams_active.add(-1);
     }
-    exchange.clear();
-    session.worker.recycle(exchange);
+
+    /// The stream's own session.
+    pub(super) fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
 }
 
 /// The head that the codec decoded, in the form that HTTP/1 heads have.
@@ -246,6 +262,7 @@ pub(super) fn receive_head(
     let rendered = session.inbox.render(&session.worker.buffers, |out| {
         head.render(&parts, ends, limits, out)
     });
+    message.reuse(parts.headers);
     match rendered {
         Ok(()) => receive_head::accept(session, exchange, now),
         Err(HeadError::TooMany) => {
@@ -266,13 +283,10 @@ pub(super) fn send_response(session: &mut Session, exchange: &mut Exchange) -> R
     };
     let download = &mut exchange.download;
     download.strip_framing();
-    let out = &mut download.out;
-    let end = out.windows(4).position(|bytes| bytes == b"\r\n\r\n");
-    let end = end.map_or(out.len(), |at| at + 4);
-    let ends = download.framing.done() && end == out.len() && !download.open;
-    let sent = message.send_response(&out[..end], ends);
-    out.drain(..end);
-    sent
+    let alone = download.framing.done() && !download.open;
+    let length = message.send_response(&download.out, alone)?;
+    download.out.drain(..length);
+    Ok(())
 }
 
 /// Gives a stream up whose response cannot be completed.

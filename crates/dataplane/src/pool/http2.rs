@@ -12,7 +12,6 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use bytes::Bytes;
 use h2::client::{self, SendRequest};
 use tokio::time::Instant;
 
@@ -21,7 +20,7 @@ use crate::{
     cluster::Host,
     connect::Connected,
     failure::Failure,
-    http2::{Gather, Keepalive, Message, Opened, request},
+    http2::{Gather, Keepalive, Message, Opened, Piece, request},
     io::Timer,
     plan::{ClusterConfig, Http2Options},
 };
@@ -30,7 +29,7 @@ use crate::{
 pub(crate) struct Shared {
     host: Rc<Host>,
     lane: Lane,
-    sender: SendRequest<Bytes>,
+    sender: SendRequest<Piece>,
     limit: u32,
     active: Cell<u32>,
     requests: Cell<u32>,
@@ -242,9 +241,9 @@ fn builder(config: &ClusterConfig, options: &Http2Options) -> client::Builder {
 /// The connection's task.
 struct Driver {
     shared: Rc<Shared>,
-    codec: client::Connection<Gather, Bytes>,
+    codec: client::Connection<Gather, Piece>,
     io: Gather,
-    sender: SendRequest<Bytes>,
+    sender: SendRequest<Piece>,
     keepalive: Option<Keepalive>,
     timer: Timer,
     opened: Instant,

@@ -5,7 +5,7 @@
 //! the same spans that parsing yields, so that routing and header rules have one form to deal with.
 
 use h2::ext::Protocol;
-use http::{request, response, uri::Scheme};
+use http::{header::HOST, request, response, uri::Scheme};
 
 use super::{HeadError, Known, Limits, Message, RequestHead, ResponseHead, Span};
 use super::{holds, is_authority};
@@ -34,34 +34,25 @@ impl RequestHead {
         self.https = parts.uri.scheme().map(|scheme| *scheme == Scheme::HTTPS);
         let path = parts.uri.path_and_query();
         self.path = append(path.map_or("/", |path| path.as_str()).as_bytes(), out);
-        let host = || {
-            parts
-                .headers
-                .get(http::header::HOST)
-                .map(|host| host.as_bytes())
-        };
         let authority = match parts.uri.authority() {
             Some(authority) => Some(authority.as_str().as_bytes()),
-            None => host(),
+            None => parts.headers.get(HOST).map(|host| host.as_bytes()),
         };
-        // Which of two counts would be anyone's guess.
-        if parts
-            .headers
-            .get_all(http::header::HOST)
-            .iter()
-            .nth(1)
-            .is_some()
-        {
-            return Err(HeadError::Malformed);
-        }
         if let Some(authority) = authority {
             self.message.add(b"host", authority, out)?;
         }
+        let mut hosts = 0;
         for (name, value) in &parts.headers {
-            if name != http::header::HOST {
+            if name == HOST {
+                hosts += 1;
+            } else {
                 let name = name.as_str().as_bytes();
                 self.message.add(name, value.as_bytes(), out)?;
             }
+        }
+        // Which of two counts would be anyone's guess.
+        if hosts > 1 {
+            return Err(HeadError::Malformed);
         }
         self.message.upgrade = None;
         if let Some(protocol) = protocol {
@@ -110,15 +101,21 @@ impl ResponseHead {
 }
 
 impl Message {
+    /// Adds a field as a line of its own, so that lines which stay as they are can be copied together.
     fn add(&mut self, name: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<(), HeadError> {
+        out.reserve(name.len() + value.len() + 4);
+        let name_span = append(name, out);
+        out.extend_from_slice(b": ");
+        let value_span = append(value, out);
+        out.extend_from_slice(b"\r\n");
+        self.underscores |= holds(name, b'_');
         let field = Field {
-            name: append(name, out),
-            value: append(value, out),
+            name: name_span,
+            value: value_span,
             known: Known::of(name),
             upper: false,
-            exact: false,
+            exact: true,
         };
-        self.underscores |= name.contains(&b'_');
         self.classify(field, value)
     }
 }
