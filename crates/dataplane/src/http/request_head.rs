@@ -8,6 +8,7 @@ use std::{net::IpAddr, time::Duration};
 
 use super::{
     ATTEMPT_COUNT, EXPECTED_TIMEOUT, NameCase,
+    block::Block,
     field::{Field, Known},
     head::RequestHead,
     message::{Message, tokens},
@@ -128,8 +129,10 @@ impl UpstreamRequest<'_> {
         let original = self.head.message.fields.iter();
         let original = original.clone().find(|field| field.known == Known::Host);
         match original {
-            Some(field) => self.case.push(field, &self.head.message, self.bytes, out),
-            None => self.case.push_new(b"host", out),
+            Some(field) if self.case == NameCase::Preserve => {
+                self.case.push(field, &self.head.message, self.bytes, out)
+            }
+            _ => self.case.push_new(b"host", out),
         }
         out.extend_from_slice(b": ");
         let host = self.host.unwrap_or(self.head.authority.of(self.bytes));
@@ -370,11 +373,12 @@ fn request_id() -> [u8; 36] {
     let random = random & !(0xf000 << 64) | (0x4000 << 64);
     let random = random & !(0xc000 << 48) | (0x8000 << 48);
     let mut text = [b'-'; 36];
-    let places = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
-    for (byte, place) in random.to_be_bytes().into_iter().zip(places) {
-        text[place] = b"0123456789abcdef"[usize::from(byte >> 4)];
-        text[place + 1] = b"0123456789abcdef"[usize::from(byte & 15)];
-    }
+    let [first, second] = Block::new(&random.to_be_bytes()).hexadecimal();
+    text[..8].copy_from_slice(&first[..8]);
+    text[9..13].copy_from_slice(&first[8..12]);
+    text[14..18].copy_from_slice(&first[12..]);
+    text[19..23].copy_from_slice(&second[..4]);
+    text[24..].copy_from_slice(&second[4..]);
     text
 }
 
@@ -421,8 +425,14 @@ mod tests {
             let id = request_id();
             assert_eq!(id[14], b'4');
             assert!(b"89ab".contains(&id[19]));
-            let dashes = id.iter().filter(|byte| **byte == b'-').count();
-            assert_eq!(dashes, 4);
+            for (at, byte) in id.into_iter().enumerate() {
+                let dash = [8, 13, 18, 23].contains(&at);
+                assert!(if dash {
+                    byte == b'-'
+                } else {
+                    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+                });
+            }
         }
     }
 }

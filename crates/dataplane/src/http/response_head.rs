@@ -56,9 +56,11 @@ pub(crate) struct DownstreamResponse<'a> {
 impl DownstreamResponse<'_> {
     /// Writes the head.
     pub(crate) fn push(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"HTTP/1.1 ");
-        push_decimal(u64::from(self.head.status), out);
-        out.push(b' ');
+        let mut start = *b"HTTP/1.1 000 ";
+        for (at, unit) in [(9, 100), (10, 10), (11, 1)] {
+            start[at] += (self.head.status / unit % 10) as u8;
+        }
+        out.extend_from_slice(&start);
         out.extend_from_slice(reason(self.head.status).as_bytes());
         out.extend_from_slice(b"\r\n");
         let changes = !self.mutations.is_empty();

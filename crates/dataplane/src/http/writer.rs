@@ -6,7 +6,8 @@
 //! copied in one go.
 
 use super::{
-    NameCase, ascii,
+    NameCase,
+    block::make_lower,
     field::{Field, Known},
     message::Message,
     push_decimal,
@@ -72,7 +73,7 @@ impl Writer<'_> {
         out.extend_from_slice(lines);
         let copy = &mut out[base..];
         for field in fields.iter().filter(|field| field.upper) {
-            ascii::make_lower(&mut copy[field.name.start() - start..field.name.end() - start]);
+            make_lower(copy, field.name.start() - start, field.name.end() - start);
         }
     }
 
@@ -90,6 +91,7 @@ impl Writer<'_> {
     }
 
     /// Writes a field that was not in the message; `name` is lower case.
+    #[inline]
     pub(super) fn new_line(&self, name: &[u8], value: &[u8], out: &mut Vec<u8>) {
         self.case.push_new(name, out);
         out.extend_from_slice(b": ");

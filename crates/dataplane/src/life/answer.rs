@@ -129,7 +129,7 @@ pub(super) async fn failure(
             session.stats.downstream_rq_rx_reset.inc();
             session.worker.http2_stats.rx_reset.inc();
         }
-        finish::count(session, exchange, Instant::now());
+        finish::count(session, exchange, finish::elapsed(exchange, Instant::now()));
         return After::Close;
     }
     if exchange.record.received && !exchange.record.taken {
@@ -195,7 +195,7 @@ async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>)
     .push(&mut exchange.download.out);
     let headed = http2::send_response(session, exchange).is_ok();
     let written = headed && flush(session, exchange).await;
-    finish::count(session, exchange, now);
+    finish::count(session, exchange, finish::elapsed(exchange, now));
     match (written, exchange.record.close) {
         (false, _) => After::Close,
         (true, true) => After::Linger,
@@ -247,7 +247,7 @@ async fn cut(session: &mut Session, exchange: &mut Exchange) -> After {
         http2::reset(session).await;
     }
     exchange.answer.clear(&session.worker.buffers);
-    finish::count(session, exchange, Instant::now());
+    finish::count(session, exchange, finish::elapsed(exchange, Instant::now()));
     if flushed { After::Linger } else { After::Close }
 }
 

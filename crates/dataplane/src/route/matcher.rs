@@ -7,7 +7,7 @@ use std::iter;
 
 use regex::bytes::Regex;
 
-use crate::http::{Message, RequestHead, ResponseHead, Span};
+use crate::http::{Message, RequestHead, ResponseHead, Span, find_byte};
 
 /// What matching looks at.
 #[derive(Clone, Copy)]
@@ -285,7 +285,7 @@ fn is_grpc(request: &RequestView<'_>) -> bool {
 
 /// Path without query, and query without its question mark.
 pub(crate) fn split_query(target: &[u8]) -> (&[u8], &[u8]) {
-    match target.iter().position(|byte| *byte == b'?') {
+    match find_byte(target, b'?') {
         Some(at) => (&target[..at], &target[at + 1..]),
         None => (target, b""),
     }
