@@ -12,7 +12,7 @@ use super::{
     field::{Field, Known},
     head::RequestHead,
     message::{Message, tokens},
-    writer::{Writer, set},
+    writer::{Writer, set, upgrade_alone},
 };
 use crate::{
     plan::ConnectionManager,
@@ -53,8 +53,10 @@ pub(crate) struct UpstreamRequest<'a> {
     pub(crate) upgrade: bool,
     /// The upstream speaks HTTP/2, which has its own framing.
     pub(crate) http2: bool,
-    /// The copy for a mirror: its host says so.
-    pub(crate) shadow: bool,
+    /// `grpc-timeout` for the upstream.
+    pub(crate) grpc_timeout: Option<String>,
+    /// The copy for a mirror: its host says so, and it comes from this address of the node.
+    pub(crate) shadow: Option<&'a str>,
 }
 
 impl UpstreamRequest<'_> {
@@ -73,12 +75,19 @@ impl UpstreamRequest<'_> {
         let plain = self.is_plain();
         let writer = self.writer();
         writer.fields(plain, SPECIAL, out, |field, out| {
-            if plain || !self.drops(field) {
+            if plain {
+                self.field(&writer, field, out);
+            } else if let Some(value) = self.told(field) {
+                if self.is_first_line(field) {
+                    writer.line(field, value.as_bytes(), out);
+                }
+            } else if !self.drops(field) {
                 self.field(&writer, field, out);
             }
         });
         self.envoy_additions(&writer, out);
         self.route_additions(&writer, target, out);
+        self.shadow_additions(&writer, out);
         if !self.http2 {
             self.framing(&writer, out);
         }
@@ -97,6 +106,7 @@ impl UpstreamRequest<'_> {
     fn is_plain(&self) -> bool {
         self.mutations.remove.is_empty()
             && self.attempt.is_none()
+            && self.grpc_timeout.is_none()
             && !self.head.message.names_hops
             && !(self.head.message.underscores && self.drop_underscores)
     }
@@ -109,7 +119,6 @@ impl UpstreamRequest<'_> {
         let name = field.name.of(self.bytes);
         let message = &self.head.message;
         self.mutations.removes(name)
-            || (self.attempt.is_some() && name.eq_ignore_ascii_case(ATTEMPT_COUNT))
             || (self.drop_underscores && name.contains(&b'_'))
             || (message.names_hops
                 && !matches!(field.known, Known::Connection | Known::Upgrade | Known::Te)
@@ -127,7 +136,7 @@ impl UpstreamRequest<'_> {
         }
         out.extend_from_slice(b": ");
         let host = self.host.unwrap_or(self.head.authority.of(self.bytes));
-        if self.shadow {
+        if self.shadow.is_some() {
             let name = without_port(host);
             out.extend_from_slice(name);
             out.extend_from_slice(b"-shadow");
@@ -151,7 +160,7 @@ impl UpstreamRequest<'_> {
             Known::ClientCert if !self.manager.forward_client_cert => {}
             Known::EdgeOnly if edge => {}
             Known::Connection | Known::Upgrade if !self.upgrade => {}
-            Known::Connection => writer.line(field, b"Upgrade", out),
+            Known::Connection => writer.line(field, upgrade_alone(value), out),
             Known::Expect if value.eq_ignore_ascii_case(b"100-continue") => {}
             Known::Te => {
                 if tokens(value).any(|token| token.eq_ignore_ascii_case(b"trailers")) {
@@ -193,6 +202,10 @@ impl UpstreamRequest<'_> {
             out.push(b',');
             out.extend_from_slice(self.peer.as_bytes());
         }
+        if let Some(node) = self.shadow {
+            out.push(b',');
+            out.extend_from_slice(node.as_bytes());
+        }
         out.extend_from_slice(b"\r\n");
     }
 
@@ -209,7 +222,11 @@ impl UpstreamRequest<'_> {
         let manager = self.manager;
         let edge = manager.use_remote_address;
         if edge && !manager.skip_xff_append && !writer.has(Known::ForwardedFor) {
-            writer.new_line(b"x-forwarded-for", self.peer.as_bytes(), out);
+            let peer = match self.shadow {
+                Some(node) => &format!("{},{node}", self.peer),
+                None => self.peer,
+            };
+            writer.new_line(b"x-forwarded-for", peer.as_bytes(), out);
         }
         if !writer.has(Known::ForwardedProto) {
             writer.new_line(b"x-forwarded-proto", self.scheme, out);
@@ -225,8 +242,39 @@ impl UpstreamRequest<'_> {
         {
             writer.number(EXPECTED_TIMEOUT, timeout_milliseconds(timeout), out);
         }
-        if let Some(attempt) = self.attempt {
+        if let Some(attempt) = self.attempt
+            && !self.has_line(ATTEMPT_COUNT)
+        {
             writer.number(ATTEMPT_COUNT, u64::from(attempt), out);
+        }
+        if let Some(timeout) = &self.grpc_timeout
+            && !self.has_line(b"grpc-timeout")
+        {
+            writer.new_line(b"grpc-timeout", timeout.as_bytes(), out);
+        }
+    }
+
+    /// What is told upstream in the place of what the client said.
+    fn told(&self, field: &Field) -> Option<String> {
+        let name = field.name.of(self.bytes);
+        if name.eq_ignore_ascii_case(ATTEMPT_COUNT) {
+            return self.attempt.map(|attempt| attempt.to_string());
+        }
+        let timeout = self.grpc_timeout.as_ref();
+        timeout
+            .filter(|_| name.eq_ignore_ascii_case(b"grpc-timeout"))
+            .cloned()
+    }
+
+    /// A mirror gets its copy from this node, as Envoy's own requests go.
+    fn shadow_additions(&self, writer: &Writer<'_>, out: &mut Vec<u8>) {
+        let Some(node) = self.shadow else {
+            return;
+        };
+        writer.new_line(b"x-envoy-internal", b"true", out);
+        let appends = self.manager.use_remote_address && !self.manager.skip_xff_append;
+        if !appends && !writer.has(Known::ForwardedFor) {
+            writer.new_line(b"x-forwarded-for", node.as_bytes(), out);
         }
     }
 
@@ -254,6 +302,18 @@ impl UpstreamRequest<'_> {
                 writer.new_line(b"content-length", b"0", out);
             }
         }
+    }
+
+    fn has_line(&self, name: &[u8]) -> bool {
+        let mut fields = self.head.message.fields.iter();
+        fields.any(|field| field.name.of(self.bytes).eq_ignore_ascii_case(name))
+    }
+
+    fn is_first_line(&self, field: &Field) -> bool {
+        let name = field.name.of(self.bytes);
+        let mut fields = self.head.message.fields.iter();
+        let first = fields.find(|other| other.name.of(self.bytes).eq_ignore_ascii_case(name));
+        first == Some(field)
     }
 
     fn is_first(&self, field: &Field) -> bool {

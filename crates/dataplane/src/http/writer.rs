@@ -24,6 +24,15 @@ pub(super) struct Writer<'a> {
     pub(super) case: NameCase,
 }
 
+/// The `connection` of a switch that is passed on: nothing else that stands in it.
+pub(super) fn upgrade_alone(value: &[u8]) -> &[u8] {
+    if value.eq_ignore_ascii_case(b"upgrade") {
+        value
+    } else {
+        b"Upgrade"
+    }
+}
+
 impl Writer<'_> {
     /// Writes all fields. Those whose [`Known::bit`] is not in `special` are copied, as long as
     /// `plain` says that no rule can take one out; the others are left to `write`.

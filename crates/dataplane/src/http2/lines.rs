@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use h2::ext::Protocol;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri,
     header::{CONTENT_LENGTH, HOST, TE},
     uri::Scheme,
 };
@@ -33,12 +33,13 @@ pub(crate) fn request(opened: &Opened<'_>) -> Option<Request<()>> {
     let method = Method::from_bytes(parts.next()?).ok()?;
     let path = parts.next()?;
     let Fields {
-        mut fields,
+        fields,
+        host,
         upgrade,
         ..
-    } = parse(opened.head, written, HeaderMap::new());
+    } = parse(opened.head, written, HeaderMap::new(), true);
     let upgrade = upgrade.and_then(|kind| std::str::from_utf8(kind).ok());
-    let host = fields.remove(HOST)?;
+    let host = host?;
     let uri = Uri::builder()
         .scheme(if opened.https {
             Scheme::HTTPS
@@ -73,7 +74,7 @@ pub(super) fn response(head: &[u8], fields: HeaderMap) -> Option<(Response<()>, 
         StatusCode::SWITCHING_PROTOCOLS => StatusCode::OK,
         other => other,
     };
-    let parsed = parse(head, written, fields);
+    let parsed = parse(head, written, fields, false);
     let mut response = Response::new(());
     *response.status_mut() = status;
     *response.version_mut() = http::Version::HTTP_2;
@@ -83,7 +84,7 @@ pub(super) fn response(head: &[u8], fields: HeaderMap) -> Option<(Response<()>, 
 
 /// Trailers, from their lines.
 pub(crate) fn trailers(lines: &[u8]) -> HeaderMap {
-    let mut trailers = parse(lines, Written::lines(lines), HeaderMap::new()).fields;
+    let mut trailers = parse(lines, Written::lines(lines), HeaderMap::new(), false).fields;
     for name in [CONTENT_LENGTH, HOST, TE] {
         trailers.remove(name);
     }
@@ -106,22 +107,37 @@ pub(crate) fn push_lines(fields: &HeaderMap, out: &mut Vec<u8>) {
 /// What there is in a head besides its first line.
 struct Fields<'a> {
     fields: HeaderMap,
+    /// The value of a Host field that was to be taken out.
+    host: Option<HeaderValue>,
     /// The value of the first Upgrade field.
     upgrade: Option<&'a [u8]>,
     /// Bytes of the head.
     length: usize,
 }
 
-/// Takes lines apart into `fields`, which are empty.
-fn parse<'a>(bytes: &'a [u8], mut written: Written<'a>, mut fields: HeaderMap) -> Fields<'a> {
+/// Takes lines apart into `fields`, which are empty. `takes_host` keeps Host out of them: taking it
+/// out afterwards would move the last field to its place.
+fn parse<'a>(
+    bytes: &'a [u8],
+    mut written: Written<'a>,
+    mut fields: HeaderMap,
+    takes_host: bool,
+) -> Fields<'a> {
     fields.reserve(USUAL);
-    let mut upgrade = None;
+    let (mut upgrade, mut host) = (None, None);
+    let mut add = |name: HeaderName, value: HeaderValue| {
+        if takes_host && name == HOST {
+            host.get_or_insert(value);
+        } else {
+            fields.append(name, value);
+        }
+    };
     let mut copy = None;
     kept::with(|kept| {
         for line in written.by_ref() {
             let line_bytes = &bytes[line.clone()];
             if let Some((name, value)) = kept.line(line_bytes) {
-                fields.append(name, value);
+                add(name, value);
                 continue;
             }
             let Some(field) = Written::field(bytes, &line) else {
@@ -144,12 +160,13 @@ fn parse<'a>(bytes: &'a [u8], mut written: Written<'a>, mut fields: HeaderMap) -
             };
             if let (Some(name), Ok(value)) = (kept.name(field.name.of(bytes)), value) {
                 kept.keep(line_bytes, &name, &value);
-                fields.append(name, value);
+                add(name, value);
             }
         }
     });
     Fields {
         fields,
+        host,
         upgrade,
         length: written.at(),
     }

@@ -96,7 +96,11 @@ pub(super) fn write_head(
         } else {
             manager.response_case
         },
-        service_time: record.sent.map(|sent| now - sent),
+        // A request for an upgrade has no end.
+        service_time: record
+            .sent
+            .filter(|_| record.upgrade.is_none())
+            .map(|sent| now - sent),
         close: record.close && !switching && !http2[0],
         chunked: !http2[0]
             && matches!(

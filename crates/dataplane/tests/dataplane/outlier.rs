@@ -55,7 +55,7 @@ fn a_failing_host_is_ejected_and_comes_back() {
     }
     gateway.expect("cluster.c.outlier_detection.ejections_active", 1);
     gateway.expect("cluster.c.membership_healthy", 1);
-    let status = gateway.plane.clusters().cluster_statuses[0].host_statuses[0].clone();
+    let status = gateway.clusters()[0].host_statuses[0].clone();
     assert!(status.health_status.unwrap().failed_outlier_check);
     assert_eq!(client.get("/").status(), 200);
     assert_eq!(hosts[0].upstream.count(), 3);
@@ -106,7 +106,8 @@ fn each_ejection_takes_longer() {
         assert_eq!(client.get("/").status(), 503);
         gateway.expect("cluster.c.outlier_detection.ejections_active", 0);
         let took = from.elapsed();
-        assert!(took >= Duration::from_millis(wanted), "{took:?}");
+        // It began a moment before the request was answered.
+        assert!(took >= Duration::from_millis(wanted - 20), "{took:?}");
     }
     gateway.expect("cluster.c.outlier_detection.ejections_enforced_total", 3);
 }
@@ -125,7 +126,7 @@ fn a_host_with_a_low_success_rate_is_ejected() {
             ..OutlierDetection::default()
         });
     }));
-    let view = || gateway.plane.clusters().cluster_statuses[0].clone();
+    let view = || gateway.clusters()[0].clone();
     assert!(view().success_rate_ejection_threshold.is_none());
     eventually("the host is ejected", || {
         let mut client = gateway.client();
