@@ -4,11 +4,14 @@
 //! In: the parsed request, the route's changes and the settings of both sides. Out: bytes. Order:
 //! `host`, the client's fields, Envoy's additions, the route's additions, `transfer-encoding`.
 
+mod additions;
+
 use std::{net::IpAddr, time::Duration};
 
+use additions::request_id;
+
 use super::{
-    ATTEMPT_COUNT, EXPECTED_TIMEOUT, NameCase,
-    block::Block,
+    ATTEMPT_COUNT, NameCase,
     field::{Field, Known},
     head::RequestHead,
     message::{Message, tokens},
@@ -209,51 +212,6 @@ impl UpstreamRequest<'_> {
         out.extend_from_slice(b"\r\n");
     }
 
-    /// The nearest address that is not one of ours: `xff_num_trusted_hops` before the peer.
-    fn external_address(&self) -> &[u8] {
-        let hops = self.manager.trusted_hops as usize;
-        let trusted = hops
-            .checked_sub(1)
-            .and_then(|back| forwarded_for(&self.head.message, self.bytes, back));
-        trusted.unwrap_or(self.client.as_bytes())
-    }
-
-    fn envoy_additions(&self, writer: &Writer<'_>, out: &mut Vec<u8>) {
-        let manager = self.manager;
-        let edge = manager.use_remote_address;
-        if edge && !manager.skip_xff_append && !writer.has(Known::ForwardedFor) {
-            let peer = match self.shadow {
-                Some(node) => &format!("{},{node}", self.peer),
-                None => self.peer,
-            };
-            writer.new_line(b"x-forwarded-for", peer.as_bytes(), out);
-        }
-        if !writer.has(Known::ForwardedProto) {
-            writer.new_line(b"x-forwarded-proto", self.scheme, out);
-        }
-        if edge && !writer.has(Known::ExternalAddress) {
-            writer.new_line(b"x-envoy-external-address", self.external_address(), out);
-        }
-        if manager.generate_request_id && !writer.has(Known::RequestId) {
-            writer.new_line(b"x-request-id", &request_id(), out);
-        }
-        if let Some(timeout) = self.expected_timeout
-            && !manager.suppress_envoy_headers
-        {
-            writer.number(EXPECTED_TIMEOUT, timeout_milliseconds(timeout), out);
-        }
-        if let Some(attempt) = self.attempt
-            && !self.has_line(ATTEMPT_COUNT)
-        {
-            writer.number(ATTEMPT_COUNT, u64::from(attempt), out);
-        }
-        if let Some(timeout) = &self.grpc_timeout
-            && !self.has_line(b"grpc-timeout")
-        {
-            writer.new_line(b"grpc-timeout", timeout.as_bytes(), out);
-        }
-    }
-
     /// What is told upstream in the place of what the client said.
     fn told(&self, field: &Field) -> Option<String> {
         let name = field.name.of(self.bytes);
@@ -264,49 +222,6 @@ impl UpstreamRequest<'_> {
         timeout
             .filter(|_| name.eq_ignore_ascii_case(b"grpc-timeout"))
             .cloned()
-    }
-
-    /// A mirror gets its copy from this node, as Envoy's own requests go.
-    fn shadow_additions(&self, writer: &Writer<'_>, out: &mut Vec<u8>) {
-        let Some(node) = self.shadow else {
-            return;
-        };
-        writer.new_line(b"x-envoy-internal", b"true", out);
-        let appends = self.manager.use_remote_address && !self.manager.skip_xff_append;
-        if !appends && !writer.has(Known::ForwardedFor) {
-            writer.new_line(b"x-forwarded-for", node.as_bytes(), out);
-        }
-    }
-
-    fn route_additions(&self, writer: &Writer<'_>, target: &[u8], out: &mut Vec<u8>) {
-        writer.additions(self.mutations, out);
-        let received = self.head.authority.of(self.bytes);
-        if self.host.is_some() && !self.manager.suppress_envoy_headers {
-            writer.new_line(b"x-envoy-original-host", received, out);
-        }
-        if self.forwarded_host {
-            writer.new_line(b"x-forwarded-host", received, out);
-        }
-        if !matches!(self.path, PathRewrite::None) && !self.manager.suppress_envoy_headers {
-            writer.new_line(b"x-envoy-original-path", target, out);
-        }
-    }
-
-    fn framing(&self, writer: &Writer<'_>, out: &mut Vec<u8>) {
-        let message = &self.head.message;
-        if message.chunked {
-            writer.new_line(b"transfer-encoding", b"chunked", out);
-        } else if message.content_length.is_none() && !self.upgrade {
-            let method = self.head.method.of(self.bytes);
-            if !BODILESS.contains(&method) {
-                writer.new_line(b"content-length", b"0", out);
-            }
-        }
-    }
-
-    fn has_line(&self, name: &[u8]) -> bool {
-        let mut fields = self.head.message.fields.iter();
-        fields.any(|field| field.name.of(self.bytes).eq_ignore_ascii_case(name))
     }
 
     fn is_first_line(&self, field: &Field) -> bool {
@@ -367,21 +282,6 @@ pub(crate) fn forwarded_for<'a>(
     ip.is_ok().then_some(text)
 }
 
-/// A version 4 UUID.
-fn request_id() -> [u8; 36] {
-    let random = fastrand::u128(..);
-    let random = random & !(0xf000 << 64) | (0x4000 << 64);
-    let random = random & !(0xc000 << 48) | (0x8000 << 48);
-    let mut text = [b'-'; 36];
-    let [first, second] = Block::new(&random.to_be_bytes()).hexadecimal();
-    text[..8].copy_from_slice(&first[..8]);
-    text[9..13].copy_from_slice(&first[8..12]);
-    text[14..18].copy_from_slice(&first[12..]);
-    text[19..23].copy_from_slice(&second[..4]);
-    text[24..].copy_from_slice(&second[4..]);
-    text
-}
-
 /// Fields that are not always passed on as they are.
 const SPECIAL: u32 = set(&[
     Known::ClientCert,
@@ -402,9 +302,6 @@ const SPECIAL: u32 = set(&[
     Known::Upgrade,
 ]);
 
-/// Methods that need no length when they have no body.
-const BODILESS: [&[u8]; 5] = [b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT"];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -417,22 +314,5 @@ mod tests {
         replace_value(&mut head, b"absent", b"3");
         let wanted = b"GET /a:b HTTP/1.1\r\nHost: longer\r\nA-B: 22\r\n\r\n";
         assert_eq!(head, wanted);
-    }
-
-    #[test]
-    fn request_ids_are_version_4_uuids() {
-        for _ in 0..100 {
-            let id = request_id();
-            assert_eq!(id[14], b'4');
-            assert!(b"89ab".contains(&id[19]));
-            for (at, byte) in id.into_iter().enumerate() {
-                let dash = [8, 13, 18, 23].contains(&at);
-                assert!(if dash {
-                    byte == b'-'
-                } else {
-                    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
-                });
-            }
-        }
     }
 }
