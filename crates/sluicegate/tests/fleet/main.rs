@@ -14,6 +14,8 @@
 mod documents;
 #[path = "../common/harness.rs"]
 mod harness;
+#[path = "../common/pki.rs"]
+mod pki;
 
 mod bootstrap;
 mod chaos;

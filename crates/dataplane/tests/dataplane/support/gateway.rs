@@ -263,7 +263,7 @@ impl Gateway {
 
     /// Waits for a number; requests are counted after their last byte was sent.
     pub(crate) fn expect(&self, name: &str, value: i64) {
-        let until = Instant::now() + Duration::from_secs(2);
+        let until = Instant::now() + Duration::from_secs(5);
         while self.stat(name) != value {
             assert!(
                 Instant::now() < until,
