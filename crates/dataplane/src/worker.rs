@@ -40,8 +40,8 @@ use crate::{
     listen::{self, Listening, Places},
     plan::Plan,
     stats::{
-        ClusterStats, CodecStats, ConnectionLimitStats, Http2Stats, HttpStats, ListenerStats,
-        SslStats,
+        ClusterStats, CodecStats, ConnectionLimitStats, FaultStats, Http2Stats, HttpStats,
+        ListenerStats, SslStats,
     },
 };
 
@@ -79,6 +79,7 @@ pub(crate) struct Worker {
     listener_stats: RefCell<HashMap<String, Arc<ListenerStats>>>,
     listener_ssl_stats: RefCell<HashMap<String, Arc<SslStats>>>,
     limit_stats: RefCell<HashMap<String, Arc<ConnectionLimitStats>>>,
+    fault_stats: RefCell<HashMap<String, Arc<FaultStats>>>,
     #[expect(
         clippy::vec_box,
         reason = "requests hold the box; moving it costs a pointer"
@@ -179,6 +180,7 @@ async fn run(start: Start) {
         listener_stats: RefCell::default(),
         listener_ssl_stats: RefCell::default(),
         limit_stats: RefCell::default(),
+        fault_stats: RefCell::default(),
         exchanges: RefCell::default(),
         listening: RefCell::default(),
         sweeper: Notify::new(),
@@ -339,6 +341,12 @@ impl Worker {
             "connection_limit.",
             prefix,
         )
+    }
+
+    /// The numbers of a connection manager's fault filter.
+    pub(crate) fn fault_stats(&self, prefix: &str) -> Arc<FaultStats> {
+        let name = format!("{prefix}.fault");
+        registered(&self.fault_stats, &self.registry, "http.", &name)
     }
 
     /// The TLS numbers of a listener.

@@ -18,7 +18,8 @@ spec:
     )
 }
 
-fn of_route(settings: &str) -> String {
+/// A policy of the one route.
+pub(super) fn of_route(settings: &str) -> String {
     traffic("HTTPRoute", "web", settings)
 }
 
