@@ -41,7 +41,7 @@ use crate::{
     plan::Plan,
     stats::{
         ClusterStats, CodecStats, ConnectionLimitStats, FaultStats, Http2Stats, HttpStats,
-        ListenerStats, SslStats,
+        ListenerStats, RateLimitStats, SslStats,
     },
 };
 
@@ -80,6 +80,7 @@ pub(crate) struct Worker {
     listener_ssl_stats: RefCell<HashMap<String, Arc<SslStats>>>,
     limit_stats: RefCell<HashMap<String, Arc<ConnectionLimitStats>>>,
     fault_stats: RefCell<HashMap<String, Arc<FaultStats>>>,
+    rate_limit_stats: RefCell<HashMap<String, Arc<RateLimitStats>>>,
     #[expect(
         clippy::vec_box,
         reason = "requests hold the box; moving it costs a pointer"
@@ -181,6 +182,7 @@ async fn run(start: Start) {
         listener_ssl_stats: RefCell::default(),
         limit_stats: RefCell::default(),
         fault_stats: RefCell::default(),
+        rate_limit_stats: RefCell::default(),
         exchanges: RefCell::default(),
         listening: RefCell::default(),
         sweeper: Notify::new(),
@@ -347,6 +349,12 @@ impl Worker {
     pub(crate) fn fault_stats(&self, prefix: &str) -> Arc<FaultStats> {
         let name = format!("{prefix}.fault");
         registered(&self.fault_stats, &self.registry, "http.", &name)
+    }
+
+    /// The numbers of local rate limits.
+    pub(crate) fn rate_limit_stats(&self, prefix: &str) -> Arc<RateLimitStats> {
+        let name = format!("{prefix}.http_local_rate_limit");
+        registered(&self.rate_limit_stats, &self.registry, "", &name)
     }
 
     /// The TLS numbers of a listener.
