@@ -4,6 +4,7 @@
 //! In: a [`Round`]. Out: diagnostics: those of reading and decoding, and the verdicts of attachment
 //! and translation turned into diagnostics that point at the right field.
 
+mod advice;
 mod codes;
 mod gateways;
 mod place;
@@ -27,6 +28,7 @@ pub fn findings(round: &Round) -> Vec<Diagnostic> {
     policies::add(round, &mut found);
     tls_policies::add(round, &mut found);
     traffic_policies::add(round, &mut found);
+    advice::add(round, &mut found);
     translation::add(round, &mut found);
     found.sort_by_cached_key(position);
     found

@@ -67,9 +67,24 @@ pub const ALL: &[(&str, &str, &str)] = &[
         "Outlier detection cannot eject anything with so few endpoints.",
     ),
     (
+        "NoCircuitBreaker",
+        "no-circuit-breaker",
+        "A policy is in force on a backend that nothing limits.",
+    ),
+    (
+        "NoConnectionLimit",
+        "no-connection-limit",
+        "A circuit breaker does not limit connections.",
+    ),
+    (
         "NoEffect",
         "no-effect",
         "A setting is accepted and changes nothing on this backend.",
+    ),
+    (
+        "NoHealthCheck",
+        "no-health-check",
+        "A policy is in force on a backend that nobody checks.",
     ),
     (
         "NoMatchingListenerHostname",
@@ -80,6 +95,16 @@ pub const ALL: &[(&str, &str, &str)] = &[
         "NoMatchingParent",
         "no-matching-parent",
         "A parentRef names a listener that does not exist.",
+    ),
+    (
+        "NoPassiveHealthCheck",
+        "no-passive-health-check",
+        "A policy is in force on a backend whose failures nobody counts.",
+    ),
+    (
+        "NoRequestTimeout",
+        "no-request-timeout",
+        "A policy is in force on a rule without a request timeout.",
     ),
     (
         "NoValidCACertificate",
@@ -125,6 +150,11 @@ pub const ALL: &[(&str, &str, &str)] = &[
         "RefusedResource",
         "refused-resource",
         "Envoy would refuse this resource; it is held back.",
+    ),
+    (
+        "RetryAmplification",
+        "retry-amplification",
+        "Retries may multiply the requests to a backend that fails.",
     ),
     (
         "SlowDetection",
