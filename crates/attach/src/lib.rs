@@ -33,8 +33,8 @@ pub use hostname::{covers, specificity};
 pub use tls::{CaSource, CertificateSource, TlsMaterial};
 pub use tls_policies::TlsPolicy;
 pub use traffic::{
-    AppliedTraffic, BackendSide, Class, Rank, Ranked, Row, RowVerdict, Source, TrafficPolicy,
-    Weighed, weigh,
+    AppliedTraffic, BackendSide, Class, Identity, Rank, Ranked, Row, RowVerdict, Source,
+    TrafficPolicy, Weighed, weigh, weigh_one,
 };
 pub use unit::Unit;
 

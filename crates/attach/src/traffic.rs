@@ -22,7 +22,7 @@ use sluicegate_resource::{
 };
 
 pub use row::{Class, Row};
-pub use weigh::weigh;
+pub use weigh::{weigh, weigh_one};
 
 use crate::{
     Backend, BackendKey, Gateway,
@@ -92,7 +92,22 @@ pub struct Source {
     pub path: FieldPath,
 }
 
+/// Who a policy in force is made of: the most specific one, and the one that it is merged with.
+pub type Identity = (ObjectRef, Rank, Option<(ObjectRef, Rank)>);
+
+/// The identity of `own` merged with `parent`.
+pub(crate) fn identity(own: &Ranked, parent: Option<&Ranked>) -> Identity {
+    let of = |it: &Ranked| (it.policy.reference().clone(), it.rank);
+    let (object, rank) = of(own);
+    (object, rank, parent.map(of))
+}
+
 impl TrafficPolicy {
+    /// Who it is made of.
+    pub fn identity(&self) -> Identity {
+        identity(&self.own, self.parent.as_ref())
+    }
+
     /// Who sets `setting` (upstream's name, dotted, below `spec`).
     pub fn source(&self, setting: &str) -> Option<Source> {
         let policies = std::iter::once(&self.own).chain(&self.parent);

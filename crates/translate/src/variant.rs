@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use sluicegate_attach::{Backend, BackendKey, Gateway, Graph, Rank, TrafficPolicy, weigh};
+use sluicegate_attach::{Backend, BackendKey, Gateway, Graph, Identity, TrafficPolicy, weigh};
 use sluicegate_resource::ObjectRef;
 use sluicegate_snapshot::{Resource, ResourceType, Version};
 use sluicegate_xds::{
@@ -21,9 +21,7 @@ use sluicegate_xds::{
 
 use crate::{Options, Refused, build::checked, cluster, names};
 
-/// Who is in force, by reference and rank.
-type Who = (ObjectRef, Rank, Option<(ObjectRef, Rank)>);
-type Key = (BackendKey, Who);
+type Key = (BackendKey, Identity);
 
 /// Every backend under every policy in force.
 #[derive(Debug, Clone, Default)]
@@ -78,7 +76,7 @@ impl Variants {
 
     /// The cluster of a backend under a policy.
     pub fn cluster(&self, backend: &BackendKey, policy: Option<&TrafficPolicy>) -> String {
-        let name = policy.and_then(|policy| self.names.get(&(backend.clone(), who(policy))));
+        let name = policy.and_then(|policy| self.names.get(&(backend.clone(), policy.identity())));
         name.cloned().unwrap_or_else(|| names::cluster(backend))
     }
 
@@ -187,17 +185,7 @@ fn pairs<'g>(
 }
 
 fn key(backend: &Backend, policy: &TrafficPolicy) -> Key {
-    (backend.key.clone(), who(policy))
-}
-
-fn who(policy: &TrafficPolicy) -> Who {
-    let own = &policy.own;
-    let parent = policy.parent.as_ref();
-    (
-        own.policy.reference().clone(),
-        own.rank,
-        parent.map(|it| (it.policy.reference().clone(), it.rank)),
-    )
+    (backend.key.clone(), policy.identity())
 }
 
 fn make(backend: &Arc<Backend>, policy: &Arc<TrafficPolicy>, options: &Options) -> Made {

@@ -16,19 +16,19 @@ use sluicegate_resource::{
 };
 
 use super::{
-    AppliedTraffic, Rank, Ranked, Row, RowVerdict, TrafficPolicy, Weighed, bind::Bound, name,
-    weigh, weigh::limited_twice,
+    AppliedTraffic, Identity, Rank, Ranked, Row, RowVerdict, TrafficPolicy, Weighed, bind::Bound,
+    identity, name, weigh, weigh::limited_twice,
 };
 use crate::{
     AttachedRoute, Backend, BackendKey, Gateway, ResolvedRule,
-    suitability::endpoint_count,
+    suitability::{ejects_nobody, endpoint_count},
     verdict::{Outcome, Warning},
 };
 
 type Backends = BTreeMap<BackendKey, Arc<Backend>>;
 
 /// Policies in force, by who they are made of.
-pub(crate) type Known = BTreeMap<(ObjectRef, Rank, Option<(ObjectRef, Rank)>), Arc<TrafficPolicy>>;
+pub(crate) type Known = BTreeMap<Identity, Arc<TrafficPolicy>>;
 
 /// Something that became of a policy on a listener.
 #[derive(Debug)]
@@ -187,9 +187,7 @@ impl Round<'_> {
     ) -> Result<Arc<TrafficPolicy>, Vec<String>> {
         let own = self.ranked(winner);
         let below = parent.map(|parent| self.ranked(parent));
-        let reference = |it: &Ranked| (it.policy.reference().clone(), it.rank);
-        let (object, rank) = reference(&own);
-        let key = (object, rank, below.as_ref().map(reference));
+        let key = identity(&own, below.as_ref());
         if let Some(found) = self.known.get(&key) {
             return Ok(found.clone());
         }
@@ -351,7 +349,7 @@ fn never_ejects(
     let percent = passive.value.max_ejection_percent.unwrap_or(10) as usize;
     let endpoints = endpoint_count(&backend.source);
     let always = passive.value.always_eject_one_endpoint == Some(true);
-    (endpoints > 0 && percent * endpoints < 100 && !always).then(|| {
+    (ejects_nobody(percent, endpoints) && !always).then(|| {
         let message = format!(
             "maxEjectionPercent {percent} of {endpoints} endpoint(s) of {} is less than one: \
              nothing is ever ejected; set it higher, or alwaysEjectOneEndpoint: true",

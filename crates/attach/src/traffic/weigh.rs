@@ -21,7 +21,8 @@ pub(super) fn limited_twice(traffic: &TrafficPolicy) -> bool {
     limit(Row::MaxConnections).is_some() && limit(Row::ConnectionLimit).is_some()
 }
 
-fn weigh_one(row: Row, traffic: &TrafficPolicy, backend: &Backend) -> Option<Weighed> {
+/// One of them; `None` when `traffic` does not set it.
+pub fn weigh_one(row: Row, traffic: &TrafficPolicy, backend: &Backend) -> Option<Weighed> {
     let mine = row.of_traffic(&traffic.spec)?;
     let source = traffic.source(row.name())?;
     let verdict = if let Some(reason) = unusable(row, traffic, backend) {

@@ -26,11 +26,7 @@ async fn a_cluster_of_a_route_comes_changes_and_goes() {
         return;
     };
     for delta in [true, false] {
-        let setup = Setup {
-            delta,
-            ..Setup::default()
-        };
-        let fleet = Fleet::start(setup).await;
+        let fleet = Fleet::start(Setup::of(delta)).await;
         let envoy = fleet.envoy(&binary).await;
         for timeout in ["1s", "2s"] {
             fleet.folder.write("traffic.yaml", &policy(timeout));

@@ -11,7 +11,8 @@ use sluicegate_snapshot::ResourceType;
 use sluicegate_xds::validate::violations;
 
 use super::{
-    Mutation, all, bystander_routes, document, harness, mutate, mutations, places, surroundings,
+    Mutation, all, bystander_routes, check_every_change, document, harness, mutate, mutations,
+    places, surroundings,
 };
 
 /// Every block that changes traffic, with values that are all accepted.
@@ -111,11 +112,17 @@ fn check(policy: &Value) {
         let after = after.get(before.resource_type, &before.name);
         assert!(after.is_some(), "{} is gone\n{policy:#}", before.name);
     }
-    assert_eq!(
-        bystander_routes(&round),
-        bystander_routes(&without),
-        "{policy:#}"
-    );
+    if !names_the_bystander(policy) {
+        let routes = bystander_routes(&round);
+        assert_eq!(routes, bystander_routes(&without), "{policy:#}");
+    }
+}
+
+/// A mutation may point the policy at the route that is to stay as it is otherwise.
+fn names_the_bystander(policy: &Value) -> bool {
+    let targets = policy.pointer("/spec/targetRefs").and_then(Value::as_array);
+    let mut targets = targets.into_iter().flatten();
+    targets.any(|target| target["name"] == "bystander")
 }
 
 #[test]
@@ -140,31 +147,9 @@ fn the_policy_that_is_mutated_is_in_force() {
     }
 }
 
-/// Every single place, once with every kind of change.
 #[test]
 fn no_single_change_harms_anybody_else() {
-    let policy = policy();
-    let mut found = Vec::new();
-    places(&policy, "", &mut found);
-    let changes = [
-        Mutation::Delete,
-        Mutation::Duplicate,
-        Mutation::Replace(Value::Null),
-        Mutation::Replace(0.into()),
-        Mutation::Replace(i64::MAX.into()),
-        Mutation::Replace("".into()),
-        Mutation::Replace("0s".into()),
-        Mutation::Replace("a\r\nb".into()),
-        Mutation::Replace(json!([])),
-        Mutation::Replace(json!({})),
-    ];
-    for path in &found {
-        for change in &changes {
-            let mut mutated = policy.clone();
-            mutate(&mut mutated, path, change);
-            check(&mutated);
-        }
-    }
+    check_every_change(&policy(), check);
 }
 
 fn changed(mutations: &[(Index, Mutation)]) -> Value {

@@ -35,6 +35,7 @@ pub(super) struct Context<'a> {
 }
 
 /// A rule with the BackendTrafficPolicy in force for it.
+#[derive(Clone, Copy)]
 pub(super) struct Rule<'a> {
     pub(super) rule: &'a ResolvedRule,
     pub(super) traffic: Option<&'a TrafficPolicy>,
@@ -75,11 +76,12 @@ fn single_backend(rule: &ResolvedRule) -> Option<&ResolvedBackend> {
 }
 
 fn action(
-    Rule { rule, traffic }: &Rule<'_>,
+    whole: &Rule<'_>,
     one: &RouteMatch,
     all_filters: &[Filter],
     context: &Context<'_>,
 ) -> Action {
+    let Rule { rule, traffic } = *whole;
     if rule.broken.is_some() {
         return internal_server_error();
     }
@@ -90,11 +92,10 @@ fn action(
     if let Some(redirect) = redirect {
         return Action::Redirect(filters::redirect(redirect, &one.path, context));
     }
-    let traffic = *traffic;
     if traffic.is_some_and(|policy| policy.closed.is_some()) {
         return internal_server_error();
     }
-    let Some(specifier) = cluster_specifier(&Rule { rule, traffic }, context) else {
+    let Some(specifier) = cluster_specifier(whole, context) else {
         return internal_server_error();
     };
     let mut action = RouteAction {

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use sluicegate_attach::{Graph, ResolvedRule, Row, TrafficPolicy, weigh};
+use sluicegate_attach::{Graph, ResolvedRule, Row, TrafficPolicy, weigh_one};
 use sluicegate_resource::envoygateway::backend_traffic_policy::{Retry, RetryTrigger};
 use sluicegate_xds::pb::envoy::config::route::v3::{
     RetryPolicy, RouteAction, retry_policy::RetryBackOff, route_action::MaxStreamDuration,
@@ -120,9 +120,8 @@ fn hashes(policy: &TrafficPolicy, rule: &ResolvedRule, graph: &Graph) -> bool {
     let mut backends = keys.filter_map(|key| graph.backends.get(key));
     policy.spec.load_balancer.is_some()
         && backends.any(|backend| {
-            let weighed = weigh(policy, backend);
-            let mut weighed = weighed.iter();
-            weighed.any(|it| it.row == Row::LoadBalancer && it.is_in_force())
+            let weighed = weigh_one(Row::LoadBalancer, policy, backend);
+            weighed.is_some_and(|it| it.is_in_force())
         })
 }
 
