@@ -18,6 +18,7 @@ use sluicegate_manifest::{Diagnostic, Origin};
 
 use crate::pipeline::Round;
 
+pub use advice::is_practice;
 pub use codes::ALL as CODES;
 
 /// Every finding of `round`, in the order file, position.

@@ -69,12 +69,12 @@ pub const ALL: &[(&str, &str, &str)] = &[
     (
         "NoCircuitBreaker",
         "no-circuit-breaker",
-        "A policy is in force on a backend that nothing limits.",
+        "Best practice: a policy leaves a backend without any limit.",
     ),
     (
         "NoConnectionLimit",
         "no-connection-limit",
-        "A circuit breaker does not limit connections.",
+        "Best practice: a circuit breaker says nothing about connections.",
     ),
     (
         "NoEffect",
@@ -84,7 +84,7 @@ pub const ALL: &[(&str, &str, &str)] = &[
     (
         "NoHealthCheck",
         "no-health-check",
-        "A policy is in force on a backend that nobody checks.",
+        "Best practice: a policy leaves a backend without an active health check.",
     ),
     (
         "NoMatchingListenerHostname",
@@ -99,12 +99,12 @@ pub const ALL: &[(&str, &str, &str)] = &[
     (
         "NoPassiveHealthCheck",
         "no-passive-health-check",
-        "A policy is in force on a backend whose failures nobody counts.",
+        "Best practice: a policy leaves a backend without a passive health check.",
     ),
     (
         "NoRequestTimeout",
         "no-request-timeout",
-        "A policy is in force on a rule without a request timeout.",
+        "Best practice: a policy leaves a rule without a request timeout.",
     ),
     (
         "NoValidCACertificate",
