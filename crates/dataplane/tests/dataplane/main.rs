@@ -38,6 +38,7 @@ mod proxy;
 mod proxy_protocol;
 mod retries;
 mod retry_bodies;
+mod retry_matrix;
 mod routing;
 mod smuggling;
 mod support;
