@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use h2::ext::Protocol;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
+    HeaderMap, HeaderValue, Method, Request, Uri,
     header::{CONTENT_LENGTH, HOST, TE},
     uri::Scheme,
 };
@@ -35,8 +35,7 @@ pub(crate) fn request(opened: &Opened<'_>) -> Option<Request<()>> {
     let Fields {
         mut fields,
         upgrade,
-        ..
-    } = parse(opened.head, written, HeaderMap::new());
+    } = parse(opened.head, written);
     let upgrade = upgrade.and_then(|kind| std::str::from_utf8(kind).ok());
     let host = fields.remove(HOST)?;
     let uri = Uri::builder()
@@ -63,27 +62,9 @@ pub(crate) fn request(opened: &Opened<'_>) -> Option<Request<()>> {
     Some(request)
 }
 
-/// A response, from its head as written for HTTP/1, and that head's length: a body may follow.
-/// `fields` are empty.
-pub(super) fn response(head: &[u8], fields: HeaderMap) -> Option<(Response<()>, usize)> {
-    let (first, written) = Written::head(head);
-    let status = StatusCode::from_bytes(first.split(|byte| *byte == b' ').nth(1)?).ok()?;
-    // A switch is a success of CONNECT.
-    let status = match status {
-        StatusCode::SWITCHING_PROTOCOLS => StatusCode::OK,
-        other => other,
-    };
-    let parsed = parse(head, written, fields);
-    let mut response = Response::new(());
-    *response.status_mut() = status;
-    *response.version_mut() = http::Version::HTTP_2;
-    *response.headers_mut() = parsed.fields;
-    Some((response, parsed.length))
-}
-
 /// Trailers, from their lines.
 pub(crate) fn trailers(lines: &[u8]) -> HeaderMap {
-    let mut trailers = parse(lines, Written::lines(lines), HeaderMap::new()).fields;
+    let mut trailers = parse(lines, Written::lines(lines)).fields;
     for name in [CONTENT_LENGTH, HOST, TE] {
         trailers.remove(name);
     }
@@ -108,17 +89,15 @@ struct Fields<'a> {
     fields: HeaderMap,
     /// The value of the first Upgrade field.
     upgrade: Option<&'a [u8]>,
-    /// Bytes of the head.
-    length: usize,
 }
 
-/// Takes lines apart into `fields`, which are empty.
-fn parse<'a>(bytes: &'a [u8], mut written: Written<'a>, mut fields: HeaderMap) -> Fields<'a> {
-    fields.reserve(USUAL);
+/// Takes lines apart.
+fn parse<'a>(bytes: &'a [u8], written: Written<'a>) -> Fields<'a> {
+    let mut fields = HeaderMap::with_capacity(USUAL);
     let mut upgrade = None;
     let mut copy = None;
     kept::with(|kept| {
-        for line in written.by_ref() {
+        for line in written {
             let line_bytes = &bytes[line.clone()];
             if let Some((name, value)) = kept.line(line_bytes) {
                 fields.append(name, value);
@@ -131,7 +110,7 @@ fn parse<'a>(bytes: &'a [u8], mut written: Written<'a>, mut fields: HeaderMap) -
             if field.known == Known::Upgrade {
                 upgrade = upgrade.or(Some(value));
             }
-            if FORBIDDEN.contains(&field.known) {
+            if field.known.is_of_connection() {
                 continue;
             }
             let value = if bytes.len() > COPIED {
@@ -148,26 +127,13 @@ fn parse<'a>(bytes: &'a [u8], mut written: Written<'a>, mut fields: HeaderMap) -
             }
         }
     });
-    Fields {
-        fields,
-        upgrade,
-        length: written.at(),
-    }
+    Fields { fields, upgrade }
 }
 
 /// Larger heads are copied field by field: one that the codec keeps would keep them all.
 const COPIED: usize = 2048;
 /// Room for the fields of most heads.
 const USUAL: usize = 12;
-
-/// RFC 9113 8.2.2.
-const FORBIDDEN: [Known; 5] = [
-    Known::Connection,
-    Known::KeepAlive,
-    Known::ProxyConnection,
-    Known::TransferEncoding,
-    Known::Upgrade,
-];
 
 #[cfg(test)]
 mod tests {
@@ -188,9 +154,5 @@ mod tests {
         let values: Vec<_> = request.headers().get_all("x-a").iter().collect();
         assert_eq!(values, ["1", "2"]);
         assert_eq!(request.headers().len(), 2);
-        let head = b"HTTP/1.1 204 No Content\r\nconnection: close\r\ndate: x\r\n\r\n";
-        let (response, length) = response(head, HeaderMap::new()).expect("a response");
-        assert_eq!((response.status().as_u16(), length), (204, head.len()));
-        assert_eq!(response.headers().len(), 1);
     }
 }
