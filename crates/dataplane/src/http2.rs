@@ -22,6 +22,8 @@ pub(crate) use keepalive::{Keepalive, Pings};
 pub(crate) use lines::{Opened, request};
 pub(crate) use message::Message;
 pub(crate) use piece::Piece;
+#[cfg(feature = "fuzzing")]
+pub(crate) use server::{Decoder, Encoder};
 pub(crate) use server::{Event, Handle, Options, Shared};
 
 /// Whether a connection's first bytes are those of HTTP/2. Four are enough: no HTTP/1 request that
@@ -31,4 +33,4 @@ pub(crate) fn starts(bytes: &[u8]) -> bool {
     seen >= 4 && bytes[..seen] == PREFACE[..seen]
 }
 
-const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

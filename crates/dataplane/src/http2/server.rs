@@ -21,6 +21,8 @@ use super::spare;
 
 pub(crate) use connection::{Event, Options};
 pub(crate) use handle::Handle;
+#[cfg(feature = "fuzzing")]
+pub(crate) use hpack::{Decoder, Encoder};
 pub(crate) use shared::Shared;
 
 use connection::Codec;

@@ -91,8 +91,16 @@ impl Connection {
     fn poll(&mut self, cx: &mut Context<'_>, session: &mut Session) -> Poll<()> {
         session.mark.watch(cx);
         self.codec.lock().watch(cx);
+        let polled = self.poll_all(cx, session);
+        self.codec.lock().rest();
+        polled
+    }
+
+    fn poll_all(&mut self, cx: &mut Context<'_>, session: &mut Session) -> Poll<()> {
         loop {
             let ended = self.poll_receive(cx, session);
+            let keepalive = self.keepalive.as_mut();
+            let silent = keepalive.is_some_and(|keepalive| keepalive.poll(cx).is_ready());
             // Whatever the streams wrote goes out before anybody sleeps.
             let sent = self.poll_send(cx, &mut session.stream);
             let finished = sent.is_ready() && self.codec.lock().finished();
@@ -100,9 +108,7 @@ impl Connection {
                 session.stats.downstream_cx_destroy_remote.inc();
                 return Poll::Ready(());
             }
-            if let Some(keepalive) = &mut self.keepalive
-                && keepalive.poll(cx).is_ready()
-            {
+            if silent {
                 session.worker.http2_stats.keepalive_timeout.inc();
                 return Poll::Ready(());
             }

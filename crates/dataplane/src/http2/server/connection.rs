@@ -76,6 +76,7 @@ pub(crate) struct Codec {
     /// Streams that wait for room, the longest first.
     pub(super) waiting: VecDeque<u32>,
     waker: Option<Waker>,
+    /// Its task is awake, or about to be.
     woken: bool,
 }
 
@@ -404,13 +405,18 @@ impl Codec {
         answered
     }
 
-    /// The task that owns the connection is here, and is to be woken when there is output.
+    /// The task that owns the connection is here, and sends whatever there is before it rests.
     pub(crate) fn watch(&mut self, cx: &Context<'_>) {
-        self.woken = false;
+        self.woken = true;
         match &self.waker {
             Some(waker) if waker.will_wake(cx.waker()) => {}
             _ => self.waker = Some(cx.waker().clone()),
         }
+    }
+
+    /// That task sleeps, and is to be woken when there is output.
+    pub(crate) fn rest(&mut self) {
+        self.woken = false;
     }
 
     /// There is something to do for that task.

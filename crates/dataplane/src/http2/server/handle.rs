@@ -72,6 +72,7 @@ impl Handle {
         stream.taken = end;
         if stream.pending() == 0 {
             stream.body.clear();
+            stream.body.shrink_to(KEPT);
             stream.taken = 0;
         } else if stream.taken >= stream.pending() {
             stream.body.drain(..stream.taken);
@@ -164,3 +165,6 @@ impl std::fmt::Debug for Handle {
         f.debug_struct("Handle").finish_non_exhaustive()
     }
 }
+
+/// Bytes of body that a stream keeps room for.
+const KEPT: usize = 64 * 1024;

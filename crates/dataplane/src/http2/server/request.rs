@@ -23,6 +23,8 @@ pub(crate) struct Assembly {
     /// What all fields count for.
     size: usize,
     hosts: usize,
+    /// The values of `cookie`, which may come in several fields (RFC 9113 8.2.3), as one.
+    cookies: Vec<u8>,
     malformed: bool,
     refused: Option<HeadError>,
 }
@@ -51,6 +53,7 @@ impl Assembly {
             count: 0,
             size: 0,
             hosts: 0,
+            cookies: Vec::new(),
             malformed: false,
             refused: None,
         }
@@ -60,6 +63,7 @@ impl Assembly {
     pub(super) fn start(&mut self) {
         self.head.open();
         self.lines.clear();
+        self.cookies.clear();
         self.pseudo = 0;
         self.protocol = Span::default();
         (self.count, self.size, self.hosts) = (0, 0, 0);
@@ -88,6 +92,13 @@ impl Assembly {
                 // Envoy counts the four pseudo fields.
                 if self.count + PSEUDO > self.limits.count {
                     self.refused = Some(HeadError::TooMany);
+                    return;
+                }
+                if line.name() == b"cookie" {
+                    if !self.cookies.is_empty() {
+                        self.cookies.extend_from_slice(b"; ");
+                    }
+                    self.cookies.extend_from_slice(line.value());
                     return;
                 }
                 self.head.message.underscores |= underscore;
@@ -162,6 +173,12 @@ impl Assembly {
         let wrong_tunnel = tunnel && !(connect && is_connect && self.has(Pseudo::Authority));
         if !self.has(Pseudo::Method) || wrong_target || wrong_tunnel {
             return Err(Malformed);
+        }
+        if !self.cookies.is_empty() {
+            let added = self
+                .head
+                .add_field(b"cookie", &self.cookies, &mut self.lines);
+            self.refused = self.refused.or(added.err());
         }
         if tunnel {
             self.upgrade();
