@@ -12,8 +12,10 @@ fuzz_target!(|bytes: &[u8]| {
     // Answers are bounded by what was asked: each frame of nine bytes brings a few of that size.
     assert!(whole.sent.len() <= 1000 + bytes.len() * 20);
     assert!(whole.body <= bytes.len());
-    for step in [1, 7] {
-        let cut = converse(bytes, step);
+    // In a longer one there is room for more resets than are remembered.
+    let steps: &[usize] = if bytes.len() < 1000 { &[1, 7] } else { &[] };
+    for step in steps {
+        let cut = converse(bytes, *step);
         assert_eq!((cut.requests, cut.broken), (whole.requests, whole.broken));
     }
     blocks(bytes);

@@ -308,7 +308,8 @@ impl Codec {
             self.out.drain(..self.sent);
             self.sent = 0;
         }
-        if self.room() * 2 >= OUTPUT {
+        // However little the client's window has left: it may say more only when that is used up.
+        if self.held() * 2 <= OUTPUT && self.outbound.room() > 0 {
             self.wake_waiting();
         }
     }
@@ -323,8 +324,13 @@ impl Codec {
 
     /// Bytes of body that may be put into the output now.
     pub(super) fn room(&self) -> usize {
-        let held = self.out.len() - self.sent;
-        OUTPUT.saturating_sub(held).min(self.outbound.room())
+        let room = OUTPUT.saturating_sub(self.held());
+        room.min(self.outbound.room())
+    }
+
+    /// Bytes that wait for the socket.
+    fn held(&self) -> usize {
+        self.out.len() - self.sent
     }
 
     /// Streams that wait for room look again.

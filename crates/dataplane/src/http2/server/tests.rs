@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Connections without sockets.
 
-use std::task::{Context, Poll, Waker};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    task::{Context, Poll, Wake, Waker},
+};
 
 use super::{
     connection::{ALIVE, FAREWELL},
@@ -494,6 +500,35 @@ fn downloads_wait_for_room() {
     assert!((100_000..200_000).contains(&written));
     client.sent();
     assert_eq!(write(&handle, &body, false), Some(100_000));
+}
+
+/// The socket was what they waited for, though the window is nearly used up too.
+#[test]
+fn written_output_wakes_those_that_wait() {
+    struct Count(AtomicUsize);
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+    let mut client = Client::new(options());
+    let handle = client.ask(1, true);
+    client.frame(frame::WINDOW_UPDATE, 0, 0, &70_000_u32.to_be_bytes());
+    client.frame(frame::WINDOW_UPDATE, 0, 1, &1_000_000_u32.to_be_bytes());
+    handle.send_response(OK, false).expect("sent");
+    let body = vec![b'x'; 200_000];
+    let count = Arc::new(Count(AtomicUsize::new(0)));
+    let waker = Waker::from(count.clone());
+    let cx = Context::from_waker(&waker);
+    let mut written = 0;
+    while let Poll::Ready(Ok(more)) = handle.poll_write(&cx, [&body[written..], b""], true) {
+        written += more;
+    }
+    assert!((130_000..135_535).contains(&written), "{written}");
+    assert_eq!(count.0.load(SeqCst), 0);
+    client.sent();
+    assert_eq!(count.0.load(SeqCst), 1);
+    assert_eq!(write(&handle, &body[written..], true), Some(135_535 - written));
 }
 
 #[test]
