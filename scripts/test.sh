@@ -36,3 +36,10 @@ fuzz/run.sh "${FUZZ_SECONDS:-30}"
 
 step tests
 cargo test --workspace --locked
+
+step peer: the same tests with a real Envoy
+cargo xtask peer
+
+step instruction, system call and allocation gates
+cargo build --profile bench-release --locked -p sluicegate
+bench/indicators.sh --report-only HTTP/2

@@ -10,6 +10,11 @@ have cc || missing+=(gcc libc6-dev)
 have c++ || missing+=(g++)
 have python3 || missing+=(python3 python3-venv)
 have ss || missing+=(iproute2)
+# For the gates of bench/indicators.sh.
+have taskset || missing+=(util-linux)
+have h2load || missing+=(nghttp2-client)
+have strace || missing+=(strace)
+have valgrind || missing+=(valgrind)
 have go || missing+=(golang-go)
 if [ "${#missing[@]}" -gt 0 ]; then
     apt-get update -qq && apt-get install -qq -y "${missing[@]}"

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Repository tasks: `cargo xtask descriptors [--check]`, `cargo xtask layout`, `cargo xtask rows`.
+//! Repository tasks: `cargo xtask descriptors [--check]`, `layout`, `rows`, `peer [-o json] [PART]`.
 
 mod descriptors;
 mod layout;
+mod peer;
 mod rows;
 
 use anyhow::{Result, bail};
@@ -15,6 +16,10 @@ fn main() -> Result<()> {
         ["descriptors", "--check"] => descriptors::check(),
         ["layout"] => layout::check(),
         ["rows"] => rows::check(),
-        _ => bail!("usage: cargo xtask descriptors [--check] | layout | rows"),
+        ["peer", rest @ ..] => peer::compare(rest),
+        _ => bail!(
+            "usage: cargo xtask descriptors [--check] | layout | rows | {}",
+            peer::USAGE
+        ),
     }
 }

@@ -11,13 +11,22 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::layout::{root, rust_files};
 
+/// What each row is about.
+pub(crate) fn behaviours() -> Result<BTreeMap<u32, String>> {
+    let table = table(&fs::read_to_string(root().join(PAGE))?)?;
+    let rows = table.into_iter();
+    Ok(rows.map(|(number, row)| (number, row.behaviour)).collect())
+}
+
+/// Tests of each row: their file and name.
+pub(crate) fn tests() -> Result<BTreeMap<u32, Vec<String>>> {
+    Ok(Found::everywhere()?.tests)
+}
+
 /// Prints the tests of each row and reports every gap.
 pub(crate) fn check() -> Result<()> {
     let table = table(&fs::read_to_string(root().join(PAGE))?)?;
-    let mut found = Found::default();
-    for file in rust_files(&root().join("crates"))? {
-        found.read(&file)?;
-    }
+    let mut found = Found::everywhere()?;
     for (number, row) in &table {
         println!("{number} {}", row.behaviour);
         for test in found.tests.get(number).into_iter().flatten() {
@@ -79,6 +88,14 @@ struct Found {
 }
 
 impl Found {
+    fn everywhere() -> Result<Self> {
+        let mut found = Self::default();
+        for file in rust_files(&root().join("crates"))? {
+            found.read(&file)?;
+        }
+        Ok(found)
+    }
+
     fn read(&mut self, file: &Path) -> Result<()> {
         let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
         let shown = file.strip_prefix(root()).unwrap_or(file).display();

@@ -106,13 +106,15 @@ fn elements(sections: Vec<Section>, resource: &str, mask: Option<&str>) -> Resul
     let Some((_, Content::List(items))) = content else {
         return Ok("{}\n".to_owned());
     };
+    let paths = mask.unwrap_or_default().split(',');
+    let paths: String = paths.map(|path| format!("paths: \"{path}\"\n")).collect();
     let mask = mask.map(Mask::parse);
     let mut configs = Vec::with_capacity(items.len());
     for item in &items {
         let mut value = item.value();
         if let Some(mask) = &mask {
-            mask.trim_element(&mut value, element).map_err(|path| {
-                let text = format!("FieldMask paths: \"{path}\"\n could not be successfully used.");
+            mask.trim_element(&mut value, element).map_err(|_| {
+                let text = format!("FieldMask {paths} could not be successfully used.");
                 (StatusCode::BAD_REQUEST, text)
             })?;
         }

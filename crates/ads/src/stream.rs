@@ -25,7 +25,7 @@ use crate::{
     node,
     session::{Answer, Session, Step, Variant},
     stats::{Stats, service},
-    variant::{Request, resource_type},
+    variant::Request,
 };
 
 /// Longest wait for the first request. Ours: Envoy sends it at once.
@@ -213,7 +213,7 @@ impl<R: Request> Conversation<R> {
     }
 
     fn hear(&mut self, request: &R) {
-        let Some(resource_type) = resource_type(request.type_url()) else {
+        let Some(resource_type) = ResourceType::of_type_url(request.type_url()) else {
             tracing::debug!(node = self.node, "{} is not served", request.type_url());
             return;
         };

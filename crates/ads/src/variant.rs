@@ -115,13 +115,6 @@ impl Request for DiscoveryRequest {
     }
 }
 
-/// The type of a URL; `None` for types that are not served.
-pub(crate) fn resource_type(type_url: &str) -> Option<ResourceType> {
-    let name = type_url.rsplit('/').next()?;
-    let mut all = ResourceType::ALL.into_iter();
-    all.find(|it| it.message_name() == name)
-}
-
 fn words(status: Option<&Status>) -> Option<&str> {
     status.map(|status| status.message.as_str())
 }

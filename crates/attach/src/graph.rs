@@ -15,9 +15,11 @@ use sluicegate_resource::{
 };
 
 use crate::{
-    EffectivePolicy, TlsMaterial, TlsPolicy,
+    AppliedTraffic, EffectivePolicy, TlsMaterial, TlsPolicy,
     certificate::KeyPair,
-    verdict::{ListenerVerdict, Outcome, PolicyVerdict, RouteVerdict, TlsPolicyVerdict},
+    verdict::{
+        ListenerVerdict, Outcome, PolicyVerdict, RouteVerdict, TlsPolicyVerdict, TrafficVerdict,
+    },
 };
 
 /// Everything that was decided.
@@ -33,6 +35,8 @@ pub struct Graph {
     pub policies: Vec<PolicyVerdict>,
     /// What became of each BackendTLSPolicy.
     pub tls_policies: Vec<TlsPolicyVerdict>,
+    /// What became of each BackendTrafficPolicy.
+    pub traffic_policies: Vec<TrafficVerdict>,
 }
 
 /// Identity of a backend: what becomes one cluster.
@@ -187,6 +191,8 @@ pub struct AttachedRoute {
     pub hostnames: Vec<String>,
     /// Its rules with backends resolved.
     pub rules: Arc<Vec<ResolvedRule>>,
+    /// The BackendTrafficPolicy in force for each rule on this listener.
+    pub traffic: Vec<Option<AppliedTraffic>>,
 }
 
 /// A rule with its references chased.

@@ -19,6 +19,7 @@ mod suitability;
 mod targets;
 mod tls;
 mod tls_policies;
+mod traffic;
 mod unit;
 pub mod verdict;
 
@@ -31,6 +32,10 @@ pub use graph::{
 pub use hostname::{covers, specificity};
 pub use tls::{CaSource, CertificateSource, TlsMaterial};
 pub use tls_policies::TlsPolicy;
+pub use traffic::{
+    AppliedTraffic, BackendSide, Class, Identity, Rank, Ranked, Row, RowVerdict, Source,
+    TrafficPolicy, Weighed, weigh, weigh_one,
+};
 pub use unit::Unit;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -66,6 +71,8 @@ impl Default for Options {
 pub struct Attacher {
     options: Options,
     backends: BTreeMap<BackendKey, Arc<Backend>>,
+    /// Policies in force, for the same reason.
+    traffic: traffic::Known,
 }
 
 impl Attacher {
@@ -74,6 +81,7 @@ impl Attacher {
         Self {
             options,
             backends: BTreeMap::new(),
+            traffic: traffic::Known::new(),
         }
     }
 
@@ -85,8 +93,16 @@ impl Attacher {
         let backends = backends::build(store, &bound, &tls_policies, &self.backends);
         self.backends = backends;
         let gateways = gateways::build(store, &self.options);
-        let (gateways, routes) = routes::attach(store, gateways, &self.backends);
+        let (mut gateways, routes) = routes::attach(store, gateways, &self.backends);
+        let traffic_policies = traffic::attach(
+            store,
+            &mut gateways,
+            &routes,
+            &self.backends,
+            &mut self.traffic,
+        );
         Graph {
+            traffic_policies,
             policies: policies::verdicts(&bound, &self.backends),
             tls_policies: tls_policies::verdicts(store, &tls_policies, &gateways, &self.backends),
             backends: self.backends.clone(),

@@ -86,7 +86,7 @@ fn admits(store: &Store, gateway: &Gateway, listener: &Listener, namespace: &str
     }
 }
 
-fn selects(
+pub(crate) fn selects(
     selector: &NamespaceSelector,
     labels: &std::collections::BTreeMap<String, String>,
 ) -> bool {

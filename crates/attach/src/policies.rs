@@ -6,7 +6,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
-use sluicegate_manifest::{FieldPath, Severity};
+use sluicegate_manifest::FieldPath;
 use sluicegate_resource::{
     Object, ObjectRef, Store,
     kgateway::{BackendConfigPolicy, backend_config_policy::TargetKind},
@@ -98,7 +98,7 @@ fn bind_one(
 ) -> BoundPolicy {
     let mut bound = BoundPolicy {
         policy: policy.clone(),
-        errors: errors(policy),
+        errors: policy.errors().map(str::to_owned).collect(),
         tls: None,
         targets: BTreeMap::new(),
         unmatched_selectors: Vec::new(),
@@ -152,14 +152,6 @@ fn missing_reference(namespace: &str, kind: TargetKind, name: &str) -> ObjectRef
         TargetKind::Service => ("", "Service"),
     };
     ObjectRef::new(group, kind, namespace, name)
-}
-
-fn errors(policy: &Object<BackendConfigPolicy>) -> Vec<String> {
-    let errors = policy
-        .diagnostics
-        .iter()
-        .filter(|found| found.severity == Severity::Error);
-    errors.map(|error| error.message.clone()).collect()
 }
 
 /// What became of each policy, in the order of references.

@@ -118,6 +118,7 @@ fn add(
         route: route.clone(),
         hostnames: unique.into_iter().collect(),
         rules: rules.clone(),
+        traffic: Vec::new(),
     });
 }
 

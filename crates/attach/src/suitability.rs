@@ -152,7 +152,7 @@ fn health(backend: &Backend, found: &mut Vec<(Unit, Warning)>) {
     let endpoints = endpoint_count(&backend.source);
     if let Some(outlier) = backend.policy.outlier_detection() {
         let percent = outlier.max_ejection_percent as usize;
-        if endpoints > 0 && 100 > percent * endpoints {
+        if ejects_nobody(percent, endpoints) {
             let message = format!(
                 "maxEjectionPercent {percent} of {endpoints} endpoint(s) is less than one: nothing \
                  is ever ejected"
@@ -253,8 +253,13 @@ fn warn(
     ));
 }
 
+/// Whether this share of the endpoints, in percent, is less than one of them.
+pub(crate) fn ejects_nobody(percent: usize, endpoints: usize) -> bool {
+    endpoints > 0 && percent * endpoints < 100
+}
+
 /// Endpoints that are known without resolving names.
-fn endpoint_count(source: &BackendSource) -> usize {
+pub(crate) fn endpoint_count(source: &BackendSource) -> usize {
     match source {
         BackendSource::Service { slices, .. } => slices
             .iter()

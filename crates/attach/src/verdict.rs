@@ -9,6 +9,7 @@ use std::sync::Arc;
 use sluicegate_manifest::FieldPath;
 use sluicegate_resource::{
     Object, ObjectRef,
+    envoygateway::BackendTrafficPolicy,
     gateway::{BackendTlsPolicy, HttpRoute, ParentRef},
     kgateway::BackendConfigPolicy,
 };
@@ -107,6 +108,36 @@ pub struct TlsPolicyVerdict {
     pub accepted: Outcome,
     /// `InvalidCACertificateRef`, `InvalidKind`.
     pub resolved_refs: Outcome,
+}
+
+/// What became of a BackendTrafficPolicy at one of its ancestors.
+#[derive(Debug, Clone)]
+pub struct TrafficAncestor {
+    /// A Gateway; the target itself where no Gateway of ours is behind it.
+    pub ancestor: ObjectRef,
+    /// The listener, or the section of a target without a Gateway.
+    pub section: Option<String>,
+    /// `Conflicted`, `Invalid`, `TargetNotFound`, `Unsupported`.
+    pub accepted: Outcome,
+    /// What replaced it somewhere, or beat one of its settings, in words.
+    pub overridden: Vec<String>,
+    /// What it is merged with or into, in words.
+    pub merged: Vec<String>,
+    /// Doubts.
+    pub warnings: Vec<Warning>,
+}
+
+/// What became of a BackendTrafficPolicy.
+#[derive(Debug, Clone)]
+pub struct TrafficVerdict {
+    /// The policy.
+    pub policy: Arc<Object<BackendTrafficPolicy>>,
+    /// By reference.
+    pub ancestors: Vec<TrafficAncestor>,
+    /// Selectors that select nothing: their paths.
+    pub unmatched_selectors: Vec<FieldPath>,
+    /// Why it is Invalid, `path: sentence` each; empty when it is valid.
+    pub errors: Vec<String>,
 }
 
 /// What became of a route at one of its parents.

@@ -83,7 +83,8 @@ impl Heads {
             attempt: None,
             upgrade: false,
             http2: false,
-            shadow: false,
+            grpc_timeout: None,
+            shadow: None,
         }
         .push(&mut self.out);
         self.out.len()

@@ -135,7 +135,8 @@ pub fn request_head(settings: &Settings, bytes: &[u8]) -> Outcome<Request> {
         attempt: None,
         upgrade: false,
         http2: false,
-        shadow: false,
+        grpc_timeout: None,
+        shadow: None,
     }
     .push(&mut forwarded);
     Outcome::Complete(Request {

@@ -16,6 +16,7 @@ mod request_head;
 mod response_head;
 mod writer;
 
+pub(crate) use block::find_byte;
 pub(crate) use case::NameCase;
 pub(crate) use chunked::Chunked;
 pub(crate) use date::{Clock, MONTHS, WEEKDAYS, civil, rfc3339};
@@ -40,11 +41,15 @@ pub(crate) const EXPECTED_TIMEOUT: &[u8] = b"x-envoy-expected-rq-timeout-ms";
 
 /// Writes a number.
 pub(crate) fn push_decimal(mut number: u64, out: &mut Vec<u8>) {
+    if number < 10 {
+        out.push(b'0' + number as u8);
+        return;
+    }
     let mut digits = [0; 20];
     let mut at = digits.len();
     loop {
         at -= 1;
-        digits[at] = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        digits[at] = b'0' + (number % 10) as u8;
         number /= 10;
         if number == 0 {
             break;

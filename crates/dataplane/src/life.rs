@@ -31,7 +31,7 @@ mod tunnel;
 
 use std::{net::SocketAddr, rc::Rc};
 
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::Instant};
 
 pub(crate) use exchange::Exchange;
 pub(crate) use stream_tasks::StreamTasks;
@@ -104,10 +104,11 @@ async fn request(session: &mut Session, exchange: &mut Exchange) -> Result<After
         outcome = Box::pin(retry::attempt(session, exchange, &mut target)).await;
     }
     outcome?;
-    respond::write_head(session, exchange, &target)?;
-    respond::respond(session, exchange).await?;
+    let headed = respond::write_head(session, exchange, &target)?;
+    let mut ended = respond::respond(session, exchange, headed).await?;
     if exchange.record.switched {
         Box::pin(tunnel::tunnel(session, exchange)).await?;
+        ended = Instant::now();
     }
-    Ok(finish::finish(session, exchange))
+    Ok(finish::finish(session, exchange, ended))
 }

@@ -20,6 +20,7 @@ mod yaml;
 pub use diagnostic::{Diagnostic, Severity};
 pub use document::{Document, Origin};
 pub use nearest::nearest;
+pub use objects::Fragments;
 pub use parse::{Parsed, parse, parse_value};
 pub use path::{FieldPath, Segment};
 pub use text::{Position, SourceText, Span};

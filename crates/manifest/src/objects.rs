@@ -9,10 +9,21 @@ use std::sync::Arc;
 use crate::diagnostic::problem;
 use crate::{Diagnostic, Document, Entry, Node, Origin, SourceText, Value};
 
+/// What becomes of a tree that has a `spec` and neither `apiVersion` nor `kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fragments {
+    /// It is an error, like everything else that is no object.
+    #[default]
+    Refused,
+    /// It is a document: whoever asked for it adds what is missing.
+    Taken,
+}
+
 /// The documents in `roots`, or why one of them is none.
 pub(crate) fn documents(
     source: &Arc<SourceText>,
     roots: Vec<Node>,
+    fragments: Fragments,
 ) -> Result<Vec<Arc<Document>>, Vec<Diagnostic>> {
     let mut documents = Vec::new();
     let mut diagnostics = Vec::new();
@@ -24,7 +35,7 @@ pub(crate) fn documents(
         }
         match flatten(root) {
             Flat::Items(items) => pending.extend(items.into_iter().rev()),
-            Flat::Object(root) => match refusal(source, &root) {
+            Flat::Object(root) => match refusal(source, &root, fragments) {
                 Some(diagnostic) => diagnostics.push(diagnostic),
                 None => documents.push(Arc::new(Document {
                     origin: Origin::Text(Arc::clone(source)),
@@ -88,7 +99,7 @@ fn inherit(item: &mut Node, item_kind: &str, kind: Option<&Entry>, api_version: 
 }
 
 /// What keeps a tree from being an object.
-fn refusal(source: &Arc<SourceText>, root: &Node) -> Option<Diagnostic> {
+fn refusal(source: &Arc<SourceText>, root: &Node, fragments: Fragments) -> Option<Diagnostic> {
     let Value::Mapping(_) = root.value else {
         let words = format!("expected an object, got {}", root.shape());
         return Some(
@@ -96,6 +107,10 @@ fn refusal(source: &Arc<SourceText>, root: &Node) -> Option<Diagnostic> {
                 .help("a document is a mapping with `apiVersion`, `kind` and `metadata`"),
         );
     };
+    let headless = is_fragment(root);
+    if headless && fragments == Fragments::Taken {
+        return None;
+    }
     ["apiVersion", "kind"].into_iter().find_map(|name| {
         let words = match root.get(name).map(|node| (&node.value, node)) {
             Some((Value::String(text), _)) if !text.is_empty() => return None,
@@ -107,8 +122,16 @@ fn refusal(source: &Arc<SourceText>, root: &Node) -> Option<Diagnostic> {
             |node| node.span,
         );
         Some(
-            problem("not-an-object", words, source, span)
-                .help(format!("every document names its `{name}`")),
+            problem("not-an-object", words, source, span).help(match headless {
+                true => "a spec alone can be checked with `check --kind … --target …`".to_owned(),
+                false => format!("every document names its `{name}`"),
+            }),
         )
     })
+}
+
+/// Whether a tree is a `spec` that nothing says the kind of.
+fn is_fragment(root: &Node) -> bool {
+    let has = |name| root.get(name).is_some();
+    has("spec") && !has("apiVersion") && !has("kind")
 }

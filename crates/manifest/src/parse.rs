@@ -8,7 +8,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::diagnostic::problem;
-use crate::{Diagnostic, Document, Node, SourceText, Value, json, objects, yaml};
+use crate::objects::{self, Fragments};
+use crate::{Diagnostic, Document, Node, SourceText, Value, json, yaml};
 
 /// What a text holds.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +24,7 @@ pub struct Parsed {
 pub fn parse(source: Arc<SourceText>) -> Parsed {
     let mut whole = Parsed::default();
     for range in stretches(&source) {
-        match parse_stretch(&source, range) {
+        match parse_stretch(&source, range, Fragments::Refused) {
             Ok(documents) => whole.documents.extend(documents),
             Err(diagnostics) => whole.diagnostics.extend(diagnostics),
         }
@@ -75,8 +76,9 @@ pub(crate) fn stretches(source: &SourceText) -> Vec<Range<usize>> {
 pub(crate) fn parse_stretch(
     source: &Arc<SourceText>,
     range: Range<usize>,
+    fragments: Fragments,
 ) -> Result<Vec<Arc<Document>>, Vec<Diagnostic>> {
-    objects::documents(source, roots(source, range)?)
+    objects::documents(source, roots(source, range)?, fragments)
 }
 
 fn roots(source: &Arc<SourceText>, range: Range<usize>) -> Result<Vec<Node>, Vec<Diagnostic>> {

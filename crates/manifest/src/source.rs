@@ -17,7 +17,7 @@ use std::sync::Arc;
 use self::directory::Listing;
 use self::file::File;
 pub use self::watch::{WatchError, Watcher};
-use crate::{Diagnostic, Document, Severity};
+use crate::{Diagnostic, Document, Fragments, Severity};
 
 /// One source of documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +84,7 @@ pub struct Loader {
     files: BTreeMap<PathBuf, File>,
     stdin: Option<File>,
     last: Option<Loaded>,
+    fragments: Fragments,
 }
 
 impl Loader {
@@ -94,7 +95,15 @@ impl Loader {
             files: BTreeMap::new(),
             stdin: None,
             last: None,
+            fragments: Fragments::Refused,
         }
+    }
+
+    /// Says what becomes of specs without a header.
+    #[must_use]
+    pub fn with_fragments(mut self, fragments: Fragments) -> Self {
+        self.fragments = fragments;
+        self
     }
 
     /// Reads what changed since the load before.
@@ -108,7 +117,7 @@ impl Loader {
             }
         }
         if reads_stdin && self.stdin.is_none() {
-            self.stdin = Some(stdin::read().map_err(LoadError::Stdin)?);
+            self.stdin = Some(stdin::read(self.fragments).map_err(LoadError::Stdin)?);
         }
         self.refresh(&listing);
         let mut loaded = self.gather(&listing);
@@ -131,7 +140,8 @@ impl Loader {
         let mut kept = std::mem::take(&mut self.files);
         for path in &listing.files {
             let file = kept.remove(path);
-            self.files.insert(path.clone(), File::read(path, file));
+            self.files
+                .insert(path.clone(), File::read(path, file, self.fragments));
         }
         // A directory that cannot be listed now says nothing about the files in it.
         kept.retain(|path, _| listing.hides(path));

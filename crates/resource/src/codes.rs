@@ -19,7 +19,7 @@ pub const INVALID_TYPE: &str = "invalid-type";
 pub const INVALID_VALUE: &str = "invalid-value";
 /// A setting is accepted and does nothing.
 pub const NO_EFFECT: &str = "no-effect";
-/// A policy is read and checked, and enforced nowhere.
+/// A setting is read and checked, and enforced nowhere.
 pub const NOT_ENFORCED: &str = "not-enforced";
 /// A field has a newer name or form.
 pub const OLDER_SPELLING: &str = "older-spelling";
@@ -75,7 +75,7 @@ pub const ALL: &[(&str, &str)] = &[
     (NO_EFFECT, "A setting is accepted and changes nothing."),
     (
         NOT_ENFORCED,
-        "The policy is read and checked; nothing enforces it yet.",
+        "A setting is read and checked; nothing enforces it yet.",
     ),
     (
         OLDER_SPELLING,

@@ -104,9 +104,21 @@ pub struct Object<T> {
 impl<T> Object<T> {
     /// Whether decoding found no error.
     pub fn is_valid(&self) -> bool {
-        self.diagnostics
-            .iter()
-            .all(|diagnostic| diagnostic.severity != Severity::Error)
+        self.errors().next().is_none()
+    }
+
+    /// The errors that decoding found, one sentence each.
+    pub fn errors(&self) -> impl Iterator<Item = &str> {
+        let errors = self.diagnostics.iter();
+        errors
+            .filter(|diagnostic| diagnostic.severity == Severity::Error)
+            .map(|error| error.message.as_str())
+    }
+
+    /// The warnings that decoding found.
+    pub fn warnings(&self) -> impl Iterator<Item = &Diagnostic> {
+        let found = self.diagnostics.iter();
+        found.filter(|diagnostic| diagnostic.severity == Severity::Warning)
     }
 
     /// Identity.

@@ -12,5 +12,8 @@ mod precedence;
 pub mod route;
 mod setting;
 pub mod show;
+pub mod traffic;
 
-pub use name::{backends, policy as policy_named, route as route_named, text as backend_name};
+pub use name::{
+    backends, policy as policy_named, route as route_named, text as backend_name, traffic_policy,
+};

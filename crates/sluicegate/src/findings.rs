@@ -10,6 +10,7 @@ mod place;
 mod policies;
 mod routes;
 mod tls_policies;
+mod traffic_policies;
 mod translation;
 
 use sluicegate_manifest::{Diagnostic, Origin};
@@ -25,6 +26,7 @@ pub fn findings(round: &Round) -> Vec<Diagnostic> {
     routes::add(round, &mut found);
     policies::add(round, &mut found);
     tls_policies::add(round, &mut found);
+    traffic_policies::add(round, &mut found);
     translation::add(round, &mut found);
     found.sort_by_cached_key(position);
     found

@@ -11,6 +11,7 @@ use sluicegate_manifest::source::Input;
 
 use crate::{
     failure::Failure,
+    fragment::FragmentHeader,
     pipeline::{Options, Pipeline, Round, Stages},
 };
 
@@ -31,6 +32,14 @@ impl Paths {
     /// When a path cannot be read at all.
     pub fn read(&self) -> Result<Round, Failure> {
         self.settings.read(&self.paths)
+    }
+
+    /// As [`Paths::read`]; documents that are no more than a spec get `header`.
+    ///
+    /// # Errors
+    /// When a path cannot be read at all.
+    pub fn read_fragments(&self, header: Option<FragmentHeader>) -> Result<Round, Failure> {
+        self.settings.read_fragments(&self.paths, header)
     }
 }
 
@@ -61,8 +70,17 @@ impl Settings {
     /// # Errors
     /// When a path cannot be read at all.
     pub fn read(&self, paths: &[PathBuf]) -> Result<Round, Failure> {
+        self.read_fragments(paths, None)
+    }
+
+    fn read_fragments(
+        &self,
+        paths: &[PathBuf],
+        header: Option<FragmentHeader>,
+    ) -> Result<Round, Failure> {
         let options = self.options();
-        let mut pipeline = Pipeline::new(inputs(paths), options.clone());
+        let pipeline = Pipeline::new(inputs(paths), options.clone());
+        let mut pipeline = pipeline.with_fragments(header);
         // A first round without documents has no news; it is still a round.
         let round = pipeline.round()?;
         Ok(round.unwrap_or_else(|| Stages::new(options).round(&[])))

@@ -10,6 +10,7 @@ pub mod condition_table;
 pub mod explain;
 pub mod failure;
 pub mod findings;
+pub mod fragment;
 pub mod input;
 pub mod node_table;
 pub mod output;

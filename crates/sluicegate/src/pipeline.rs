@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use sluicegate_attach::{Attacher, Graph};
 use sluicegate_manifest::{
-    Diagnostic, Document, Severity,
+    Diagnostic, Document, Fragments, Severity,
     source::{FileState, Input, LoadError, Loader},
 };
 use sluicegate_resource::{Decoder, Store, UnknownFields};
 use sluicegate_translate::{Translation, Translator};
+
+use crate::fragment::FragmentHeader;
 
 /// What an installation may choose.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +30,7 @@ pub struct Options {
 pub struct Pipeline {
     loader: Loader,
     stages: Stages,
+    fragments: Option<FragmentHeader>,
 }
 
 /// The stages from documents on.
@@ -68,7 +71,18 @@ impl Pipeline {
         Self {
             loader: Loader::new(inputs),
             stages: Stages::new(options),
+            fragments: None,
         }
+    }
+
+    /// Reads documents that are no more than a spec as if they had this header.
+    #[must_use]
+    pub fn with_fragments(mut self, header: Option<FragmentHeader>) -> Self {
+        if header.is_some() {
+            self.loader = self.loader.with_fragments(Fragments::Taken);
+        }
+        self.fragments = header;
+        self
     }
 
     /// Reads the inputs and computes everything that changed. `None` when nothing did since the
@@ -77,9 +91,12 @@ impl Pipeline {
     /// # Errors
     /// When an input of the command line cannot be read at all.
     pub fn round(&mut self) -> Result<Option<Round>, LoadError> {
-        let loaded = self.loader.load()?;
+        let mut loaded = self.loader.load()?;
         if !loaded.changed {
             return Ok(None);
+        }
+        if let Some(header) = &self.fragments {
+            header.complete(&mut loaded.documents);
         }
         let mut round = self.stages.round(&loaded.documents);
         round.diagnostics.splice(0..0, loaded.diagnostics);

@@ -9,6 +9,9 @@
     reason = "a panic is the failure report of a test"
 )]
 
+#[path = "gateway/traffic.rs"]
+mod traffic;
+
 use std::{
     fs,
     net::SocketAddr,

@@ -9,6 +9,8 @@
 
 #[path = "common/harness.rs"]
 mod harness;
+#[path = "properties/traffic.rs"]
+mod traffic;
 
 use std::{fs, sync::Arc};
 
@@ -363,12 +365,11 @@ fn the_policy_that_is_mutated_is_in_force() {
     }
 }
 
-/// Every single place, once with every kind of change: the mutations that chance may miss.
-#[test]
-fn no_single_change_harms_anybody_else() {
-    let policy = seed_policy();
+/// Checks a policy with every single place changed, once with every kind of change: the mutations
+/// that chance may miss.
+fn check_every_change(policy: &Value, check: fn(&Value)) {
     let mut found = Vec::new();
-    places(&policy, "", &mut found);
+    places(policy, "", &mut found);
     let changes = [
         Mutation::Delete,
         Mutation::Duplicate,
@@ -391,4 +392,9 @@ fn no_single_change_harms_anybody_else() {
             check(&mutated);
         }
     }
+}
+
+#[test]
+fn no_single_change_harms_anybody_else() {
+    check_every_change(&seed_policy(), check);
 }

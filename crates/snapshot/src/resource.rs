@@ -47,6 +47,13 @@ impl ResourceType {
     pub fn type_url(self) -> String {
         format!("type.googleapis.com/{}", self.message_name())
     }
+
+    /// The type of an xDS type URL; `None` for any other.
+    pub fn of_type_url(type_url: &str) -> Option<Self> {
+        let name = type_url.rsplit('/').next()?;
+        let mut all = Self::ALL.into_iter();
+        all.find(|it| it.message_name() == name)
+    }
 }
 
 /// A content hash, printed as 16 hexadecimal digits.

@@ -20,6 +20,7 @@ pub(crate) fn status(verdict: &PolicyVerdict, context: &Context<'_>) -> ObjectSt
         .iter()
         .map(|ancestor| Ancestor {
             object: ancestor.ancestor.clone(),
+            section: None,
             controller,
             conditions: programmed(
                 target(ancestor, generation),
@@ -30,6 +31,7 @@ pub(crate) fn status(verdict: &PolicyVerdict, context: &Context<'_>) -> ObjectSt
     if let Some(conditions) = itself(verdict, generation) {
         entries.push(Ancestor {
             object: verdict.policy.reference().clone(),
+            section: None,
             controller,
             conditions,
         });

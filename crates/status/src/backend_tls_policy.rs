@@ -15,6 +15,7 @@ pub(crate) fn status(verdict: &TlsPolicyVerdict, context: &Context<'_>) -> Objec
     let generation = verdict.policy.metadata.generation;
     let ancestors = verdict.ancestors.iter().map(|it| Ancestor {
         object: it.ancestor.clone(),
+        section: None,
         controller: context.controller_of(&it.ancestor),
         conditions: Conditions::of(generation)
             .outcome("Accepted", &it.accepted, "Accepted")

@@ -9,6 +9,7 @@ mod ancestors;
 mod backend;
 mod backend_config_policy;
 mod backend_tls_policy;
+mod backend_traffic_policy;
 mod condition;
 mod gateway;
 mod gateway_class;
@@ -50,6 +51,8 @@ pub struct Runtime {
     pub refused_backends: BTreeMap<BackendKey, String>,
     /// Ports of Gateways whose resources an Envoy refuses, with its words.
     pub refused_ports: BTreeMap<(ObjectRef, u16), String>,
+    /// BackendTrafficPolicies whose clusters an Envoy refuses, with its words.
+    pub refused_traffic_policies: BTreeMap<ObjectRef, String>,
 }
 
 /// Whose addresses clients use.
@@ -137,6 +140,8 @@ pub fn statuses(
     statuses.extend(policies.map(|policy| backend_config_policy::status(policy, &context)));
     let policies = graph.tls_policies.iter();
     statuses.extend(policies.map(|policy| backend_tls_policy::status(policy, &context)));
+    let policies = graph.traffic_policies.iter();
+    statuses.extend(policies.map(|policy| backend_traffic_policy::status(policy, &context)));
     statuses.extend(graph.backends.values().filter_map(|it| backend::status(it)));
     statuses.sort_by(|a, b| a.object.cmp(&b.object));
     statuses

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Whole manifests to whole statuses.
 
+mod traffic;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};

@@ -14,7 +14,7 @@ use sluicegate_xds::{
     validate::violations,
 };
 
-use crate::{Options, cluster, endpoint, listener, names, route, secret};
+use crate::{Options, cluster, endpoint, listener, names, route, secret, variant::Variants};
 
 /// A resource that was not emitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct Translation {
     pub refused: Vec<Refused>,
     /// Backends that had to be translated; the others came from the last round.
     pub translated_backends: usize,
+    /// The cluster of each backend under each BackendTrafficPolicy.
+    pub variants: Arc<Variants>,
 }
 
 /// Translates, and keeps what did not change.
@@ -45,6 +47,7 @@ pub struct Translation {
 pub struct Translator {
     options: Options,
     backends: BTreeMap<BackendKey, Translated>,
+    variants: Arc<Variants>,
 }
 
 /// A backend's resources, with the backend they were made of.
@@ -61,6 +64,7 @@ impl Translator {
         Self {
             options,
             backends: BTreeMap::new(),
+            variants: Arc::default(),
         }
     }
 
@@ -80,6 +84,9 @@ impl Translator {
             backends.insert(key.clone(), translated);
         }
         self.backends = backends;
+        self.variants = Arc::new(Variants::of(graph, &self.variants, &self.options));
+        translation.variants = self.variants.clone();
+        let context = (graph, &*self.variants);
 
         let mut refused: Vec<Refused> = self
             .backends
@@ -88,7 +95,7 @@ impl Translator {
             .collect();
         let mut all = Builder::default();
         for gateway in &graph.gateways {
-            let mut resources = Vec::new();
+            let mut resources = self.variants.resources(gateway, graph, &mut refused);
             let listeners: Vec<&Listener> = gateway
                 .listeners
                 .iter()
@@ -100,7 +107,7 @@ impl Translator {
                     .copied()
                     .filter(|listener| listener.spec.port == port)
                     .collect();
-                translate_port(port, &on_port, graph, (&mut resources, &mut refused));
+                translate_port(port, &on_port, context, (&mut resources, &mut refused));
             }
             let mut builder = Builder::default();
             for resource in resources.iter().chain(self.backend_resources()) {
@@ -175,10 +182,10 @@ fn translate_backend(backend: &Arc<Backend>, options: &Options) -> Translated {
 fn translate_port(
     port: u16,
     listeners: &[&Listener],
-    graph: &Graph,
+    (graph, variants): (&Graph, &Variants),
     (resources, refused): (&mut Vec<Arc<Resource>>, &mut Vec<Refused>),
 ) {
-    for configuration in route::route_configurations(port, listeners, graph) {
+    for configuration in route::route_configurations(port, listeners, (graph, variants)) {
         let name = configuration.name.clone();
         resources.extend(checked(
             ResourceType::Route,
@@ -209,7 +216,7 @@ fn translate_port(
 }
 
 /// Encodes a message, unless it breaks a constraint of Envoy's API.
-fn checked<M: Message + Name>(
+pub(crate) fn checked<M: Message + Name>(
     resource_type: ResourceType,
     name: &str,
     message: &M,

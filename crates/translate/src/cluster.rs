@@ -13,8 +13,11 @@ mod load_balancing;
 mod outlier_detection;
 mod proxy_protocol;
 mod tls;
+mod traffic;
 
 pub(crate) use http_options::header_key_format;
+pub(crate) use traffic::{apply as apply_traffic, endpoints_of_their_own, hash_policies};
+
 use sluicegate_attach::{Backend, BackendSource};
 
 use sluicegate_xds::pb::envoy::config::{

@@ -15,9 +15,11 @@ pub mod names;
 mod pb;
 mod route;
 mod secret;
+mod variant;
 
 pub use build::{Refused, Translation, Translator};
 pub use secret::secret_names;
+pub use variant::Variants;
 
 /// What an installation may choose.
 #[derive(Debug, Clone)]

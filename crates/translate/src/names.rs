@@ -4,6 +4,7 @@
 //! In: backends, listeners, hosts. Out: the names that people find in `config_dump`.
 
 use sluicegate_attach::BackendKey;
+use sluicegate_resource::ObjectRef;
 
 /// A cluster that is never sent: routes with a broken backend point at it and answer 500.
 pub const BLACKHOLE: &str = "blackhole-cluster";
@@ -23,6 +24,17 @@ pub fn cluster(key: &BackendKey) -> String {
             object.namespace, object.name, key.port
         ),
         None => format!("{prefix}_{}_{}_{}", object.namespace, object.name, key.port),
+    }
+}
+
+/// `<cluster>|btp|<namespace>|<name>` of the policy, dots as `_` because they part names of stats;
+/// with the first 8 digits of a hash where the policy comes to several things on that backend.
+pub fn variant(key: &BackendKey, policy: &ObjectRef, hash: Option<u64>) -> String {
+    let name = format!("{}|btp|{}|{}", cluster(key), policy.namespace, policy.name);
+    let name = name.replace('.', "_");
+    match hash {
+        Some(hash) => format!("{name}|{:08x}", hash >> 32),
+        None => name,
     }
 }
 

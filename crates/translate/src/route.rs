@@ -8,6 +8,7 @@ mod action;
 mod filters;
 mod matches;
 mod retry;
+mod traffic;
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -15,22 +16,22 @@ use sluicegate_attach::{AttachedRoute, Graph, Listener, ResolvedRule, covers, sp
 use sluicegate_resource::gateway::{PathMatch, RouteMatch};
 use sluicegate_xds::pb::envoy::config::route::v3::{Route, RouteConfiguration, VirtualHost};
 
-use crate::names;
+use crate::{names, variant::Variants};
 
 /// One for a plain port, one per listener for HTTPS.
 pub(crate) fn route_configurations(
     port: u16,
     listeners: &[&Listener],
-    graph: &Graph,
+    context: (&Graph, &Variants),
 ) -> Vec<RouteConfiguration> {
     let https = listeners
         .iter()
         .any(|listener| listener.spec.protocol == "HTTPS");
     if !https {
-        return vec![route_configuration(port, None, listeners, graph)];
+        return vec![route_configuration(port, None, listeners, context)];
     }
     let one = |listener: &&Listener| {
-        route_configuration(port, Some(&listener.spec.name), &[*listener], graph)
+        route_configuration(port, Some(&listener.spec.name), &[*listener], context)
     };
     listeners.iter().map(one).collect()
 }
@@ -39,11 +40,12 @@ fn route_configuration(
     port: u16,
     https_listener: Option<&str>,
     listeners: &[&Listener],
-    graph: &Graph,
+    (graph, variants): (&Graph, &Variants),
 ) -> RouteConfiguration {
     let name = names::route_configuration(port, https_listener);
     let context = action::Context {
         graph,
+        variants,
         port,
         https: https_listener.is_some(),
     };
@@ -114,14 +116,19 @@ fn routes(attached: Vec<&AttachedRoute>, context: &action::Context<'_>) -> Vec<R
     }
     // A stable sort: ties keep age, then the order in the object.
     matches.sort_by_key(|(.., one)| precedence(one));
-    let route = |(route, index, rule, at, one): (&AttachedRoute, _, _, _, _)| {
+    let route = |(route, index, rule, at, one): (&AttachedRoute, usize, _, _, _)| {
         let metadata = &route.route.metadata;
         let name = format!(
             "{}/{}/rule/{index}/match/{at}",
             metadata.namespace(),
             metadata.name()
         );
-        action::route(name, rule, one, context)
+        let traffic = route.traffic.get(index).and_then(Option::as_ref);
+        let rule = action::Rule {
+            rule,
+            traffic: traffic.map(|traffic| &*traffic.policy),
+        };
+        action::route(name, &rule, one, context)
     };
     matches.into_iter().map(route).collect()
 }

@@ -18,7 +18,7 @@ use sluicegate_xds::pb::envoy::{
     service::discovery::v3::aggregated_discovery_service_client::AggregatedDiscoveryServiceClient,
 };
 use tokio::{sync::mpsc, task::AbortHandle};
-use tonic::{Status as Failure, Streaming, codegen::tokio_stream::Stream, transport::Channel};
+use tonic::{Status as Failure, Streaming, codegen::tokio_stream::Stream};
 
 use crate::{
     Judge, Server, Status, Variant,
@@ -131,56 +131,51 @@ impl Run {
             Ok(channel) => channel,
             Err(error) => return Failure::from_error(error.into()),
         };
-        let client = AggregatedDiscoveryServiceClient::new(channel)
+        let mut client = AggregatedDiscoveryServiceClient::new(channel)
             // As in Envoy, a response may be as large as it likes.
             .max_decoding_message_size(usize::MAX);
         match self.options.variant {
-            Variant::Delta => self.delta(client).await,
-            Variant::StateOfTheWorld => self.world(client).await,
-        }
-    }
-
-    async fn delta(&mut self, mut client: AggregatedDiscoveryServiceClient<Channel>) -> Failure {
-        let (sender, outgoing) = mpsc::unbounded_channel();
-        let mut say = Say::new(&self.options, |request, node| {
-            let _ = sender.send(variant::delta_request(request, node));
-        });
-        say.all(self.session.begin());
-        let opened = client.delta_aggregated_resources(Outgoing(outgoing));
-        let opened = self.publish_until(opened).await;
-        let mut incoming = match opened {
-            Ok(response) => response.into_inner(),
-            Err(failure) => return failure,
-        };
-        loop {
-            match self.publish_until(next(&mut incoming)).await {
-                Ok(response) => {
-                    if let Some(response) = variant::delta_response(response) {
-                        say.all(self.hear(response));
-                    }
-                }
-                Err(failure) => return failure,
+            Variant::Delta => {
+                let open = move |outgoing| async move {
+                    client.delta_aggregated_resources(outgoing).await
+                };
+                self.exchange(open, variant::delta_request, variant::delta_response)
+                    .await
+            }
+            Variant::StateOfTheWorld => {
+                let open = move |outgoing| async move {
+                    client.stream_aggregated_resources(outgoing).await
+                };
+                self.exchange(open, variant::world_request, variant::world_response)
+                    .await
             }
         }
     }
 
-    async fn world(&mut self, mut client: AggregatedDiscoveryServiceClient<Channel>) -> Failure {
+    /// An open stream of either variant, to its end.
+    async fn exchange<Q, R, F>(
+        &mut self,
+        open: impl FnOnce(Outgoing<Q>) -> F,
+        request: fn(Request, Option<Node>) -> Q,
+        response: fn(R) -> Option<Response>,
+    ) -> Failure
+    where
+        F: Future<Output = Result<tonic::Response<Streaming<R>>, Failure>>,
+    {
         let (sender, outgoing) = mpsc::unbounded_channel();
-        let mut say = Say::new(&self.options, |request, node| {
-            let _ = sender.send(variant::world_request(request, node));
+        let mut say = Say::new(&self.options, |said, node| {
+            let _ = sender.send(request(said, node));
         });
         say.all(self.session.begin());
-        let opened = client.stream_aggregated_resources(Outgoing(outgoing));
-        let opened = self.publish_until(opened).await;
-        let mut incoming = match opened {
+        let mut incoming = match self.publish_until(open(Outgoing(outgoing))).await {
             Ok(response) => response.into_inner(),
             Err(failure) => return failure,
         };
         loop {
             match self.publish_until(next(&mut incoming)).await {
-                Ok(response) => {
-                    if let Some(response) = variant::world_response(response) {
-                        say.all(self.hear(response));
+                Ok(heard) => {
+                    if let Some(heard) = response(heard) {
+                        say.all(self.hear(heard));
                     }
                 }
                 Err(failure) => return failure,

@@ -60,7 +60,7 @@ pub(crate) fn delta_request(request: Request, node: Option<Node>) -> DeltaDiscov
 
 /// A response of the state of the world; `None` for types that nobody asked for.
 pub(crate) fn world_response(response: DiscoveryResponse) -> Option<Response> {
-    let resource_type = resource_type(&response.type_url)?;
+    let resource_type = ResourceType::of_type_url(&response.type_url)?;
     let resources = response.resources.into_iter().map(|packed| {
         if packed.type_url.ends_with(WRAPPED) {
             return match Wrapped::decode(packed.value.as_slice()) {
@@ -82,7 +82,7 @@ pub(crate) fn world_response(response: DiscoveryResponse) -> Option<Response> {
 
 /// A delta response; `None` for types that nobody asked for.
 pub(crate) fn delta_response(response: DeltaDiscoveryResponse) -> Option<Response> {
-    let resource_type = resource_type(&response.type_url)?;
+    let resource_type = ResourceType::of_type_url(&response.type_url)?;
     let resources = response.resources.into_iter();
     // Without a body there is only news about a lifetime, which nothing here has.
     let resources = resources.filter(|wrapped| wrapped.resource.is_some());
@@ -122,7 +122,7 @@ fn received(name: String, body: Result<Bytes, String>) -> Received {
 }
 
 fn body(packed: Any, wanted: ResourceType) -> Result<Bytes, String> {
-    if resource_type(&packed.type_url) == Some(wanted) {
+    if ResourceType::of_type_url(&packed.type_url) == Some(wanted) {
         Ok(packed.value.into())
     } else {
         Err(format!("{} in a response of another type", packed.type_url))
@@ -138,12 +138,6 @@ fn name_of(body: &Result<Bytes, String>) -> String {
     }
     let named = body.as_ref().ok().map(|body| Named::decode(body.clone()));
     named.and_then(Result::ok).unwrap_or_default().name
-}
-
-fn resource_type(type_url: &str) -> Option<ResourceType> {
-    let name = type_url.rsplit('/').next()?;
-    let mut all = ResourceType::ALL.into_iter();
-    all.find(|it| it.message_name() == name)
 }
 
 fn refusal(message: String) -> rpc::Status {

@@ -3,7 +3,11 @@
 //!
 //! In: a name and the rule of the message. Out: the name as it is written.
 
-use super::{ascii::make_lower, field::Field, message::Message};
+use super::{
+    block::{Block, SIZE},
+    field::{Field, Span},
+    message::Message,
+};
 
 /// How names are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,13 +26,14 @@ impl NameCase {
     pub(crate) fn push(self, field: &Field, message: &Message, bytes: &[u8], out: &mut Vec<u8>) {
         let name = field.name.of(bytes);
         match self {
-            Self::Lower => push_lower(name, out),
+            Self::Lower => push_lower(bytes, field.name, out),
             Self::Proper => push_proper(name, out),
             Self::Preserve => out.extend_from_slice(first_spelling(name, message, bytes)),
         }
     }
 
     /// Writes a name that was not in the message; `name` is lower case.
+    #[inline]
     pub(crate) fn push_new(self, name: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::Lower | Self::Preserve => out.extend_from_slice(name),
@@ -37,10 +42,12 @@ impl NameCase {
     }
 }
 
-fn push_lower(name: &[u8], out: &mut Vec<u8>) {
-    let start = out.len();
-    out.extend_from_slice(name);
-    make_lower(&mut out[start..]);
+fn push_lower(bytes: &[u8], name: Span, out: &mut Vec<u8>) {
+    for at in (name.start()..name.end()).step_by(SIZE) {
+        let count = SIZE.min(name.end() - at);
+        let lower = Block::load(bytes, at).lower(count);
+        out.extend_from_slice(&lower[..count]);
+    }
 }
 
 fn push_proper(name: &[u8], out: &mut Vec<u8>) {
@@ -68,6 +75,18 @@ fn first_spelling<'a>(name: &'a [u8], message: &Message, bytes: &'a [u8]) -> &'a
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_any_length_are_written_in_lower_case() {
+        let bytes = b"X-Envoy-Upstream_RQ-Timeout-ALT-Response: x";
+        for (from, to) in (0..41).flat_map(|from| (from..41).map(move |to| (from, to))) {
+            for end in [to, bytes.len()] {
+                let mut out = Vec::new();
+                push_lower(&bytes[..end], Span::new(from, to), &mut out);
+                assert_eq!(out, bytes[from..to].to_ascii_lowercase());
+            }
+        }
+    }
 
     #[test]
     fn words_start_after_anything_not_alphanumeric() {

@@ -53,7 +53,7 @@ pub(crate) struct Field {
     pub(crate) value: Span,
     /// What the name means here.
     pub(crate) known: Known,
-    /// The name has upper-case letters.
+    /// The name may have upper-case letters.
     pub(crate) upper: bool,
     /// The line is the name, a colon, one blank and the value, so that it can be copied as it is.
     pub(crate) exact: bool,
@@ -109,12 +109,22 @@ pub(crate) enum Known {
 }
 
 impl Known {
-    /// Looks `name` up, whatever its case. Length and first letter rule out nearly all names before
-    /// anything is compared.
+    /// Looks the token `name` up, whatever its case. Length and first letter rule out nearly all
+    /// names before anything is compared.
+    #[inline(always)]
     pub(crate) fn of(name: &[u8]) -> Self {
         let Some(first) = name.first() else {
             return Self::Other;
         };
+        let firsts = FIRSTS[name.len().min(LONG)];
+        if firsts >> (first & 31) & 1 == 0 {
+            return Self::Other;
+        }
+        Self::find(name, *first)
+    }
+
+    #[inline(never)]
+    fn find(name: &[u8], first: u8) -> Self {
         let (text, known) = match (name.len(), first | 0x20) {
             (2, b't') => ("te", Self::Te),
             (4, b'h') => ("host", Self::Host),
@@ -199,6 +209,46 @@ impl Known {
     }
 }
 
+/// Names this long and longer that are known start with `x-envoy-`.
+const LONG: usize = 24;
+
+/// For each length of a name, the first letters of those that are known, by their lowest five bits.
+const FIRSTS: [u32; LONG + 1] = {
+    let mut firsts = [0; LONG + 1];
+    let mut at = 0;
+    while at < NAMES.len() {
+        let name = NAMES[at].as_bytes();
+        firsts[name.len()] |= 1 << (name[0] & 31);
+        at += 1;
+    }
+    let mut length = "x-envoy-".len();
+    while length <= LONG {
+        firsts[length] |= 1 << (b'x' & 31);
+        length += 1;
+    }
+    firsts
+};
+
+/// The known names that do not start with `x-envoy-`.
+const NAMES: [&str; 16] = [
+    "connection",
+    "content-length",
+    "content-type",
+    "date",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "server",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    "x-forwarded-client-cert",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-request-id",
+];
+
 /// After `x-envoy-`: removed from requests at the edge, where clients are no proxies.
 const EDGE: [&str; 5] = [
     "decorator-operation",
@@ -243,5 +293,14 @@ mod tests {
             Known::UpstreamServiceTime
         );
         assert_eq!(Known::of(b""), Known::Other);
+        for name in NAMES.into_iter().map(str::to_owned) {
+            assert_ne!(Known::of(name.as_bytes()), Known::Other, "{name}");
+            let name = name.to_ascii_uppercase();
+            assert_ne!(Known::of(name.as_bytes()), Known::Other, "{name}");
+        }
+        for rest in EDGE.into_iter().chain(INTERNAL) {
+            let name = format!("x-Envoy-{rest}");
+            assert_ne!(Known::of(name.as_bytes()), Known::Other, "{name}");
+        }
     }
 }

@@ -9,12 +9,12 @@ mod lines;
 mod rendered;
 mod written;
 
-pub(super) use lines::{field_line, line_end};
+pub(super) use lines::{FieldLine, field_line, line_end, usual_line};
 pub(crate) use lines::{is_field_value, is_token, lower_name};
 pub(crate) use written::Written;
 
 use super::{
-    block::{Block, find},
+    block::{ALL, Block, find, find_byte},
     field::{Known, Span},
     message::{Message, holds},
     path::{Normalized, PathRules, normalize},
@@ -208,7 +208,7 @@ impl RequestHead {
         if !target.starts_with(b"/") {
             return Ok(());
         }
-        let end = target.iter().position(|byte| *byte == b'?');
+        let end = find_byte(target, b'?');
         let (path, query) = target.split_at(end.unwrap_or(target.len()));
         match normalize(path, rules, &mut self.normalized) {
             Normalized::Unchanged => self.normalized.clear(),
@@ -300,6 +300,12 @@ pub(crate) fn leading_empty_lines(bytes: &[u8]) -> usize {
 /// Whether it is a host, or a host and a port, for everyone: no byte that could belong to another
 /// part of a URL, one colon outside brackets, and digits behind it.
 fn is_authority(bytes: &[u8]) -> bool {
+    let name = find(bytes, 0, |block| !(block.plain() | block.is(b'.')) & ALL);
+    name == bytes.len() || is_unusual_authority(bytes)
+}
+
+/// The same for others than names and numeric addresses without a port.
+fn is_unusual_authority(bytes: &[u8]) -> bool {
     let host = match bytes
         .iter()
         .position(|byte| matches!(byte, b':' | b'[' | b']'))

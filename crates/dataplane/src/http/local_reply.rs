@@ -18,8 +18,6 @@ pub(crate) struct LocalReply<'a> {
     pub(crate) overloaded: bool,
     /// Where a redirect leads.
     pub(crate) location: Option<&'a [u8]>,
-    /// The route asked for it: additions of the route come last.
-    pub(crate) direct: bool,
     /// `x-envoy-attempt-count`, if it is to be told.
     pub(crate) attempts: Option<u32>,
     /// The connection will be closed.
@@ -54,21 +52,16 @@ impl LocalReply<'_> {
         if self.overloaded {
             self.line(b"x-envoy-overloaded", b"true", out);
         }
-        if !self.direct {
-            self.additions(out);
+        if let Some(location) = self.location {
+            self.line(b"location", location, out);
         }
+        self.additions(out);
         let has_body = !self.body.is_empty() && !self.grpc;
         if self.grpc {
             self.grpc_lines(out);
         } else if has_body {
             self.length(self.body.len(), out);
             self.line(b"content-type", b"text/plain", out);
-        }
-        if let Some(location) = self.location {
-            self.line(b"location", location, out);
-        }
-        if self.direct {
-            self.additions(out);
         }
         self.manager.response_case.push_new(b"date", out);
         out.extend_from_slice(b": ");

@@ -4,8 +4,9 @@
 //! In: field lines, one after the other. Out: the lines with a summary, or why the head is refused.
 
 use super::{
+    ascii::spells,
     field::{Field, Known, Span},
-    head::{HeadError, Limits, Parsed, field_line},
+    head::{FieldLine, HeadError, Limits, Parsed, field_line, usual_line},
 };
 
 /// What requests and responses share.
@@ -60,23 +61,30 @@ impl Message {
         self.start();
         let mut at = start;
         loop {
-            match bytes.get(at..) {
-                None | Some([] | [b'\r']) => return Ok(Parsed::Partial),
-                Some([b'\r', b'\n', ..]) => break,
-                Some(_) => {}
-            }
-            let Some(line) = field_line(bytes, at)? else {
-                return Ok(Parsed::Partial);
+            // Two calls, so that the compiler need not bring the two kinds of line into one form.
+            at = if let Some(line) = usual_line(bytes, at) {
+                self.line(&line, limits)?
+            } else {
+                match next_line(bytes, at)? {
+                    Next::End => break,
+                    Next::Line(line) => self.line(&line, limits)?,
+                    Next::Partial => return Ok(Parsed::Partial),
+                }
             };
-            if self.fields.len() == limits.count {
-                return Err(HeadError::TooMany);
-            }
-            self.underscores |= line.underscore;
-            self.classify(line.field, line.field.value.of(bytes))?;
-            at = line.next;
         }
         self.length = at + 2;
         Ok(Parsed::Complete)
+    }
+
+    /// Takes in a line. Returns where the next one starts.
+    #[inline(always)]
+    fn line(&mut self, line: &FieldLine<'_>, limits: Limits) -> Result<usize, HeadError> {
+        if self.fields.len() == limits.count {
+            return Err(HeadError::TooMany);
+        }
+        self.underscores |= line.underscore;
+        self.classify(line.field, line.value)?;
+        Ok(line.next)
     }
 
     /// Takes in a field that has been located.
@@ -138,9 +146,9 @@ impl Message {
 
     fn connection_field(&mut self, value: &[u8]) {
         for token in tokens(value) {
-            if token.eq_ignore_ascii_case(b"close") {
+            if spells(token, b"close") {
                 self.close = true;
-            } else if token.eq_ignore_ascii_case(b"keep-alive") {
+            } else if spells(token, b"keep-alive") {
                 self.keep_alive = true;
             } else {
                 self.names_hops = true;
@@ -193,6 +201,26 @@ impl Message {
             .filter(|field| field.known == Known::Connection)
             .flat_map(|field| tokens(field.value.of(bytes)))
             .any(|token| token.eq_ignore_ascii_case(name))
+    }
+}
+
+/// What a line is.
+enum Next<'a> {
+    /// The empty one.
+    End,
+    /// A field.
+    Line(FieldLine<'a>),
+    /// Not all there yet.
+    Partial,
+}
+
+/// Looks at any line.
+#[inline(never)]
+fn next_line(bytes: &[u8], at: usize) -> Result<Next<'_>, HeadError> {
+    match bytes.get(at..) {
+        None | Some([] | [b'\r']) => Ok(Next::Partial),
+        Some([b'\r', b'\n', ..]) => Ok(Next::End),
+        Some(_) => Ok(field_line(bytes, at)?.map_or(Next::Partial, Next::Line)),
     }
 }
 

@@ -4,6 +4,8 @@
 //! In: the path of a target, without its query. Out: the path that routes are matched with and that
 //! goes upstream. The rules are those of Envoy 1.40, recorded in the table below.
 
+use super::block::{ALL, Block, SIZE};
+
 /// What a listener wants of paths.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct PathRules {
@@ -101,6 +103,23 @@ fn unescape_slashes(path: &[u8]) -> Option<Vec<u8>> {
 
 /// One look at the bytes that most paths pass.
 fn needs_work(path: &[u8], rules: PathRules) -> bool {
+    let mut after_slash = 0;
+    for at in (0..path.len()).step_by(SIZE) {
+        let block = Block::load(path, at);
+        let (slashes, dots) = (block.is(b'/'), block.is(b'.'));
+        let usual = block.plain() | slashes | dots | block.is(b'_');
+        let end = ALL.checked_shl((path.len() - at) as u32).unwrap_or(0);
+        after_slash |= slashes << 1;
+        if !(usual | end) & ALL != 0 || (slashes | dots) & after_slash != 0 {
+            return has_work(path, rules);
+        }
+        after_slash = slashes >> (SIZE - 1);
+    }
+    false
+}
+
+/// The same byte by byte.
+fn has_work(path: &[u8], rules: PathRules) -> bool {
     let mut last = 0;
     for byte in path {
         let dot_segment = *byte == b'.' && last == b'/';
@@ -279,6 +298,30 @@ mod tests {
         merge_slashes: true,
         escaped_slashes: EscapedSlashes::Keep,
     };
+
+    #[test]
+    fn a_quick_look_at_a_path_sees_what_a_close_one_does() {
+        for merge_slashes in [false, true] {
+            let rules = PathRules {
+                merge_slashes,
+                ..PathRules::default()
+            };
+            for (length, at) in [1, 15, 16, 17, 33]
+                .into_iter()
+                .flat_map(|length| (0..length - 1).map(move |at| (length, at)))
+            {
+                for (byte, other) in
+                    (0..=u8::MAX).flat_map(|byte| b"/.a".map(|other| (byte, other)))
+                {
+                    let mut path = vec![b'a'; length];
+                    path[at..at + 2].copy_from_slice(&[byte, other]);
+                    assert_eq!(needs_work(&path, rules), has_work(&path, rules), "{path:?}");
+                    path.reverse();
+                    assert_eq!(needs_work(&path, rules), has_work(&path, rules), "{path:?}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn paths_become_what_envoy_makes_of_them() {

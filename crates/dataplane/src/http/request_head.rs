@@ -4,14 +4,18 @@
 //! In: the parsed request, the route's changes and the settings of both sides. Out: bytes. Order:
 //! `host`, the client's fields, Envoy's additions, the route's additions, `transfer-encoding`.
 
+mod additions;
+
 use std::{net::IpAddr, time::Duration};
 
+use additions::request_id;
+
 use super::{
-    ATTEMPT_COUNT, EXPECTED_TIMEOUT, NameCase,
+    ATTEMPT_COUNT, NameCase,
     field::{Field, Known},
     head::RequestHead,
     message::{Message, tokens},
-    writer::{Writer, set},
+    writer::{Writer, set, upgrade_alone},
 };
 use crate::{
     plan::ConnectionManager,
@@ -52,8 +56,10 @@ pub(crate) struct UpstreamRequest<'a> {
     pub(crate) upgrade: bool,
     /// The upstream speaks HTTP/2, which has its own framing.
     pub(crate) http2: bool,
-    /// The copy for a mirror: its host says so.
-    pub(crate) shadow: bool,
+    /// `grpc-timeout` for the upstream.
+    pub(crate) grpc_timeout: Option<String>,
+    /// The copy for a mirror: its host says so, and it comes from this address of the node.
+    pub(crate) shadow: Option<&'a str>,
 }
 
 impl UpstreamRequest<'_> {
@@ -72,12 +78,19 @@ impl UpstreamRequest<'_> {
         let plain = self.is_plain();
         let writer = self.writer();
         writer.fields(plain, SPECIAL, out, |field, out| {
-            if plain || !self.drops(field) {
+            if plain {
+                self.field(&writer, field, out);
+            } else if let Some(value) = self.told(field) {
+                if self.is_first_line(field) {
+                    writer.line(field, value.as_bytes(), out);
+                }
+            } else if !self.drops(field) {
                 self.field(&writer, field, out);
             }
         });
         self.envoy_additions(&writer, out);
         self.route_additions(&writer, target, out);
+        self.shadow_additions(&writer, out);
         if !self.http2 {
             self.framing(&writer, out);
         }
@@ -96,6 +109,7 @@ impl UpstreamRequest<'_> {
     fn is_plain(&self) -> bool {
         self.mutations.remove.is_empty()
             && self.attempt.is_none()
+            && self.grpc_timeout.is_none()
             && !self.head.message.names_hops
             && !(self.head.message.underscores && self.drop_underscores)
     }
@@ -108,7 +122,6 @@ impl UpstreamRequest<'_> {
         let name = field.name.of(self.bytes);
         let message = &self.head.message;
         self.mutations.removes(name)
-            || (self.attempt.is_some() && name.eq_ignore_ascii_case(ATTEMPT_COUNT))
             || (self.drop_underscores && name.contains(&b'_'))
             || (message.names_hops
                 && !matches!(field.known, Known::Connection | Known::Upgrade | Known::Te)
@@ -119,12 +132,14 @@ impl UpstreamRequest<'_> {
         let original = self.head.message.fields.iter();
         let original = original.clone().find(|field| field.known == Known::Host);
         match original {
-            Some(field) => self.case.push(field, &self.head.message, self.bytes, out),
-            None => self.case.push_new(b"host", out),
+            Some(field) if self.case == NameCase::Preserve => {
+                self.case.push(field, &self.head.message, self.bytes, out)
+            }
+            _ => self.case.push_new(b"host", out),
         }
         out.extend_from_slice(b": ");
         let host = self.host.unwrap_or(self.head.authority.of(self.bytes));
-        if self.shadow {
+        if self.shadow.is_some() {
             let name = without_port(host);
             out.extend_from_slice(name);
             out.extend_from_slice(b"-shadow");
@@ -148,7 +163,7 @@ impl UpstreamRequest<'_> {
             Known::ClientCert if !self.manager.forward_client_cert => {}
             Known::EdgeOnly if edge => {}
             Known::Connection | Known::Upgrade if !self.upgrade => {}
-            Known::Connection => writer.line(field, b"Upgrade", out),
+            Known::Connection => writer.line(field, upgrade_alone(value), out),
             Known::Expect if value.eq_ignore_ascii_case(b"100-continue") => {}
             Known::Te => {
                 if tokens(value).any(|token| token.eq_ignore_ascii_case(b"trailers")) {
@@ -190,67 +205,30 @@ impl UpstreamRequest<'_> {
             out.push(b',');
             out.extend_from_slice(self.peer.as_bytes());
         }
+        if let Some(node) = self.shadow {
+            out.push(b',');
+            out.extend_from_slice(node.as_bytes());
+        }
         out.extend_from_slice(b"\r\n");
     }
 
-    /// The nearest address that is not one of ours: `xff_num_trusted_hops` before the peer.
-    fn external_address(&self) -> &[u8] {
-        let hops = self.manager.trusted_hops as usize;
-        let trusted = hops
-            .checked_sub(1)
-            .and_then(|back| forwarded_for(&self.head.message, self.bytes, back));
-        trusted.unwrap_or(self.client.as_bytes())
+    /// What is told upstream in the place of what the client said.
+    fn told(&self, field: &Field) -> Option<String> {
+        let name = field.name.of(self.bytes);
+        if name.eq_ignore_ascii_case(ATTEMPT_COUNT) {
+            return self.attempt.map(|attempt| attempt.to_string());
+        }
+        let timeout = self.grpc_timeout.as_ref();
+        timeout
+            .filter(|_| name.eq_ignore_ascii_case(b"grpc-timeout"))
+            .cloned()
     }
 
-    fn envoy_additions(&self, writer: &Writer<'_>, out: &mut Vec<u8>) {
-        let manager = self.manager;
-        let edge = manager.use_remote_address;
-        if edge && !manager.skip_xff_append && !writer.has(Known::ForwardedFor) {
-            writer.new_line(b"x-forwarded-for", self.peer.as_bytes(), out);
-        }
-        if !writer.has(Known::ForwardedProto) {
-            writer.new_line(b"x-forwarded-proto", self.scheme, out);
-        }
-        if edge && !writer.has(Known::ExternalAddress) {
-            writer.new_line(b"x-envoy-external-address", self.external_address(), out);
-        }
-        if manager.generate_request_id && !writer.has(Known::RequestId) {
-            writer.new_line(b"x-request-id", &request_id(), out);
-        }
-        if let Some(timeout) = self.expected_timeout
-            && !manager.suppress_envoy_headers
-        {
-            writer.number(EXPECTED_TIMEOUT, timeout_milliseconds(timeout), out);
-        }
-        if let Some(attempt) = self.attempt {
-            writer.number(ATTEMPT_COUNT, u64::from(attempt), out);
-        }
-    }
-
-    fn route_additions(&self, writer: &Writer<'_>, target: &[u8], out: &mut Vec<u8>) {
-        writer.additions(self.mutations, out);
-        let received = self.head.authority.of(self.bytes);
-        if self.host.is_some() && !self.manager.suppress_envoy_headers {
-            writer.new_line(b"x-envoy-original-host", received, out);
-        }
-        if self.forwarded_host {
-            writer.new_line(b"x-forwarded-host", received, out);
-        }
-        if !matches!(self.path, PathRewrite::None) && !self.manager.suppress_envoy_headers {
-            writer.new_line(b"x-envoy-original-path", target, out);
-        }
-    }
-
-    fn framing(&self, writer: &Writer<'_>, out: &mut Vec<u8>) {
-        let message = &self.head.message;
-        if message.chunked {
-            writer.new_line(b"transfer-encoding", b"chunked", out);
-        } else if message.content_length.is_none() && !self.upgrade {
-            let method = self.head.method.of(self.bytes);
-            if !BODILESS.contains(&method) {
-                writer.new_line(b"content-length", b"0", out);
-            }
-        }
+    fn is_first_line(&self, field: &Field) -> bool {
+        let name = field.name.of(self.bytes);
+        let mut fields = self.head.message.fields.iter();
+        let first = fields.find(|other| other.name.of(self.bytes).eq_ignore_ascii_case(name));
+        first == Some(field)
     }
 
     fn is_first(&self, field: &Field) -> bool {
@@ -304,20 +282,6 @@ pub(crate) fn forwarded_for<'a>(
     ip.is_ok().then_some(text)
 }
 
-/// A version 4 UUID.
-fn request_id() -> [u8; 36] {
-    let random = fastrand::u128(..);
-    let random = random & !(0xf000 << 64) | (0x4000 << 64);
-    let random = random & !(0xc000 << 48) | (0x8000 << 48);
-    let mut text = [b'-'; 36];
-    let places = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
-    for (byte, place) in random.to_be_bytes().into_iter().zip(places) {
-        text[place] = b"0123456789abcdef"[usize::from(byte >> 4)];
-        text[place + 1] = b"0123456789abcdef"[usize::from(byte & 15)];
-    }
-    text
-}
-
 /// Fields that are not always passed on as they are.
 const SPECIAL: u32 = set(&[
     Known::ClientCert,
@@ -338,9 +302,6 @@ const SPECIAL: u32 = set(&[
     Known::Upgrade,
 ]);
 
-/// Methods that need no length when they have no body.
-const BODILESS: [&[u8]; 5] = [b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT"];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -353,16 +314,5 @@ mod tests {
         replace_value(&mut head, b"absent", b"3");
         let wanted = b"GET /a:b HTTP/1.1\r\nHost: longer\r\nA-B: 22\r\n\r\n";
         assert_eq!(head, wanted);
-    }
-
-    #[test]
-    fn request_ids_are_version_4_uuids() {
-        for _ in 0..100 {
-            let id = request_id();
-            assert_eq!(id[14], b'4');
-            assert!(b"89ab".contains(&id[19]));
-            let dashes = id.iter().filter(|byte| **byte == b'-').count();
-            assert_eq!(dashes, 4);
-        }
     }
 }

@@ -14,7 +14,7 @@ use super::{
     field::{Field, Known},
     head::ResponseHead,
     push_decimal, reason,
-    writer::{Writer, set},
+    writer::{Writer, set, upgrade_alone},
 };
 use crate::{
     plan::{ConnectionManager, ServerHeader},
@@ -56,9 +56,11 @@ pub(crate) struct DownstreamResponse<'a> {
 impl DownstreamResponse<'_> {
     /// Writes the head.
     pub(crate) fn push(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"HTTP/1.1 ");
-        push_decimal(u64::from(self.head.status), out);
-        out.push(b' ');
+        let mut start = *b"HTTP/1.1 000 ";
+        for (at, unit) in [(9, 100), (10, 10), (11, 1)] {
+            start[at] += (self.head.status / unit % 10) as u8;
+        }
+        out.extend_from_slice(&start);
         out.extend_from_slice(reason(self.head.status).as_bytes());
         out.extend_from_slice(b"\r\n");
         let changes = !self.mutations.is_empty();
@@ -82,6 +84,12 @@ impl DownstreamResponse<'_> {
                 self.field(&writer, field, &mut seen, out);
             }
         });
+        if let Some(kind) = self.upgrade
+            && !writer.has(Known::Upgrade)
+        {
+            writer.new_line(b"upgrade", kind, out);
+            writer.new_line(b"connection", b"upgrade", out);
+        }
         if let Some(time) = self.announced_time()
             && !seen.service_time
         {
@@ -111,12 +119,6 @@ impl DownstreamResponse<'_> {
         if self.close {
             writer.new_line(b"connection", b"close", out);
         }
-        if let Some(kind) = self.upgrade
-            && !writer.has(Known::Upgrade)
-        {
-            writer.new_line(b"upgrade", kind, out);
-            writer.new_line(b"connection", b"upgrade", out);
-        }
         if self.empty {
             writer.new_line(b"content-length", b"0", out);
         }
@@ -142,7 +144,7 @@ impl DownstreamResponse<'_> {
         match field.known {
             Known::KeepAlive | Known::ProxyConnection | Known::TransferEncoding => {}
             Known::Connection | Known::Upgrade if self.upgrade.is_none() => {}
-            Known::Connection => writer.line(field, b"Upgrade", out),
+            Known::Connection => writer.line(field, upgrade_alone(value), out),
             // RFC 9110 8.6: a 204 carries no length.
             Known::ContentLength if self.head.status == 204 => {}
             Known::UpstreamServiceTime => match self.announced_time() {

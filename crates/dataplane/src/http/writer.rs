@@ -6,7 +6,8 @@
 //! copied in one go.
 
 use super::{
-    NameCase, ascii,
+    NameCase,
+    block::make_lower,
     field::{Field, Known},
     message::Message,
     push_decimal,
@@ -21,6 +22,15 @@ pub(super) struct Writer<'a> {
     pub(super) message: &'a Message,
     /// Spelling of names.
     pub(super) case: NameCase,
+}
+
+/// The `connection` of a switch that is passed on: nothing else that stands in it.
+pub(super) fn upgrade_alone(value: &[u8]) -> &[u8] {
+    if value.eq_ignore_ascii_case(b"upgrade") {
+        value
+    } else {
+        b"Upgrade"
+    }
 }
 
 impl Writer<'_> {
@@ -63,7 +73,7 @@ impl Writer<'_> {
         out.extend_from_slice(lines);
         let copy = &mut out[base..];
         for field in fields.iter().filter(|field| field.upper) {
-            ascii::make_lower(&mut copy[field.name.start() - start..field.name.end() - start]);
+            make_lower(copy, field.name.start() - start, field.name.end() - start);
         }
     }
 
@@ -81,6 +91,7 @@ impl Writer<'_> {
     }
 
     /// Writes a field that was not in the message; `name` is lower case.
+    #[inline]
     pub(super) fn new_line(&self, name: &[u8], value: &[u8], out: &mut Vec<u8>) {
         self.case.push_new(name, out);
         out.extend_from_slice(b": ");

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use h2::ext::Protocol;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Uri,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
     header::{CONTENT_LENGTH, HOST, TE},
     uri::Scheme,
 };
@@ -33,11 +33,12 @@ pub(crate) fn request(opened: &Opened<'_>) -> Option<Request<()>> {
     let method = Method::from_bytes(parts.next()?).ok()?;
     let path = parts.next()?;
     let Fields {
-        mut fields,
+        fields,
+        host,
         upgrade,
-    } = parse(opened.head, written);
+    } = parse(opened.head, written, true);
     let upgrade = upgrade.and_then(|kind| std::str::from_utf8(kind).ok());
-    let host = fields.remove(HOST)?;
+    let host = host?;
     let uri = Uri::builder()
         .scheme(if opened.https {
             Scheme::HTTPS
@@ -64,7 +65,7 @@ pub(crate) fn request(opened: &Opened<'_>) -> Option<Request<()>> {
 
 /// Trailers, from their lines.
 pub(crate) fn trailers(lines: &[u8]) -> HeaderMap {
-    let mut trailers = parse(lines, Written::lines(lines)).fields;
+    let mut trailers = parse(lines, Written::lines(lines), false).fields;
     for name in [CONTENT_LENGTH, HOST, TE] {
         trailers.remove(name);
     }
@@ -87,20 +88,30 @@ pub(crate) fn push_lines(fields: &HeaderMap, out: &mut Vec<u8>) {
 /// What there is in a head besides its first line.
 struct Fields<'a> {
     fields: HeaderMap,
+    /// The value of a Host field that was to be taken out.
+    host: Option<HeaderValue>,
     /// The value of the first Upgrade field.
     upgrade: Option<&'a [u8]>,
 }
 
-/// Takes lines apart.
-fn parse<'a>(bytes: &'a [u8], written: Written<'a>) -> Fields<'a> {
+/// Takes lines apart. `takes_host` keeps Host out of the fields: taking it out afterwards would move
+/// the last field to its place.
+fn parse<'a>(bytes: &'a [u8], written: Written<'a>, takes_host: bool) -> Fields<'a> {
     let mut fields = HeaderMap::with_capacity(USUAL);
-    let mut upgrade = None;
+    let (mut upgrade, mut host) = (None, None);
+    let mut add = |name: HeaderName, value: HeaderValue| {
+        if takes_host && name == HOST {
+            host.get_or_insert(value);
+        } else {
+            fields.append(name, value);
+        }
+    };
     let mut copy = None;
     kept::with(|kept| {
         for line in written {
             let line_bytes = &bytes[line.clone()];
             if let Some((name, value)) = kept.line(line_bytes) {
-                fields.append(name, value);
+                add(name, value);
                 continue;
             }
             let Some(field) = Written::field(bytes, &line) else {
@@ -123,11 +134,15 @@ fn parse<'a>(bytes: &'a [u8], written: Written<'a>) -> Fields<'a> {
             };
             if let (Some(name), Ok(value)) = (kept.name(field.name.of(bytes)), value) {
                 kept.keep(line_bytes, &name, &value);
-                fields.append(name, value);
+                add(name, value);
             }
         }
     });
-    Fields { fields, upgrade }
+    Fields {
+        fields,
+        host,
+        upgrade,
+    }
 }
 
 /// Larger heads are copied field by field: one that the codec keeps would keep them all.

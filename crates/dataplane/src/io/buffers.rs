@@ -5,11 +5,13 @@
 //! steady state nothing is allocated: a large buffer is held only from a read until its bytes went
 //! on, so that a worker owns one or two, however many connections it has.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 /// The free lists.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Buffers {
+    /// The large buffer that was used last, if it has any capacity: nearly always the only one.
+    last: Cell<Vec<u8>>,
     large: RefCell<Vec<Vec<u8>>>,
     small: RefCell<Vec<Vec<u8>>>,
 }
@@ -21,8 +23,12 @@ impl Buffers {
 
     /// A large buffer, all of it initialised.
     pub(crate) fn large(&self) -> Vec<u8> {
-        let free = self.large.borrow_mut().pop();
-        free.unwrap_or_else(|| vec![0; Self::LARGE])
+        let last = self.last.take();
+        if last.is_empty() {
+            let free = self.large.borrow_mut().pop();
+            return free.unwrap_or_else(|| vec![0; Self::LARGE]);
+        }
+        last
     }
 
     /// An empty buffer for heads and remainders.
@@ -37,9 +43,10 @@ impl Buffers {
             return;
         }
         if buffer.len() == Self::LARGE {
+            let before = self.last.replace(buffer);
             let mut large = self.large.borrow_mut();
-            if large.len() < KEPT_LARGE {
-                large.push(buffer);
+            if !before.is_empty() && large.len() < KEPT_LARGE {
+                large.push(before);
             }
             return;
         }
@@ -56,4 +63,4 @@ const SMALL: usize = 2048;
 /// Larger ones are given back to the allocator.
 const KEPT_CAPACITY: usize = 16 * 1024;
 const KEPT_SMALL: usize = 256;
-const KEPT_LARGE: usize = 4;
+const KEPT_LARGE: usize = 3;

@@ -109,8 +109,10 @@ impl Inbox {
     /// Gives the large buffer back; the bytes stay.
     pub(crate) fn park(&mut self, buffers: &Buffers) {
         if self.is_empty() {
-            buffers.recycle(std::mem::take(&mut self.buffer));
             (self.start, self.end) = (0, 0);
+            if self.buffer.capacity() > 0 {
+                buffers.recycle(std::mem::take(&mut self.buffer));
+            }
         } else if self.buffer.len() == Buffers::LARGE {
             let mut small = buffers.small();
             small.extend_from_slice(self.bytes());
@@ -137,10 +139,12 @@ impl Inbox {
             buffers.recycle(std::mem::replace(&mut self.buffer, grown));
             return;
         }
-        let mut large = buffers.large();
-        let length = self.len();
-        large[..length].copy_from_slice(self.bytes());
-        buffers.recycle(std::mem::replace(&mut self.buffer, large));
-        (self.start, self.end) = (0, length);
+        let small = std::mem::replace(&mut self.buffer, buffers.large());
+        if small.capacity() > 0 {
+            let length = self.len();
+            self.buffer[..length].copy_from_slice(&small[self.start..self.end]);
+            (self.start, self.end) = (0, length);
+            buffers.recycle(small);
+        }
     }
 }

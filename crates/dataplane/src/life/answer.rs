@@ -30,10 +30,17 @@ pub(super) async fn route(
     let (status, body): (u16, &[u8]) = match &route.action {
         Action::Direct(direct) => {
             session.stats.rq_direct_response.inc();
+            if matches!(direct.status, 201 | 300..400) {
+                let bytes = session.inbox.bytes();
+                let authority = exchange.request.authority.of(bytes);
+                let target = exchange.request.path_of(bytes);
+                location = [session.scheme, b"://", authority, target].concat();
+            }
             (direct.status, &direct.body)
         }
         Action::Redirect(redirect) => {
-            session.stats.rq_redirect.inc();
+            // Envoy's `rq_redirect` is not about redirects of routes.
+            session.stats.rq_direct_response.inc();
             let bytes = session.inbox.bytes();
             let head = &exchange.request;
             let authority = head.authority.of(bytes);
@@ -55,7 +62,6 @@ pub(super) async fn route(
         status,
         body,
         location: (!location.is_empty()).then_some(location.as_slice()),
-        direct: true,
         overloaded: false,
     };
     Ok(send(session, exchange, &reply).await)
@@ -85,7 +91,6 @@ pub(super) async fn to_normal_path(
         body: b"",
         location: Some(&location),
         overloaded: false,
-        direct: false,
     };
     Ok(send(session, exchange, &reply).await)
 }
@@ -124,7 +129,7 @@ pub(super) async fn failure(
             session.stats.downstream_rq_rx_reset.inc();
             session.worker.http2_stats.rx_reset.inc();
         }
-        finish::count(session, exchange, Instant::now());
+        finish::count(session, exchange, finish::elapsed(exchange, Instant::now()));
         return After::Close;
     }
     if exchange.record.received && !exchange.record.taken {
@@ -146,7 +151,6 @@ pub(super) async fn failure(
         status: if timed_out { 408 } else { row.status },
         body: &body,
         location: None,
-        direct: false,
         overloaded: failure == Failure::Overflow,
     };
     send(session, exchange, &reply).await
@@ -156,7 +160,6 @@ struct Reply<'a> {
     status: u16,
     body: &'a [u8],
     location: Option<&'a [u8]>,
-    direct: bool,
     overloaded: bool,
 }
 
@@ -178,7 +181,6 @@ async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>)
         body: reply.body,
         overloaded: reply.overloaded && !session.manager().suppress_envoy_headers,
         location: reply.location,
-        direct: reply.direct,
         attempts: record.tell_attempts.then_some(exchange.retry.retries + 1),
         close: record.close,
         head_only: record.head_only,
@@ -193,7 +195,7 @@ async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>)
     .push(&mut exchange.download.out);
     let headed = http2::send_response(session, exchange).is_ok();
     let written = headed && flush(session, exchange).await;
-    finish::count(session, exchange, now);
+    finish::count(session, exchange, finish::elapsed(exchange, now));
     match (written, exchange.record.close) {
         (false, _) => After::Close,
         (true, true) => After::Linger,
@@ -245,7 +247,7 @@ async fn cut(session: &mut Session, exchange: &mut Exchange) -> After {
         http2::reset(session);
     }
     exchange.answer.clear(&session.worker.buffers);
-    finish::count(session, exchange, Instant::now());
+    finish::count(session, exchange, finish::elapsed(exchange, Instant::now()));
     if flushed { After::Linger } else { After::Close }
 }
 

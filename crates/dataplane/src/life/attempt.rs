@@ -69,9 +69,7 @@ pub(super) fn discard(session: &Session, exchange: &mut Exchange) {
         session.worker.wake_sweeper();
         return;
     }
-    if let Some(cluster) = &exchange.record.cluster {
-        cluster.upstream_rq_tx_reset.inc();
-    }
+    count_reset(exchange);
     upstream.close(Closed::LocalBusy);
 }
 
@@ -119,6 +117,15 @@ fn count(exchange: &Exchange, failure: Failure) {
         _ => failure.row().blame != Blame::Upstream,
     };
     if ended_here {
+        count_reset(exchange);
+    }
+}
+
+/// Only streams of HTTP/2 are reset; a connection of HTTP/1 is closed.
+fn count_reset(exchange: &Exchange) {
+    if exchange.record.shared
+        && let Some(cluster) = &exchange.record.cluster
+    {
         cluster.upstream_rq_tx_reset.inc();
     }
 }

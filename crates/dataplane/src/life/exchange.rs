@@ -145,7 +145,7 @@ impl Deadlines {
             let times = self.active.zip(limit);
             times.map(|(active, limit)| active + limit)
         };
-        [
+        let times = [
             (self.headers, Failure::HeadersTimeout),
             (self.request, Failure::RequestTimeout),
             (self.route, Failure::RouteTimeout),
@@ -154,10 +154,16 @@ impl Deadlines {
             (pause(self.per_try_idle), Failure::PerTryIdle),
             (self.stream, Failure::MaxDuration),
             (pause(self.idle), Failure::StreamIdle),
-        ]
-        .into_iter()
-        .filter_map(|(at, failure)| Some((at?, failure)))
-        .min_by_key(|(at, _)| *at)
+        ];
+        let mut next: Option<(Instant, Failure)> = None;
+        for (at, failure) in times {
+            if let Some(at) = at
+                && next.is_none_or(|(first, _)| at < first)
+            {
+                next = Some((at, failure));
+            }
+        }
+        next
     }
 
     /// An attempt is over; its limits are.

@@ -13,17 +13,13 @@ use super::{
 use crate::pool::{Closed, give_back};
 
 /// Ends a request that was answered by the upstream.
-pub(super) fn finish(session: &mut Session, exchange: &mut Exchange) -> After {
-    let now = Instant::now();
+pub(super) fn finish(session: &mut Session, exchange: &mut Exchange, now: Instant) -> After {
+    let elapsed = elapsed(exchange, now);
     let clean = exchange.answer.is_empty();
     let reusable = exchange.record.reusable;
     if let Some(upstream) = exchange.upstream.take() {
         let stats = upstream.host();
         if let Some(host) = &stats {
-            let elapsed = exchange
-                .record
-                .started
-                .map_or(0, |at| milliseconds(now, at));
             let cluster = &host.cluster_stats;
             let status = exchange.record.status;
             cluster.upstream_rq.inc(status);
@@ -49,7 +45,8 @@ pub(super) fn finish(session: &mut Session, exchange: &mut Exchange) -> After {
         }
     }
     exchange.answer.clear(&session.worker.buffers);
-    count(session, exchange, now);
+    count(session, exchange, elapsed);
+    session.idle_since = Some(now);
     if !exchange.record.close {
         After::KeepAlive
     } else {
@@ -57,8 +54,8 @@ pub(super) fn finish(session: &mut Session, exchange: &mut Exchange) -> After {
     }
 }
 
-/// Counts bytes and pauses, and the request on the client's side.
-pub(super) fn count(session: &mut Session, exchange: &mut Exchange, now: Instant) {
+/// Counts bytes and pauses, and the request on the client's side, which took this many milliseconds.
+pub(super) fn count(session: &mut Session, exchange: &mut Exchange, elapsed: u64) {
     let stats = &session.stats;
     let (upload, download) = (&exchange.upload, &exchange.download);
     if !session.stream.is_http2() {
@@ -99,11 +96,14 @@ pub(super) fn count(session: &mut Session, exchange: &mut Exchange, now: Instant
     }
     stats.downstream_rq_active.add(-1);
     stats.downstream_rq.inc(record.status);
-    if let Some(started) = record.started {
-        stats.downstream_rq_time.record(milliseconds(now, started));
-    }
+    stats.downstream_rq_time.record(elapsed);
 }
 
-fn milliseconds(now: Instant, since: Instant) -> u64 {
-    u64::try_from(now.duration_since(since).as_millis()).unwrap_or(u64::MAX)
+/// Milliseconds from the first byte of the request to `now`.
+pub(super) fn elapsed(exchange: &Exchange, now: Instant) -> u64 {
+    let elapsed = exchange
+        .record
+        .started
+        .map(|at| now.duration_since(at).as_millis());
+    elapsed.map_or(0, |elapsed| u64::try_from(elapsed).unwrap_or(u64::MAX))
 }

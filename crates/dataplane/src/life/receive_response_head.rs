@@ -35,11 +35,11 @@ pub(super) async fn receive_response_head(
     };
     poll_fn(|cx| {
         let uploaded = poll_upload(cx, session, exchange)?;
-        if uploaded.is_ready() && session.poll_gone(cx).is_ready() {
-            return Poll::Ready(Err(Failure::ClientGone));
-        }
         if let Poll::Ready(outcome) = poll_head(cx, session, exchange, limits) {
             return Poll::Ready(outcome);
+        }
+        if uploaded.is_ready() && session.poll_gone(cx).is_ready() {
+            return Poll::Ready(Err(Failure::ClientGone));
         }
         poll_deadlines(cx, session, exchange).map(Err)
     })

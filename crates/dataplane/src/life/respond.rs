@@ -25,12 +25,12 @@ use crate::{
     route::Mutations,
 };
 
-/// Decides how the response goes on, and writes the client's head.
+/// Decides how the response goes on, and writes the client's head. Returns when.
 pub(super) fn write_head(
     session: &mut Session,
     exchange: &mut Exchange,
     target: &Target<'_>,
-) -> Result<(), Failure> {
+) -> Result<Instant, Failure> {
     let now = Instant::now();
     exchange.upload.let_go();
     exchange.deadlines.per_try = None;
@@ -96,7 +96,11 @@ pub(super) fn write_head(
         } else {
             manager.response_case
         },
-        service_time: record.sent.map(|sent| now - sent),
+        // A request for an upgrade has no end.
+        service_time: record
+            .sent
+            .filter(|_| record.upgrade.is_none())
+            .map(|sent| now - sent),
         close: record.close && !switching && !http2[0],
         chunked: !http2[0]
             && matches!(
@@ -123,7 +127,8 @@ pub(super) fn write_head(
     let length = exchange.response.message.length;
     exchange.answer.consume(length);
     exchange.deadlines.active = Some(now);
-    super::http2::send_response(session, exchange)
+    super::http2::send_response(session, exchange)?;
+    Ok(now)
 }
 
 /// Whether the upstream agreed to an upgrade; one of HTTP/2 does so by a success.
@@ -178,8 +183,14 @@ fn persists(head: &ResponseHead) -> bool {
     !head.message.close && (!head.old || head.message.keep_alive)
 }
 
-/// Sends the response. What is left of the request goes on as long as the upstream takes it.
-pub(super) async fn respond(session: &mut Session, exchange: &mut Exchange) -> Result<(), Failure> {
+/// Sends the response, whose head was written at `headed`. What is left of the request goes on as
+/// long as the upstream takes it. Returns when it was over.
+pub(super) async fn respond(
+    session: &mut Session,
+    exchange: &mut Exchange,
+    headed: Instant,
+) -> Result<Instant, Failure> {
+    let mut waited = false;
     poll_fn(|cx| {
         if let Poll::Ready(outcome) = poll_download(cx, session, exchange) {
             return Poll::Ready(outcome);
@@ -192,9 +203,12 @@ pub(super) async fn respond(session: &mut Session, exchange: &mut Exchange) -> R
         {
             return Poll::Ready(Err(Failure::ClientGone));
         }
+        waited = true;
         poll_deadlines(cx, session, exchange).map(Err)
     })
-    .await
+    .await?;
+    // Looking at the clock costs more than most of what lies between.
+    Ok(if waited { Instant::now() } else { headed })
 }
 
 /// Moves the response on.

@@ -42,6 +42,8 @@ pub(crate) struct Retry {
     waits: u32,
     /// The next wait.
     wait: Duration,
+    /// The response asked for it.
+    wait_was_asked: bool,
     /// `per_try_timeout` in force.
     pub(super) per_try: Option<Duration>,
     /// `per_try_idle_timeout`.
@@ -107,7 +109,7 @@ pub(super) fn again(
         return false;
     }
     note_host(exchange, policy);
-    exchange.retry.wait = wait(exchange, target, policy, outcome);
+    exchange.retry.wait = wait(exchange, policy, outcome);
     match outcome {
         Ok(()) => attempt::discard(session, exchange),
         Err(failure) => attempt::failed(exchange, *failure),
@@ -147,7 +149,6 @@ fn decide(
         exchange.record.retry_flag = "UO";
         return false;
     }
-    stats.upstream_rq_retry.inc();
     true
 }
 
@@ -201,25 +202,18 @@ fn note_host(exchange: &mut Exchange, policy: &RetryPolicy) {
 }
 
 /// How long to wait: as the response asks for, or exponentially longer.
-fn wait(
-    exchange: &mut Exchange,
-    target: &Target<'_>,
-    policy: &RetryPolicy,
-    outcome: &Result<(), Failure>,
-) -> Duration {
-    let stats = &target.cluster.stats;
+fn wait(exchange: &mut Exchange, policy: &RetryPolicy, outcome: &Result<(), Failure>) -> Duration {
     let asked = policy.rate_limited.as_ref().filter(|_| outcome.is_ok());
     let asked = asked.and_then(|back_off| {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let first = |name: &str| value(exchange, name);
         back_off.wait(first, now.unwrap_or_default(), fastrand::u64(..))
     });
+    let retry = &mut exchange.retry;
+    retry.wait_was_asked = asked.is_some();
     if let Some(asked) = asked {
-        stats.upstream_rq_retry_backoff_ratelimited.inc();
         return asked;
     }
-    stats.upstream_rq_retry_backoff_exponential.inc();
-    let retry = &mut exchange.retry;
     retry.waits += 1;
     policy.back_off.wait(retry.waits - 1, fastrand::u64(..))
 }
@@ -231,6 +225,13 @@ pub(super) async fn attempt(
     target: &mut Target<'_>,
 ) -> Result<(), Failure> {
     back_off(session, exchange).await?;
+    let stats = &target.cluster.stats;
+    stats.upstream_rq_retry.inc();
+    if exchange.retry.wait_was_asked {
+        stats.upstream_rq_retry_backoff_ratelimited.inc();
+    } else {
+        stats.upstream_rq_retry_backoff_exponential.inc();
+    }
     exchange.retry.retries += 1;
     pick_again(exchange, target)?;
     send_head::write_head_again(session, exchange, target);

@@ -22,7 +22,7 @@ use crate::{
     },
     plan::Underscores,
     pool::{Lane, Protocol},
-    route::{Format, without_port},
+    route::without_port,
 };
 
 /// Writes the head into the upload. The client's head is gone from the inbox afterwards.
@@ -143,13 +143,7 @@ fn push(
     let auto_host =
         (action.auto_host && !endpoint.hostname.is_empty()).then_some(endpoint.hostname.as_bytes());
     let config = mirror.map_or(&cluster.config, |mirror| &mirror.config);
-    let mut formatted =
-        facts::of_request(session, exchange, &config.name, &backend.request_headers);
-    if let Some(limit) = exchange.record.grpc_timeout {
-        let told = Format::plain(grpc_timeout::value(limit).as_bytes());
-        let changes = formatted.get_or_insert_with(|| backend.request_headers.clone());
-        changes.overwrite("grpc-timeout", &told);
-    }
+    let formatted = facts::of_request(session, exchange, &config.name, &backend.request_headers);
     UpstreamRequest {
         bytes: session.inbox.bytes(),
         head: &exchange.request,
@@ -171,7 +165,8 @@ fn push(
         attempt: action.count_attempts.then_some(1),
         upgrade: exchange.record.upgrade.is_some(),
         http2: config.speaks.protocol(session.stream.is_http2()) == Protocol::Http2,
-        shadow: mirror.is_some(),
+        grpc_timeout: exchange.record.grpc_timeout.map(grpc_timeout::value),
+        shadow: mirror.map(|_| &*session.worker.local_address),
     }
     .push(out);
 }

@@ -66,7 +66,8 @@ pub(super) struct Session {
     generation: Option<u64>,
     /// When it was ready for HTTP.
     pub(super) opened: Instant,
-    idle_since: Instant,
+    /// Since when no request has run; nothing while one does.
+    pub(super) idle_since: Option<Instant>,
 }
 
 /// What a connection speaks.
@@ -144,7 +145,7 @@ impl Session {
             routes: Arc::default(),
             generation: None,
             opened: now,
-            idle_since: now,
+            idle_since: Some(now),
         }
     }
 
@@ -213,10 +214,10 @@ impl Session {
 
     /// Waits for the first byte of a request.
     pub(super) async fn wait_for_request(&mut self) -> Result<(), Ended> {
-        if self.requests > 0 {
-            self.idle_since = Instant::now();
-        }
-        poll_fn(|cx| self.poll_request(cx)).await
+        self.idle_since.get_or_insert_with(Instant::now);
+        let waited = poll_fn(|cx| self.poll_request(cx)).await;
+        self.idle_since = None;
+        waited
     }
 
     fn poll_request(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
@@ -245,7 +246,10 @@ impl Session {
 
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
         let limit = self.manager().idle_timeout;
-        let idle_until = limit.map(|limit| self.idle_since + limit);
+        let idle_until = self
+            .idle_since
+            .zip(limit)
+            .map(|(since, limit)| since + limit);
         let deadline = [idle_until, self.close_at()].into_iter().flatten().min();
         if self.timer.poll(cx, deadline).is_pending() {
             return Poll::Pending;

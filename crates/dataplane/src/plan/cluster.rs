@@ -262,14 +262,12 @@ fn discovery(cluster: &Cluster) -> Result<Discovery, String> {
             Ok(DiscoveryType::Static) => Ok(Discovery::Static(assignment())),
             Ok(DiscoveryType::StrictDns) => dns(&dns::of_fields(cluster, false)),
             Ok(DiscoveryType::LogicalDns) => dns(&dns::of_fields(cluster, true)),
-            Ok(DiscoveryType::Eds) => Ok(Discovery::Eds(
-                cluster
-                    .eds_cluster_config
-                    .as_ref()
-                    .map(|eds| eds.service_name.clone())
-                    .filter(|name| !name.is_empty())
-                    .unwrap_or_else(|| cluster.name.clone()),
-            )),
+            Ok(DiscoveryType::Eds) => {
+                let eds = cluster.eds_cluster_config.as_ref();
+                let eds = eds.ok_or("type EDS without eds_cluster_config")?;
+                let name = Some(&eds.service_name).filter(|name| !name.is_empty());
+                Ok(Discovery::Eds(name.unwrap_or(&cluster.name).clone()))
+            }
             _ => Err(format!("discovery type {kind} is not implemented")),
         },
         Some(ClusterDiscoveryType::ClusterType(custom)) => {

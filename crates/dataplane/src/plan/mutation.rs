@@ -56,7 +56,9 @@ pub(super) fn merge(route: &str, levels: [Level<'_>; 4]) -> Mutations {
         for name in remove {
             merged.remove(name);
         }
-        for option in add {
+        // Envoy adds when it has overwritten.
+        let (first, then): (Vec<_>, Vec<_>) = add.iter().partition(|option| overwrites(option));
+        for option in first.into_iter().chain(then) {
             let Some(header) = &option.header else {
                 continue;
             };
@@ -71,21 +73,25 @@ pub(super) fn merge(route: &str, levels: [Level<'_>; 4]) -> Mutations {
             if value.constant() == Some(b"") && !option.keep_empty_value {
                 continue;
             }
-            let append = option.append.as_ref().map(|append| append.value);
-            match (option.append_action(), append) {
-                (HeaderAppendAction::AppendIfExistsOrAdd, Some(false)) => {
-                    merged.overwrite(&header.key, &value);
-                }
-                (HeaderAppendAction::AppendIfExistsOrAdd, _) => merged.append(&header.key, &value),
-                (HeaderAppendAction::AddIfAbsent, _) => merged.add_if_absent(&header.key, &value),
-                (HeaderAppendAction::OverwriteIfExistsOrAdd, _) => {
-                    merged.overwrite(&header.key, &value);
-                }
-                (HeaderAppendAction::OverwriteIfExists, _) => {
+            match option.append_action() {
+                HeaderAppendAction::OverwriteIfExists => {
                     merged.overwrite_if_exists(&header.key, &value);
                 }
+                _ if overwrites(option) => merged.overwrite(&header.key, &value),
+                HeaderAppendAction::AddIfAbsent => merged.add_if_absent(&header.key, &value),
+                _ => merged.append(&header.key, &value),
             }
         }
     }
     merged
+}
+
+fn overwrites(option: &HeaderValueOption) -> bool {
+    match option.append_action() {
+        HeaderAppendAction::OverwriteIfExists | HeaderAppendAction::OverwriteIfExistsOrAdd => true,
+        HeaderAppendAction::AppendIfExistsOrAdd => {
+            option.append.as_ref().is_some_and(|append| !append.value)
+        }
+        HeaderAppendAction::AddIfAbsent => false,
+    }
 }

@@ -3,11 +3,11 @@
 //!
 //! In: a request as slices. Out: whether it fits.
 
-use std::borrow::Cow;
+use std::iter;
 
 use regex::bytes::Regex;
 
-use crate::http::{Message, RequestHead, ResponseHead, Span};
+use crate::http::{Message, RequestHead, ResponseHead, Span, find_byte};
 
 /// What matching looks at.
 #[derive(Clone, Copy)]
@@ -172,45 +172,42 @@ impl PathMatch {
 impl HeaderMatch {
     /// Whether it fits a request.
     pub(crate) fn matches(&self, request: &RequestView<'_>) -> bool {
-        let value = match self.name.as_ref() {
-            b":method" => Some(Cow::Borrowed(request.head.method.of(request.bytes))),
-            b":path" => Some(Cow::Borrowed(request.target)),
-            b":authority" | b"host" => Some(Cow::Borrowed(request.authority)),
-            b":scheme" => Some(Cow::Borrowed(request.scheme)),
-            name => joined(request.bytes, &request.head.message, name),
-        };
-        self.holds(value)
+        let one = |value| self.holds(iter::once(value));
+        match self.name.as_ref() {
+            b":method" => one(request.head.method.of(request.bytes)),
+            b":path" => one(request.target),
+            b":authority" | b"host" => one(request.authority),
+            b":scheme" => one(request.scheme),
+            name => self.holds(values(request.bytes, &request.head.message, name)),
+        }
     }
 
     /// Whether it fits the fields of a response.
     pub(crate) fn matches_response(&self, bytes: &[u8], head: &ResponseHead) -> bool {
+        if *self.name != *b":status" {
+            return self.holds(values(bytes, &head.message, &self.name));
+        }
         let mut digits = [0; 3];
-        let value = match self.name.as_ref() {
-            b":status" => {
-                let mut left = head.status;
-                for digit in digits.iter_mut().rev() {
-                    *digit = b'0' + (left % 10) as u8;
-                    left /= 10;
-                }
-                Some(Cow::Borrowed(digits.as_slice()))
-            }
-            name => joined(bytes, &head.message, name),
-        };
-        self.holds(value)
+        let mut left = head.status;
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (left % 10) as u8;
+            left /= 10;
+        }
+        self.holds(iter::once(digits.as_slice()))
     }
 
-    fn holds(&self, value: Option<Cow<'_, [u8]>>) -> bool {
-        let value = match value {
-            None if self.missing_is_empty => Some(Cow::Borrowed(b"".as_slice())),
-            other => other,
-        };
-        match value {
-            Some(value) => self.value.matches(&value) != self.invert,
-            // Absent: only a presence condition can hold, inverted or not; any other inverted
-            // condition holds as well (Envoy's HeaderUtility).
+    /// One of several values is enough, as in Envoy; inverted, none may fit. Where there is none,
+    /// only a presence condition can hold.
+    fn holds<'v>(&self, mut values: impl Iterator<Item = &'v [u8]>) -> bool {
+        let empty = self.missing_is_empty.then_some(b"".as_slice());
+        match values.next().or(empty) {
+            Some(first) => {
+                let mut all = iter::once(first).chain(values);
+                all.any(|value| self.value.matches(value)) != self.invert
+            }
             None => match self.value {
                 ValueMatch::Present(wanted) => wanted == self.invert,
-                _ => self.invert,
+                _ => false,
             },
         }
     }
@@ -267,35 +264,28 @@ impl ValueMatch {
     }
 }
 
-/// The value of a header; of several lines, joined by commas.
-fn joined<'a>(bytes: &'a [u8], message: &Message, name: &[u8]) -> Option<Cow<'a, [u8]>> {
+/// The values of a header, line by line.
+fn values<'v>(
+    bytes: &'v [u8],
+    message: &'v Message,
+    name: &'v [u8],
+) -> impl Iterator<Item = &'v [u8]> {
     let fields = message.fields.iter();
-    let mut values = fields
-        .filter(|field| field.name.of(bytes).eq_ignore_ascii_case(name))
-        .map(|field| -> &'a [u8] { Span::of(&field.value, bytes) });
-    let first = values.next()?;
-    let Some(second) = values.next() else {
-        return Some(Cow::Borrowed(first));
-    };
-    let mut all = first.to_vec();
-    for value in std::iter::once(second).chain(values) {
-        all.push(b',');
-        all.extend_from_slice(value);
-    }
-    Some(Cow::Owned(all))
+    fields
+        .filter(move |field| field.name.of(bytes).eq_ignore_ascii_case(name))
+        .map(|field| Span::of(&field.value, bytes))
 }
 
 fn is_grpc(request: &RequestView<'_>) -> bool {
-    joined(request.bytes, &request.head.message, b"content-type").is_some_and(|value| {
-        value
-            .strip_prefix(b"application/grpc")
-            .is_some_and(|rest| matches!(rest.first(), None | Some(b'+')))
-    })
+    let mut kinds = values(request.bytes, &request.head.message, b"content-type");
+    let first = kinds.next().filter(|_| kinds.next().is_none());
+    let rest = first.and_then(|kind| kind.strip_prefix(b"application/grpc"));
+    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+')))
 }
 
 /// Path without query, and query without its question mark.
 pub(crate) fn split_query(target: &[u8]) -> (&[u8], &[u8]) {
-    match target.iter().position(|byte| *byte == b'?') {
+    match find_byte(target, b'?') {
         Some(at) => (&target[..at], &target[at + 1..]),
         None => (target, b""),
     }

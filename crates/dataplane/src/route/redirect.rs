@@ -21,9 +21,7 @@ pub(crate) fn push_location(
     match (&redirect.host, redirect.port) {
         (host, Some(port)) => {
             out.extend_from_slice(host.as_deref().unwrap_or(bare));
-            if !is_default(new_scheme, port) {
-                out.extend_from_slice(format!(":{port}").as_bytes());
-            }
+            out.extend_from_slice(format!(":{port}").as_bytes());
         }
         (Some(host), None) => out.extend_from_slice(host),
         // A well-known port of the old scheme would be wrong under the new one.
@@ -42,10 +40,6 @@ pub(crate) fn push_location(
         PathRewrite::Full(new) if new.contains(&b'?') => out.extend_from_slice(new),
         rewrite => push_path(target, rewrite, out),
     }
-}
-
-fn is_default(scheme: &[u8], port: u16) -> bool {
-    matches!((scheme, port), (b"http", 80) | (b"https", 443))
 }
 
 #[cfg(test)]
@@ -77,7 +71,7 @@ mod tests {
             location(&rule)
         };
         assert_eq!(with(|_| {}), "http://a.b:8080/x?y=1");
-        assert_eq!(with(|r| r.port = Some(80)), "http://a.b/x?y=1");
+        assert_eq!(with(|r| r.port = Some(80)), "http://a.b:80/x?y=1");
         assert_eq!(with(|r| r.port = Some(81)), "http://a.b:81/x?y=1");
         assert_eq!(with(|r| r.strip_query = true), "http://a.b:8080/x");
         let scheme: fn(&mut Redirect) = |r| r.scheme = Some(b"https".as_slice().into());

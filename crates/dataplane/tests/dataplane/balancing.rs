@@ -151,7 +151,7 @@ fn ring_hash_and_maglev_stick_to_a_header() {
         } else {
             gateway.expect("cluster.c.maglev_lb.max_entries_per_host", 21846);
         }
-        assert!(gateway.plane.reports().unsupported.is_empty());
+        gateway.assert_enforced();
     }
 }
 

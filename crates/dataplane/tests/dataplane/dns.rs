@@ -93,7 +93,7 @@ fn extension(cluster: &mut Cluster, config: &DnsCluster) {
 
 /// Addresses of the hosts, in order.
 fn hosts(gateway: &Gateway) -> Vec<String> {
-    let clusters = gateway.plane.clusters().cluster_statuses.into_iter();
+    let clusters = gateway.clusters().into_iter();
     clusters
         .flat_map(|cluster| cluster.host_statuses)
         .map(|host| match host.address.unwrap().address {
@@ -122,7 +122,7 @@ fn two_more(gateway: &Gateway) {
 }
 
 fn live(gateway: &Gateway) {
-    eventually("it is live", || gateway.plane.state() == State::Live);
+    eventually("it is live", || gateway.state() == State::Live);
 }
 
 const ONE: &str = "127.0.1.1";
@@ -274,7 +274,7 @@ fn the_extension_means_the_same() {
         } else {
             expect_hosts(&gateway, &[]);
         }
-        assert_eq!(gateway.plane.reports().unsupported, []);
+        gateway.assert_enforced();
     }
 }
 
@@ -284,13 +284,7 @@ fn a_logical_cluster_has_exactly_one_endpoint() {
     let assignment = names(&["a.test", "b.test"], 80);
     let resources = cluster(&dns, DiscoveryType::LogicalDns, assignment, |_| {});
     let gateway = Gateway::start(&resources);
-    let reports = gateway.plane.reports();
-    assert_eq!(reports.resources.len(), 1);
-    assert!(
-        reports.resources[0]
-            .message
-            .contains("exactly one endpoint")
-    );
+    gateway.assert_refused("c", "exactly one endpoint");
 }
 
 /// Row 62. Which questions are asked, and what wins.
@@ -351,7 +345,7 @@ fn start_up_waits_for_the_first_answer() {
             _ => {
                 eventually("it is asked for", || dns.count("w.test") > 0);
                 sleep(Duration::from_millis(300));
-                assert_eq!(gateway.plane.state(), State::PreInitializing);
+                assert_eq!(gateway.state(), State::PreInitializing);
                 assert_eq!(gateway.stat("dns.cares.pending_resolutions"), 1);
             }
         }
@@ -435,10 +429,10 @@ fn addresses_outlive_a_change_of_the_cluster() {
     let assignment = resources.clusters[0].load_assignment.as_mut().unwrap();
     assignment.endpoints[0].lb_endpoints[0].load_balancing_weight = xds::number(7);
     gateway.publish(&resources);
-    let status = gateway.plane.clusters().cluster_statuses.remove(0);
+    let status = gateway.clusters().remove(0);
     assert_eq!(status.host_statuses[0].weight, 7);
     assert_eq!(gateway.client().get("/").status(), 200);
-    assert_eq!(gateway.plane.state(), State::Live);
+    assert_eq!(gateway.state(), State::Live);
     // A cluster that went and comes back starts anew.
     let clusters = std::mem::take(&mut resources.clusters);
     gateway.publish(&resources);

@@ -219,7 +219,7 @@ fn no_request_is_lost_at_the_end() {
         let load = Load::new(gateway.address());
         load.during(|| {
             load.closing.store(true, SeqCst);
-            drain(&gateway.plane);
+            drain(gateway.own());
         });
         gateway.expect("http.test.downstream_cx_active", 0);
     }
@@ -235,7 +235,7 @@ fn who_waits_to_be_accepted_is_served() {
         let mut clients = Vec::new();
         for at in 0..200 {
             if at == 100 {
-                scope.spawn(|| drain(&gateway.plane));
+                scope.spawn(|| drain(gateway.own()));
             }
             match TcpStream::connect_timeout(&address, Duration::from_millis(500)) {
                 Ok(client) => clients.push(client),
@@ -343,12 +343,12 @@ fn draining_finishes_what_runs() {
     let mut idle = gateway.client();
     idle.get("/");
     gateway.expect("cluster.c.upstream_rq_active", 0);
-    assert_eq!(gateway.plane.state(), State::Live);
+    assert_eq!(gateway.state(), State::Live);
     thread::scope(|scope| {
         let running = scope.spawn(|| gateway.client().get("/"));
         gateway.expect("cluster.c.upstream_rq_active", 1);
-        let drained = scope.spawn(|| drain(&gateway.plane));
-        eventually("it drains", || gateway.plane.state() == State::Draining);
+        let drained = scope.spawn(|| drain(gateway.own()));
+        eventually("it drains", || gateway.state() == State::Draining);
         let response = running.join().unwrap();
         assert_eq!(
             (response.status(), response.field("connection")),
@@ -368,8 +368,8 @@ fn an_idle_client_may_still_ask_when_the_end_begins() {
     let mut idle = gateway.client();
     idle.get("/");
     thread::scope(|scope| {
-        scope.spawn(|| drain(&gateway.plane));
-        eventually("it drains", || gateway.plane.state() == State::Draining);
+        scope.spawn(|| drain(gateway.own()));
+        eventually("it drains", || gateway.state() == State::Draining);
         thread::sleep(Duration::from_millis(50));
         let response = idle.get("/");
         assert_eq!(
@@ -384,13 +384,13 @@ fn an_idle_client_may_still_ask_when_the_end_begins() {
 fn failing_health_checks_announces_the_end() {
     let upstream = Upstream::ok();
     let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
-    gateway.plane.healthcheck_fail();
-    assert_eq!(gateway.plane.state(), State::Draining);
+    gateway.healthcheck(false);
+    assert_eq!(gateway.state(), State::Draining);
     eventually("responses say so", || {
         gateway.client().get("/").field("connection") == Some("close")
     });
-    gateway.plane.healthcheck_ok();
-    assert_eq!(gateway.plane.state(), State::Live);
+    gateway.healthcheck(true);
+    assert_eq!(gateway.state(), State::Live);
 }
 
 /// Connections that are being made die with their worker; the requests that wait for them, dropped

@@ -124,7 +124,6 @@ fn what_is_no_formatter_refuses_the_routes() {
         let host = &mut resources.routes[0].virtual_hosts[0];
         host.response_headers_to_add = vec![xds::header("a", value, ADD)];
         let gateway = Gateway::start(&resources);
-        let report = gateway.plane.reports();
-        assert!(report.resources[0].message.contains(message), "{report:?}");
+        gateway.assert_refused("routes", message);
     }
 }

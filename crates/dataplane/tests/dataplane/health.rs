@@ -28,7 +28,7 @@ fn a_check_sends_these_bytes_and_keeps_its_connection() {
     assert!(heads.lock().unwrap().iter().all(|head| head == wanted));
     assert_eq!(hosts[0].upstream.connections(), 1);
     gateway.expect("cluster.c.health_check.healthy", 1);
-    assert!(gateway.plane.reports().unsupported.is_empty());
+    gateway.assert_enforced();
 }
 
 /// Row 42.
@@ -37,7 +37,7 @@ fn a_host_is_not_used_before_its_first_good_check() {
     let hosts = [host()];
     hosts[0].check.store(1, SeqCst);
     let gateway = Gateway::start(&resources(&hosts, |cluster| checked(cluster, 2)));
-    assert_eq!(gateway.plane.state(), State::PreInitializing);
+    assert_eq!(gateway.state(), State::PreInitializing);
     assert!(gateway.addresses().is_empty());
     hosts[0].check.store(200, SeqCst);
     live(&gateway);
@@ -57,7 +57,7 @@ fn one_wrong_answer_is_enough_and_recovery_takes_the_threshold() {
     hosts[0].check.store(503, SeqCst);
     gateway.expect("cluster.c.membership_healthy", 1);
     assert_eq!(gateway.stat("cluster.c.health_check.network_failure"), 0);
-    let status = gateway.plane.clusters().cluster_statuses[0].host_statuses[0].clone();
+    let status = gateway.clusters()[0].host_statuses[0].clone();
     assert!(status.health_status.unwrap().failed_active_health_check);
     hosts[0].traffic.store(500, SeqCst);
     for _ in 0..6 {
@@ -231,7 +231,7 @@ fn hosts_that_were_never_checked_can_be_left_out_of_the_panic_maths() {
     assert!((0..6).all(|_| client.get("/").status() == 200));
     assert_eq!(gateway.stat("cluster.c.lb_healthy_panic"), 0);
     assert_eq!(hosts[1].upstream.count() + hosts[2].upstream.count(), 2);
-    let statuses = &gateway.plane.clusters().cluster_statuses[0].host_statuses;
+    let statuses = &gateway.clusters()[0].host_statuses;
     let pending = |at: usize| statuses[at].health_status.unwrap().pending_active_hc;
     assert_eq!([pending(0), pending(1), pending(2)], [false, true, true]);
     for host in &hosts[1..] {

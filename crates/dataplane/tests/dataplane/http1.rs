@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crate::support::{Gateway, Upstream, client::find, gateway::Resources};
+use crate::support::{Gateway, Upstream, client::find, gateway::Resources, plane::differs};
 
 /// Answers with the request's path and the bytes of its body.
 fn echo() -> Upstream {
@@ -86,6 +86,9 @@ fn a_client_that_did_not_wait_gets_its_answer() {
     let mut client = gateway.client();
     client
         .send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\nok");
+    if differs("100 Continue for a client that has not waited") {
+        assert_eq!(client.response(false).status(), 100);
+    }
     let response = client.response(false);
     assert_eq!((response.status(), response.text()), (200, "/ok"));
     assert_eq!(client.get("/next").text(), "/next", "in step");
@@ -259,5 +262,5 @@ fn an_upload_that_breaks_off_breaks_off_upstream() {
     let body = got.recv_timeout(Duration::from_secs(5)).unwrap();
     assert_eq!(body, b"half", "and then the end");
     gateway.expect("cluster.c.upstream_cx_active", 0);
-    gateway.expect("cluster.c.upstream_rq_tx_reset", 1);
+    gateway.expect("cluster.c.upstream_rq_tx_reset", 0);
 }

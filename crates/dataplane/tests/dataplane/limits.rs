@@ -117,8 +117,7 @@ fn connections_are_limited_over_all_listeners() {
 #[test]
 fn a_limit_of_no_connections_is_refused() {
     let gateway = gateway(&Upstream::ok(), limited(0, None));
-    let report = gateway.plane.reports();
-    assert!(report.resources[0].message.contains("max_connections"));
+    gateway.assert_refused("listener~80", "max_connections");
 }
 
 #[test]
@@ -133,6 +132,5 @@ fn a_network_filter_that_nobody_knows_is_refused() {
         },
     );
     let gateway = Gateway::start(&resources);
-    let report = gateway.plane.reports();
-    assert!(report.resources[0].message.contains("network.rbac"));
+    gateway.assert_refused("listener~80", "network.rbac");
 }

@@ -6,6 +6,7 @@
     reason = "a panic in a test is its failure report"
 )]
 
+mod admin;
 mod bad_messages;
 mod balancing;
 mod bodies;

@@ -62,14 +62,18 @@ fn raw() -> (SocketAddr, Arc<Mutex<Vec<Vec<u8>>>>) {
             let kept = kept.clone();
             thread::spawn(move || {
                 let mut first = true;
-                let mut piece = [0; 4096];
-                // One read holds the header and the request: they are sent together.
+                let (mut piece, mut seen) = ([0; 4096], Vec::new());
                 while let Ok(count @ 1..) = tcp.read(&mut piece) {
-                    let at = find(&piece[..count], b"GET ").expect("a request");
+                    seen.extend_from_slice(&piece[..count]);
+                    if !seen.ends_with(b"\r\n\r\n") {
+                        continue;
+                    }
+                    let at = find(&seen, b"GET ").expect("a request");
                     assert!(first || at == 0, "a header in the middle");
                     if first {
-                        kept.lock().unwrap().push(piece[..at].to_vec());
+                        kept.lock().unwrap().push(seen[..at].to_vec());
                     }
+                    seen.clear();
                     first = false;
                     let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
                     tcp.write_all(answer).unwrap();

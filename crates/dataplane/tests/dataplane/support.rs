@@ -3,15 +3,19 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod admin;
 pub(crate) mod checked;
 pub(crate) mod client;
 pub(crate) mod dns;
 pub(crate) mod envoy;
 pub(crate) mod gateway;
 pub(crate) mod http2;
+pub(crate) mod peer;
 pub(crate) mod pki;
+pub(crate) mod plane;
 pub(crate) mod script;
 pub(crate) mod tls;
+pub(crate) mod transcript;
 pub(crate) mod upstream;
 pub(crate) mod xds;
 

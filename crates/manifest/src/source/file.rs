@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use super::unreadable;
 use crate::diagnostic::problem;
 use crate::parse::{MAX_DIAGNOSTICS, parse_stretch, stretches};
-use crate::{Diagnostic, Document, SourceText, Span};
+use crate::{Diagnostic, Document, Fragments, SourceText, Span};
 
 /// What is known about a file.
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ struct Part {
 
 impl File {
     /// Reads the file; `before` is what was known about it.
-    pub(super) fn read(path: &Path, before: Option<Self>) -> Self {
+    pub(super) fn read(path: &Path, before: Option<Self>, fragments: Fragments) -> Self {
         let stamp = Stamp::of(path);
         let before = match before {
             Some(before) if stamp.is_some() && before.stamp == stamp => return before,
@@ -54,7 +54,7 @@ impl File {
         match std::fs::read(path) {
             Ok(bytes) => Self {
                 stamp: stamp.filter(Stamp::is_settled),
-                ..Self::from_bytes(&name, bytes, before)
+                ..Self::from_bytes(&name, bytes, before, fragments)
             },
             Err(reason) => Self {
                 seen: None,
@@ -66,13 +66,18 @@ impl File {
     }
 
     /// Takes the present content.
-    pub(super) fn from_bytes(name: &str, bytes: Vec<u8>, before: Option<Self>) -> Self {
+    pub(super) fn from_bytes(
+        name: &str,
+        bytes: Vec<u8>,
+        before: Option<Self>,
+        fragments: Fragments,
+    ) -> Self {
         let before = before.unwrap_or_default();
         if before.seen.as_ref() == Some(&bytes) {
             return before;
         }
         let good = before.good;
-        match parts(name, &bytes, good.as_ref()) {
+        match parts(name, &bytes, good.as_ref(), fragments) {
             Ok(good) => Self {
                 seen: Some(bytes),
                 stamp: None,
@@ -137,7 +142,12 @@ impl Stamp {
     }
 }
 
-fn parts(name: &str, bytes: &[u8], before: Option<&Good>) -> Result<Good, Vec<Diagnostic>> {
+fn parts(
+    name: &str,
+    bytes: &[u8],
+    before: Option<&Good>,
+    fragments: Fragments,
+) -> Result<Good, Vec<Diagnostic>> {
     let source = decode(name, bytes)?;
     let before = before.filter(|good| good.patches < MAX_PATCHES);
     let mut parts = Vec::new();
@@ -149,7 +159,7 @@ fn parts(name: &str, bytes: &[u8], before: Option<&Good>) -> Result<Good, Vec<Di
                 patched = true;
                 documents
             }
-            None => parse_stretch(&source, range.clone()).unwrap_or_else(|problems| {
+            None => parse_stretch(&source, range.clone(), fragments).unwrap_or_else(|problems| {
                 diagnostics.extend(problems);
                 Vec::new()
             }),

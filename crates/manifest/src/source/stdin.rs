@@ -6,13 +6,14 @@
 use std::io::Read;
 
 use super::file::File;
+use crate::Fragments;
 
 /// The name that diagnostics show.
 pub(super) const NAME: &str = "<stdin>";
 
 /// Reads standard input to its end.
-pub(super) fn read() -> std::io::Result<File> {
+pub(super) fn read(fragments: Fragments) -> std::io::Result<File> {
     let mut bytes = Vec::new();
     std::io::stdin().lock().read_to_end(&mut bytes)?;
-    Ok(File::from_bytes(NAME, bytes, None))
+    Ok(File::from_bytes(NAME, bytes, None, fragments))
 }

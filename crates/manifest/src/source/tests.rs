@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use super::{Input, LoadError, Loaded, Loader, Watcher};
+use crate::Fragments;
 
 /// A directory of its own for one test.
 struct Directory(PathBuf);
@@ -195,10 +196,10 @@ fn an_unreadable_file_keeps_its_last_good_documents() {
     let mut loader = directory.loader();
     let first = loader.load().unwrap();
     // A directory in the place of a file cannot be read, whoever asks.
-    let file = super::File::read(Path::new("/"), None);
+    let file = super::File::read(Path::new("/"), None, Fragments::Refused);
     assert_eq!(file.diagnostics()[0].code, "file-unreadable");
     let kept = loader.files.remove(&directory.path("a.yaml")).unwrap();
-    let kept = super::File::read(&directory.0, Some(kept));
+    let kept = super::File::read(&directory.0, Some(kept), Fragments::Refused);
     assert!(kept.is_stale());
     assert!(Arc::ptr_eq(
         kept.documents().next().unwrap(),

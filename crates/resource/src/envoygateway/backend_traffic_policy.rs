@@ -17,11 +17,13 @@ mod health_check;
 mod http2;
 mod http_upgrade;
 mod load_balancer;
+mod merge;
 mod rate_limit;
 mod reader;
 mod response_override;
 mod retry;
 mod rules;
+mod spelling;
 mod target;
 mod tcp_keepalive;
 mod telemetry;
@@ -44,6 +46,7 @@ pub use load_balancer::{
     BackendUtilization, ConsistentHash, Cookie, HashInput, LoadBalancer, LoadBalancerAlgorithm,
     OutOfBand, PreferLocal, WeightedZone, ZoneAware,
 };
+pub use merge::merged;
 pub use rate_limit::{
     ClientSelector, MetadataKey, RateLimit, RateLimitCost, RateLimitLimit, RateLimitRule,
     RateLimitUnit, SourceCidr, ValueMatch, XRateLimitHeaders,

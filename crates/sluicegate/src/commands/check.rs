@@ -9,6 +9,7 @@ use sluicegate_manifest::diagnostic::render;
 use crate::{
     failure::{Failure, Outcome},
     findings::findings,
+    fragment::{FragmentHeader, FragmentKind, FragmentTarget},
     input::Paths,
     output::{self, Format, style},
     summary::Summary,
@@ -20,11 +21,18 @@ use crate::{
 Examples:
   sluicegate check manifests/
   sluicegate check --strict policy.yaml service.yaml
+  sluicegate check --kind BackendTrafficPolicy --target HTTPRoute/my-route fragment.yaml
   kubectl get backendconfigpolicies,services -A -o yaml | sluicegate check -
   sluicegate check -o json manifests/ | jq '.diagnostics[].message'")]
 pub struct Arguments {
     #[command(flatten)]
     paths: Paths,
+    /// Kind of documents that begin at `spec:` and say nothing else
+    #[arg(long, value_name = "KIND", requires = "target")]
+    kind: Option<FragmentKind>,
+    /// What such a policy applies to, unless it says so itself, as KIND/NAME
+    #[arg(long, value_name = "TARGET", requires = "kind")]
+    target: Option<FragmentTarget>,
     /// Warnings fail, too; advice never does
     #[arg(long)]
     strict: bool,
@@ -38,8 +46,15 @@ pub struct Arguments {
 /// # Errors
 /// When a path cannot be read, or standard output not be written.
 pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
-    let round = arguments.paths.read()?;
-    let findings = findings(&round);
+    let header = arguments.kind.zip(arguments.target.clone());
+    let header = header.map(|(kind, target)| FragmentHeader { kind, target });
+    let alone = header.is_some();
+    let round = arguments.paths.read_fragments(header)?;
+    let mut findings = findings(&round);
+    if alone {
+        // What a spec alone applies to need not be at hand.
+        findings.retain(|finding| finding.code != "target-not-found");
+    }
     let summary = Summary::of(&round, &findings);
     let refused = summary.errors > 0 || arguments.strict && summary.warnings > 0;
     output::print(arguments.output, &summary.to_json(&findings), |_| {

@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::Value;
+use sluicegate_attach::verdict::TrafficVerdict;
 
 use crate::{
-    explain::{self, backend, policy, route, show},
+    explain::{self, backend, policy, route, show, traffic},
     failure::{Failure, Outcome},
     input::Settings,
     output::{self, Format},
@@ -26,6 +27,7 @@ Examples:
   sluicegate explain -f manifests/ backend httpbin/httpbin:8000
   sluicegate explain -f manifests/ backend kube_httpbin_httpbin_8000 -o json
   sluicegate explain -f manifests/ route httpbin/httpbin
+  sluicegate explain -f manifests/ traffic-policy default/ha-backend
   kubectl get backendconfigpolicies,services -A -o yaml | sluicegate explain -f - policy httpbin")]
 pub struct Arguments {
     /// What the name belongs to
@@ -49,9 +51,12 @@ enum Kind {
     /// A port of a Service, a Backend, or a host of a ServiceEntry
     #[value(aliases = ["backends", "service", "svc", "cluster"])]
     Backend,
-    /// A BackendConfigPolicy
+    /// A BackendConfigPolicy; a BackendTrafficPolicy, if it alone has the name
     #[value(aliases = ["policies", "backendconfigpolicy"])]
     Policy,
+    /// A BackendTrafficPolicy
+    #[value(aliases = ["backendtrafficpolicy", "btp"])]
+    TrafficPolicy,
     /// An HTTPRoute
     #[value(aliases = ["routes", "httproute"])]
     Route,
@@ -81,13 +86,20 @@ fn explained(round: &Round, kind: Kind, name: &str) -> Result<(Value, Text), Fai
             };
             (json(&facts)?, Box::new(move |width| text(facts, width)))
         }
-        Kind::Policy => {
-            let facts = policy::facts(round, explain::policy_named(round, name)?);
-            (
-                json(&facts)?,
-                Box::new(move |width| show::policy(&facts, width)),
-            )
-        }
+        Kind::Policy => match explain::policy_named(round, name) {
+            Ok(verdict) => {
+                let facts = policy::facts(round, verdict);
+                (
+                    json(&facts)?,
+                    Box::new(move |width| show::policy(&facts, width)),
+                )
+            }
+            Err(failure) => {
+                let verdict = explain::traffic_policy(round, name).map_err(|_| failure)?;
+                traffic_policy(verdict)?
+            }
+        },
+        Kind::TrafficPolicy => traffic_policy(explain::traffic_policy(round, name)?)?,
         Kind::Route => {
             let facts = route::facts(round, explain::route_named(round, name)?);
             (
@@ -96,6 +108,14 @@ fn explained(round: &Round, kind: Kind, name: &str) -> Result<(Value, Text), Fai
             )
         }
     })
+}
+
+fn traffic_policy(verdict: &TrafficVerdict) -> Result<(Value, Text), Failure> {
+    let facts = traffic::policy(verdict);
+    Ok((
+        json(&facts)?,
+        Box::new(move |width| show::traffic_policy(&facts, width)),
+    ))
 }
 
 fn json(facts: &impl Serialize) -> Result<Value, Failure> {

@@ -14,6 +14,7 @@ use super::{
     name::text,
     precedence::why,
     setting::{Setting, below_spec, settings},
+    traffic::{self, TrafficFacts},
 };
 use crate::pipeline::Round;
 
@@ -41,6 +42,8 @@ pub struct BackendFacts {
     pub invalid: Vec<InvalidPolicy>,
     /// Doubts about settings that are in force.
     pub warnings: Vec<Doubt>,
+    /// BackendTrafficPolicies of routes that lead there.
+    pub traffic: Vec<TrafficFacts>,
     /// What no policy sets.
     pub defaults: Vec<Default>,
 }
@@ -129,6 +132,7 @@ pub fn facts(round: &Round, backend: &Backend) -> BackendFacts {
         routes: routes(round, backend),
         invalid: invalid(round, backend),
         warnings: doubts(backend),
+        traffic: traffic::of_backend(round, backend),
         units,
         defaults,
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sluicegate_attach::{
     Backend, BackendKey,
-    verdict::{PolicyVerdict, RouteVerdict},
+    verdict::{PolicyVerdict, RouteVerdict, TrafficVerdict},
 };
 use sluicegate_manifest::nearest;
 use sluicegate_translate::names;
@@ -77,6 +77,17 @@ pub fn route<'r>(round: &'r Round, wanted: &str) -> Result<&'r RouteVerdict, Fai
 /// When no policy has that name.
 pub fn policy<'r>(round: &'r Round, wanted: &str) -> Result<&'r PolicyVerdict, Failure> {
     let all = &round.graph.policies;
+    one(round, ("policy", wanted), all, |it| {
+        (it.policy.metadata.namespace(), it.policy.metadata.name())
+    })
+}
+
+/// The verdict on the BackendTrafficPolicy `[namespace/]name`.
+///
+/// # Errors
+/// When no policy has that name.
+pub fn traffic_policy<'r>(round: &'r Round, wanted: &str) -> Result<&'r TrafficVerdict, Failure> {
+    let all = &round.graph.traffic_policies;
     one(round, ("policy", wanted), all, |it| {
         (it.policy.metadata.namespace(), it.policy.metadata.name())
     })

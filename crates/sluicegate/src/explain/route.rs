@@ -12,7 +12,10 @@ use sluicegate_attach::{
 use sluicegate_resource::gateway::{Matcher, PathMatch, RouteMatch, RouteTimeouts};
 use sluicegate_translate::names;
 
-use super::name::text;
+use super::{
+    name::text,
+    traffic::{self, TrafficFacts},
+};
 use crate::pipeline::Round;
 
 /// What `explain route` says.
@@ -67,6 +70,8 @@ pub struct RuleFacts {
     pub timeout: String,
     /// Where requests go.
     pub backends: Vec<BackendRefFacts>,
+    /// The BackendTrafficPolicies in force, by listener.
+    pub traffic: Vec<TrafficFacts>,
 }
 
 /// One backend of a rule.
@@ -133,7 +138,13 @@ pub fn facts(round: &Round, verdict: &RouteVerdict) -> RouteFacts {
         rules: verdict
             .rules
             .iter()
-            .map(|it| rule(round, verdict, it))
+            .enumerate()
+            .map(|(index, it)| {
+                let mut facts = rule(round, verdict, it);
+                facts.traffic = traffic::of_rule(round, &route.reference().to_string(), index);
+                traffic::refine(&mut facts, it);
+                facts
+            })
             .collect(),
     }
 }
@@ -179,6 +190,7 @@ fn rule(round: &Round, verdict: &RouteVerdict, resolved: &ResolvedRule) -> RuleF
         broken: resolved.broken.clone(),
         timeout: timeout(resolved.rule.timeouts),
         backends: backends.collect(),
+        traffic: Vec::new(),
     }
 }
 

@@ -7,10 +7,12 @@
 mod backend;
 mod policy;
 mod route;
+mod traffic;
 
 pub use backend::backend;
 pub use policy::policy;
 pub use route::route;
+pub use traffic::traffic_policy;
 
 use super::backend::Doubt;
 use crate::output::{

@@ -132,6 +132,11 @@ pub const ALL: &[(&str, &str, &str)] = &[
         "A health check waits longer than its interval.",
     ),
     (
+        "SmallerLimitUsed",
+        "smaller-limit-used",
+        "Two settings limit the same thing; the smaller one counts.",
+    ),
+    (
         "TargetNotFound",
         "target-not-found",
         "A policy names a target that does not exist.",
@@ -140,6 +145,11 @@ pub const ALL: &[(&str, &str, &str)] = &[
         "Truncated",
         "truncated",
         "A value has more digits than its use.",
+    ),
+    (
+        "Unsupported",
+        "unsupported-target",
+        "A policy targets a kind that we do not serve.",
     ),
     (
         "UnsupportedAddress",

@@ -57,6 +57,11 @@ fn held_back(round: &Round, refused: &Refused) -> Diagnostic {
         .find(|backend| names::cluster(&backend.key) == refused.name);
     let diagnostic = match backend {
         Some(backend) => about_backend(backend, words),
+        None if round.translation.variants.policy(&refused.name).is_some() => {
+            let policy = round.translation.variants.policy(&refused.name);
+            let policy = policy.map(ToString::to_string).unwrap_or_default();
+            Diagnostic::new(words.0, Severity::Error, words.1).about(policy)
+        }
         None => Diagnostic::new(words.0, Severity::Error, words.1),
     };
     diagnostic.note("Envoy would refuse the whole update; only this resource is left out.")

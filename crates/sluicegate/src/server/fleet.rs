@@ -83,12 +83,28 @@ pub(super) async fn start(
     Ok((Some(Fleet { publisher, tamper }), Some(server)))
 }
 
-/// What connected Envoys refuse, by backend and by port of a Gateway, in their words.
-pub(super) fn refused(ledger: &Ledger, round: &Round) -> (RefusedBackends, RefusedPorts) {
-    let (mut backends, mut ports) = (RefusedBackends::new(), RefusedPorts::new());
+/// What connected Envoys refuse, in their words.
+#[derive(Debug, Default)]
+pub(super) struct Refused {
+    /// By backend.
+    pub(super) backends: BTreeMap<BackendKey, String>,
+    /// By port of a Gateway.
+    pub(super) ports: BTreeMap<(ObjectRef, u16), String>,
+    /// By the BackendTrafficPolicy whose cluster it is.
+    pub(super) traffic_policies: BTreeMap<ObjectRef, String>,
+}
+
+/// Turns refusals of resources into refusals of what they were made of.
+pub(super) fn refused(ledger: &Ledger, round: &Round) -> Refused {
+    let mut refused = Refused::default();
+    let Refused {
+        backends,
+        ports,
+        traffic_policies,
+    } = &mut refused;
     let refusals = ledger.refusals();
     if refusals.is_empty() {
-        return (backends, ports);
+        return refused;
     }
     let keys = round.graph.backends.keys();
     let clusters: BTreeMap<String, &BackendKey> =
@@ -105,6 +121,8 @@ pub(super) fn refused(ledger: &Ledger, round: &Round) -> (RefusedBackends, Refus
             ResourceType::Cluster | ResourceType::Endpoint => {
                 if let Some(key) = clusters.get(&*refusal.name) {
                     add(backends.entry((*key).clone()), &words);
+                } else if let Some(policy) = round.translation.variants.policy(&refusal.name) {
+                    add(traffic_policies.entry(policy.clone()), &words);
                 }
             }
             ResourceType::Listener | ResourceType::Route => {
@@ -126,7 +144,7 @@ pub(super) fn refused(ledger: &Ledger, round: &Round) -> (RefusedBackends, Refus
             }
         }
     }
-    (backends, ports)
+    refused
 }
 
 /// The ports of a Gateway whose listeners show the certificate of a secret.
@@ -140,9 +158,6 @@ fn ports_of(round: &Round, gateway: &ObjectRef, secret: &str) -> BTreeSet<u16> {
         .map(|it| it.spec.port)
         .collect()
 }
-
-type RefusedBackends = BTreeMap<BackendKey, String>;
-type RefusedPorts = BTreeMap<(ObjectRef, u16), String>;
 
 /// Several Envoys say the same; each is told.
 fn add<K: Ord>(entry: Entry<'_, K, String>, words: &str) {

@@ -50,12 +50,13 @@ impl Shared {
             .ads
             .as_ref()
             .map(|server| fleet::refused(server.ledger(), &round));
-        let (refused_backends, refused_ports) = refused.unwrap_or_default();
+        let refused = refused.unwrap_or_default();
         let runtime = Runtime {
             bind_errors: bind_errors.collect(),
             addresses: self.addresses(),
-            refused_backends,
-            refused_ports,
+            refused_backends: refused.backends,
+            refused_ports: refused.ports,
+            refused_traffic_policies: refused.traffic_policies,
         };
         let options = sluicegate_status::Options {
             controller_names: self.options.attach.controller_names.clone(),

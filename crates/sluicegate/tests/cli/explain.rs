@@ -159,3 +159,53 @@ fn policy_shows_targets_and_shares() {
          policy-weight 10 beats 0\ntls             in force\n",
     ]);
 }
+
+/// The case where policies of both kinds meet.
+const BOTH: &str = "tests/cases/btp-with-backendconfigpolicy/manifests";
+
+#[test]
+fn a_route_tells_which_traffic_policy_holds_and_what_it_beats() {
+    let loses = run(&["explain", "-f", BOTH, "route", "limit"]);
+    loses.says(&[
+        "policy BackendTrafficPolicy default/limit (",
+        "of the route\n",
+        "replaces BackendTrafficPolicy default/of-gateway (",
+        "of the Gateway: the more specific policy replaces it as a whole\n",
+        "lost to BackendConfigPolicy default/limit (",
+        "which has circuitBreakers.maxConnections 100: a limit: the smaller value wins\n",
+        "cluster kube_default_limit_80|btp|default|limit\n",
+    ]);
+    let wins = run(&["explain", "-f", BOTH, "route", "wait-longer"]);
+    wins.says(&[
+        "10s (BackendTrafficPolicy default/wait-longer)",
+        "in force beats BackendConfigPolicy default/wait (",
+        "which has connectTimeout 5s: behaviour of traffic: route before backend before listener \
+         before Gateway\n",
+    ]);
+}
+
+#[test]
+fn a_backend_tells_what_routes_make_of_it() {
+    let run = run(&["explain", "-f", BOTH, "backend", "wait"]);
+    run.says(&[
+        "ON THE WAY FROM ROUTES",
+        "on HTTPRoute default/wait\n",
+        "on HTTPRoute default/wait-longer\n",
+        "lost to BackendConfigPolicy default/wait (",
+    ]);
+}
+
+#[test]
+fn a_traffic_policy_tells_what_became_of_it() {
+    let of_gateway = run(&["explain", "-f", BOTH, "policy", "of-gateway"]);
+    of_gateway.says(&[
+        "Gateway default/gateway  Accepted\n",
+        "overridden: by BackendTrafficPolicy default/wait-longer on HTTPRoute default/wait-longer",
+    ]);
+    // A BackendConfigPolicy of that name comes first.
+    let backend = run(&["explain", "-f", BOTH, "policy", "limit"]);
+    backend.says(&["ON default/limit:80"]);
+    let traffic = run(&["explain", "-f", BOTH, "btp", "limit"]);
+    traffic.says(&["overridden: spec.circuitBreaker.maxConnections 2048 loses to"]);
+    assert_eq!(run(&["explain", "-f", BOTH, "btp", "nobody"]).code, 2);
+}

@@ -5,6 +5,7 @@ mod check;
 mod diff;
 mod explain;
 mod fleet;
+mod fragments;
 mod manifests;
 mod misc;
 mod status;

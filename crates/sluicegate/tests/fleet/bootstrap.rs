@@ -6,7 +6,10 @@ use std::process::Command;
 use sluicegate::bootstrap::AdsTls;
 use sluicegate_ads::TlsFiles;
 
-use crate::support::{Fleet, Folder, Setup};
+use crate::{
+    pki,
+    support::{Fleet, Folder, Setup},
+};
 
 /// `envoy -c <(sluicegate bootstrap …)` as it is printed in the help.
 fn validate(arguments: &str) {
@@ -35,8 +38,8 @@ fn envoy_takes_the_bootstrap_as_printed() {
 
 #[test]
 fn envoy_takes_the_bootstrap_with_tls() {
-    let files = Files::new();
-    let Files { folder, .. } = &files;
+    let folder = Folder::new();
+    pki::write(&folder.0);
     let [ca, cert, key] = ["ca.crt", "tls.crt", "tls.key"].map(|name| folder.path(name));
     let tls = format!("--tls-ca {ca} --tls-cert {cert} --tls-key {key}");
     validate(&format!("--gateway default/http {tls}"));
@@ -50,8 +53,9 @@ async fn envoy_connects_with_a_client_certificate() {
     let Some(binary) = sluicegate_testkit::envoy_binary() else {
         return;
     };
-    let files = Files::new();
-    let path = |name: &str| files.folder.path(name);
+    let folder = Folder::new();
+    pki::write(&folder.0);
+    let path = |name: &str| folder.path(name);
     let server = TlsFiles {
         certificate: path("tls.crt").into(),
         key: path("tls.key").into(),
@@ -70,32 +74,4 @@ async fn envoy_connects_with_a_client_certificate() {
     };
     let fleet = Fleet::start(setup).await;
     let _envoy = fleet.envoy(&binary).await;
-}
-
-/// A certificate for 127.0.0.1, good for both sides, and its authority.
-struct Files {
-    folder: Folder,
-}
-
-impl Files {
-    fn new() -> Self {
-        use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-        let folder = Folder::new();
-        let authority_key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // A certificate whose issuer has its own name would pass for self-signed.
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "test authority");
-        let authority = params.self_signed(&authority_key).unwrap();
-        let issuer = Issuer::new(params, authority_key);
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &issuer).unwrap();
-        folder.write("ca.crt", &authority.pem());
-        folder.write("tls.crt", &certificate.pem());
-        folder.write("tls.key", &key.serialize_pem());
-        Self { folder }
-    }
 }

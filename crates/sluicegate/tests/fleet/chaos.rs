@@ -18,11 +18,7 @@ async fn traffic_flows_while_sluicegate_restarts_and_envoy_converges() {
         return;
     };
     for delta in [true, false] {
-        let setup = Setup {
-            delta,
-            ..Setup::default()
-        };
-        let mut fleet = Fleet::start(setup).await;
+        let mut fleet = Fleet::start(Setup::of(delta)).await;
         let envoy = fleet.envoy(&binary).await;
         let load = load(fleet.gateway);
         for timeout in ["1s", "2s"] {
@@ -56,11 +52,7 @@ async fn a_route_moves_to_a_new_service_without_a_failed_request() {
         return;
     };
     for delta in [true, false] {
-        let setup = Setup {
-            delta,
-            ..Setup::default()
-        };
-        let fleet = Fleet::start(setup).await;
+        let fleet = Fleet::start(Setup::of(delta)).await;
         let envoy = fleet.envoy(&binary).await;
         let load = load(fleet.gateway);
         let mut old = "httpbin".to_owned();
@@ -107,11 +99,7 @@ async fn a_stalled_network_delays_nobody_else() {
     let Some(binary) = sluicegate_testkit::envoy_binary() else {
         return;
     };
-    let setup = Setup {
-        delta: true,
-        ..Setup::default()
-    };
-    let fleet = Fleet::start(setup).await;
+    let fleet = Fleet::start(Setup::of(true)).await;
     let relay = Relay::start(([127, 0, 0, 1], fleet.ads).into()).await;
     let stalled = fleet.envoy_at(&binary, relay.port());
     eventually("Envoy serves the Gateway", async || {
@@ -145,11 +133,7 @@ async fn a_restart_without_a_change_sends_nothing_in_delta() {
     let Some(binary) = sluicegate_testkit::envoy_binary() else {
         return;
     };
-    let setup = Setup {
-        delta: true,
-        ..Setup::default()
-    };
-    let mut fleet = Fleet::start(setup).await;
+    let mut fleet = Fleet::start(Setup::of(true)).await;
     let envoy = fleet.envoy(&binary).await;
     fleet.stop_server().await;
     fleet.start_server().await;
@@ -172,11 +156,7 @@ async fn an_envoy_that_was_killed_comes_back_to_the_newest() {
     let Some(binary) = sluicegate_testkit::envoy_binary() else {
         return;
     };
-    let setup = Setup {
-        delta: true,
-        ..Setup::default()
-    };
-    let fleet = Fleet::start(setup).await;
+    let fleet = Fleet::start(Setup::of(true)).await;
     drop(fleet.envoy(&binary).await);
     eventually("the ledger knows that it is gone", async || {
         let nodes = fleet.page("/sluicegate/nodes").await;

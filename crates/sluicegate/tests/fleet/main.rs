@@ -14,6 +14,8 @@
 mod documents;
 #[path = "../common/harness.rs"]
 mod harness;
+#[path = "../common/pki.rs"]
+mod pki;
 
 mod bootstrap;
 mod chaos;
@@ -21,4 +23,5 @@ mod network;
 mod refused;
 mod support;
 mod tls;
+mod variants;
 mod walk;

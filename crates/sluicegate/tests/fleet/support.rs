@@ -74,6 +74,16 @@ pub(crate) struct Setup {
     pub(crate) tls: Option<(TlsFiles, AdsTls)>,
 }
 
+impl Setup {
+    /// Plain text, in this variant of the protocol.
+    pub(crate) fn of(delta: bool) -> Self {
+        Self {
+            delta,
+            ..Self::default()
+        }
+    }
+}
+
 /// Spoils one resource after all of our own checks.
 pub(crate) fn poison<M: Message + Default + 'static>(
     kind: ResourceType,

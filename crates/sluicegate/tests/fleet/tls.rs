@@ -71,11 +71,7 @@ async fn a_new_certificate_reaches_envoy_without_its_listener() {
         return;
     };
     for delta in [true, false] {
-        let setup = Setup {
-            delta,
-            ..Setup::default()
-        };
-        let fleet = Fleet::start(setup).await;
+        let fleet = Fleet::start(Setup::of(delta)).await;
         let port = free_port();
         let pair = || generate_simple_self_signed(vec!["edge.test".to_owned()]).unwrap();
         let envoy = fleet.envoy(&binary).await;

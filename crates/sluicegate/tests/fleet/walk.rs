@@ -16,11 +16,7 @@ async fn the_walk_about_connections_shows_what_it_promises_on_envoy() {
         return;
     };
     for delta in [true, false] {
-        let setup = Setup {
-            delta,
-            ..Setup::default()
-        };
-        let fleet = Fleet::start(setup).await;
+        let fleet = Fleet::start(Setup::of(delta)).await;
         let envoy = fleet.envoy(&binary).await;
         let document = seed("000_c8f54e3f9dbeff2a.txt");
         fleet
@@ -52,11 +48,7 @@ async fn endpoints_and_removals_reach_envoy() {
         return;
     };
     for delta in [true, false] {
-        let setup = Setup {
-            delta,
-            ..Setup::default()
-        };
-        let fleet = Fleet::start(setup).await;
+        let fleet = Fleet::start(Setup::of(delta)).await;
         let envoy = fleet.envoy(&binary).await;
         let clusters = envoy.stat("cluster_manager.cds.update_success").await;
         let other = sluicegate_testkit::Httpbin::start(([127, 0, 0, 1], 0).into())

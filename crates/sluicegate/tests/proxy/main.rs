@@ -6,6 +6,9 @@
     reason = "a panic is the failure report of a test"
 )]
 
+#[path = "../common/pki.rs"]
+mod pki;
+
 mod public;
 mod refused;
 mod same_as_envoy;

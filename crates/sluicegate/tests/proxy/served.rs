@@ -5,12 +5,15 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
 };
 
 use sluicegate_testkit::{Httpbin, eventually};
 
-use super::support::{Folder, Process, free, request};
+use super::{
+    pki,
+    support::{Folder, Process, free, request},
+};
 
 struct Fleet {
     folder: Folder,
@@ -18,17 +21,21 @@ struct Fleet {
     ads: SocketAddr,
     admin: SocketAddr,
     origin: Httpbin,
+    /// Both sides have certificates and ask for them.
+    tls: bool,
 }
 
 impl Fleet {
-    async fn new() -> Self {
+    async fn new(tls: bool) -> Self {
         let fleet = Self {
             folder: Folder::new(),
             gateway: free(),
             ads: free(),
             admin: free(),
             origin: Httpbin::start(([127, 0, 0, 1], 0).into()).await.unwrap(),
+            tls,
         };
+        pki::write(&fleet.folder.0);
         std::fs::create_dir(fleet.manifests()).unwrap();
         fleet.route("/");
         fleet
@@ -55,21 +62,42 @@ impl Fleet {
             .arg(self.manifests())
             .args(["--no-data-plane", "--admin-address", &free().to_string()])
             .args(["--ads-address", &self.ads.to_string()]);
+        if self.tls {
+            let names = [
+                ("--ads-tls-cert", "tls.crt"),
+                ("--ads-tls-key", "tls.key"),
+                ("--ads-tls-client-ca", "ca.crt"),
+            ];
+            self.files(&mut command, &names);
+        }
         Process::spawn(&self.folder, &mut command)
     }
 
     fn proxy(&self, variant: &str) -> Process {
-        let Output { stdout, .. } = Command::new(env!("CARGO_BIN_EXE_sluicegate"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sluicegate"));
+        command
             .args(["bootstrap", "--gateway", "default/http"])
             .args(["--ads", &self.ads.to_string()])
             .args(["--admin-address", &self.admin.to_string()])
             .args(["--variant", variant, "--system-ca-file"])
-            .arg(certificates())
-            .output()
-            .unwrap();
-        let text = String::from_utf8(stdout).unwrap();
+            .arg(certificates());
+        if self.tls {
+            let names = [
+                ("--tls-cert", "tls.crt"),
+                ("--tls-key", "tls.key"),
+                ("--tls-ca", "ca.crt"),
+            ];
+            self.files(&mut command, &names);
+        }
+        let text = String::from_utf8(command.output().unwrap().stdout).unwrap();
         let path = self.folder.write("bootstrap.json", &text);
         Process::ours(&self.folder, &path)
+    }
+
+    fn files(&self, command: &mut Command, names: &[(&str, &str)]) {
+        for (flag, name) in names {
+            command.arg(flag).arg(self.folder.0.join(name));
+        }
     }
 
     async fn answers(&self, proxy: &Process, path: &str, words: &str) {
@@ -87,8 +115,8 @@ fn certificates() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/certificates/ca.crt")
 }
 
-async fn walk(variant: &str) {
-    let fleet = Fleet::new().await;
+async fn walk(variant: &str, tls: bool) {
+    let fleet = Fleet::new(tls).await;
     let server = fleet.server();
     let proxy = fleet.proxy(variant);
     fleet.answers(&proxy, "/headers", "200 OK").await;
@@ -111,12 +139,17 @@ async fn walk(variant: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn follows_the_state_of_the_world() {
-    walk("sotw").await;
+    walk("sotw", false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn follows_changes() {
-    walk("delta").await;
+    walk("delta", false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn speaks_tls_with_a_certificate_of_its_own() {
+    walk("delta", true).await;
 }
 
 const MANIFESTS: &str = "apiVersion: gateway.networking.k8s.io/v1

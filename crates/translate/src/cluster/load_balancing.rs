@@ -159,7 +159,7 @@ fn slow_start_config(slow_start: &SlowStart, runtime_key: &str) -> SlowStartConf
 }
 
 /// Always present for the algorithms that know localities.
-fn locality_lb_config(zone_aware: Option<&ZoneAware>) -> Option<LocalityLbConfig> {
+pub(super) fn locality_lb_config(zone_aware: Option<&ZoneAware>) -> Option<LocalityLbConfig> {
     let specifier = match zone_aware {
         None => LocalityConfigSpecifier::LocalityWeightedLbConfig(LocalityWeightedLbConfig {}),
         Some(zone) => LocalityConfigSpecifier::ZoneAwareLbConfig(ZoneAwareLbConfig {

@@ -22,6 +22,14 @@ pub(super) fn transport_socket(
     let Some(version) = policy.upstream_proxy_protocol() else {
         return inner;
     };
+    Some(wrapped(*version, inner))
+}
+
+/// The PROXY socket around `inner`.
+pub(super) fn wrapped(
+    version: ProxyProtocolVersion,
+    inner: Option<TransportSocket>,
+) -> TransportSocket {
     let version = match version {
         ProxyProtocolVersion::V1 => Version::V1,
         ProxyProtocolVersion::V2 => Version::V2,
@@ -35,8 +43,8 @@ pub(super) fn transport_socket(
         transport_socket: Some(inner.unwrap_or_else(raw)),
         ..ProxyProtocolUpstreamTransport::default()
     };
-    Some(pb::transport_socket(
+    pb::transport_socket(
         "envoy.transport_sockets.upstream_proxy_protocol",
         &transport,
-    ))
+    )
 }

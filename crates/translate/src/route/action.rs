@@ -4,7 +4,7 @@
 //! In: a resolved rule and one of its matches. Out: an Envoy route: to clusters, a redirect, or a
 //! fixed 500 where the rule cannot be honoured.
 
-use sluicegate_attach::{Graph, ResolvedBackend, ResolvedMirror, ResolvedRule};
+use sluicegate_attach::{Graph, ResolvedBackend, ResolvedMirror, ResolvedRule, TrafficPolicy};
 use sluicegate_resource::gateway::{Filter, Fraction, RouteMatch, UrlRewrite};
 use sluicegate_xds::pb::envoy::{
     config::{
@@ -22,25 +22,33 @@ use sluicegate_xds::pb::envoy::{
 use super::{
     filters::{self, headers},
     matches::route_match,
-    retry,
+    retry, traffic,
 };
-use crate::{names, pb};
+use crate::{names, pb, variant::Variants};
 
 /// Where a route is translated for.
 pub(super) struct Context<'a> {
     pub(super) graph: &'a Graph,
+    pub(super) variants: &'a Variants,
     pub(super) port: u16,
     pub(super) https: bool,
 }
 
+/// A rule with the BackendTrafficPolicy in force for it.
+#[derive(Clone, Copy)]
+pub(super) struct Rule<'a> {
+    pub(super) rule: &'a ResolvedRule,
+    pub(super) traffic: Option<&'a TrafficPolicy>,
+}
+
 pub(super) fn route(
     name: String,
-    rule: &ResolvedRule,
+    rule: &Rule<'_>,
     one: &RouteMatch,
     context: &Context<'_>,
 ) -> Route {
-    let single = single_backend(rule);
-    let mut all_filters = rule.rule.filters.clone();
+    let single = single_backend(rule.rule);
+    let mut all_filters = rule.rule.rule.filters.clone();
     // The filters of an only backend are as good as the rule's.
     all_filters.extend(
         single
@@ -68,11 +76,12 @@ fn single_backend(rule: &ResolvedRule) -> Option<&ResolvedBackend> {
 }
 
 fn action(
-    rule: &ResolvedRule,
+    whole: &Rule<'_>,
     one: &RouteMatch,
     all_filters: &[Filter],
     context: &Context<'_>,
 ) -> Action {
+    let Rule { rule, traffic } = *whole;
     if rule.broken.is_some() {
         return internal_server_error();
     }
@@ -83,7 +92,10 @@ fn action(
     if let Some(redirect) = redirect {
         return Action::Redirect(filters::redirect(redirect, &one.path, context));
     }
-    let Some(specifier) = cluster_specifier(rule, context) else {
+    if traffic.is_some_and(|policy| policy.closed.is_some()) {
+        return internal_server_error();
+    }
+    let Some(specifier) = cluster_specifier(whole, context) else {
         return internal_server_error();
     };
     let mut action = RouteAction {
@@ -94,6 +106,9 @@ fn action(
         request_mirror_policies: rule.mirrors.iter().map(mirror).collect(),
         ..RouteAction::default()
     };
+    if let Some(policy) = traffic {
+        traffic::apply(&mut action, policy, rule, context.graph);
+    }
     for filter in all_filters {
         if let Filter::UrlRewrite(rewrite) = filter {
             filters::rewrite(&mut action, rewrite, &one.path);
@@ -112,19 +127,23 @@ fn internal_server_error() -> Action {
 
 /// The clusters of a rule; `None` when nothing has a weight. A broken backend keeps its share and
 /// answers 500, because its cluster does not exist.
-fn cluster_specifier(rule: &ResolvedRule, context: &Context<'_>) -> Option<ClusterSpecifier> {
+fn cluster_specifier(
+    Rule { rule, traffic }: &Rule<'_>,
+    context: &Context<'_>,
+) -> Option<ClusterSpecifier> {
     let weighted: Vec<&ResolvedBackend> = rule
         .backends
         .iter()
         .filter(|backend| backend.weight > 0)
         .collect();
+    let name = |backend: &ResolvedBackend| cluster_name(backend, *traffic, context);
     match (weighted.as_slice(), rule.backends.len()) {
         ([], _) => None,
-        ([only], 1) => Some(ClusterSpecifier::Cluster(cluster_name(only, context))),
+        ([only], 1) => Some(ClusterSpecifier::Cluster(name(only))),
         (several, _) => {
             let clusters = several
                 .iter()
-                .map(|backend| cluster_weight(backend, context))
+                .map(|backend| cluster_weight(backend, name(backend)))
                 .collect();
             let weighted = WeightedCluster {
                 clusters,
@@ -135,7 +154,11 @@ fn cluster_specifier(rule: &ResolvedRule, context: &Context<'_>) -> Option<Clust
     }
 }
 
-fn cluster_name(backend: &ResolvedBackend, context: &Context<'_>) -> String {
+fn cluster_name(
+    backend: &ResolvedBackend,
+    traffic: Option<&TrafficPolicy>,
+    context: &Context<'_>,
+) -> String {
     let open = backend.key.as_ref().filter(|key| {
         context
             .graph
@@ -143,10 +166,13 @@ fn cluster_name(backend: &ResolvedBackend, context: &Context<'_>) -> String {
             .get(key)
             .is_some_and(|backend| backend.closed.is_none())
     });
-    open.map_or_else(|| names::BLACKHOLE.to_owned(), names::cluster)
+    open.map_or_else(
+        || names::BLACKHOLE.to_owned(),
+        |key| context.variants.cluster(key, traffic),
+    )
 }
 
-fn cluster_weight(backend: &ResolvedBackend, context: &Context<'_>) -> ClusterWeight {
+fn cluster_weight(backend: &ResolvedBackend, cluster: String) -> ClusterWeight {
     let (request, response) = headers(&backend.filters);
     let rewrite = backend.filters.iter().find_map(|filter| match filter {
         Filter::UrlRewrite(rewrite) => Some(rewrite),
@@ -161,7 +187,7 @@ fn cluster_weight(backend: &ResolvedBackend, context: &Context<'_>) -> ClusterWe
     let name = if impossible {
         names::BLACKHOLE.to_owned()
     } else {
-        cluster_name(backend, context)
+        cluster
     };
     ClusterWeight {
         name,

@@ -68,16 +68,21 @@ pub(super) fn retry_policy(rule: &RouteRule) -> Option<RetryPolicy> {
                 base_interval: pb::duration(wait),
                 max_interval: None,
             }),
-        retry_host_predicate: vec![RetryHostPredicate {
-            name: "envoy.retry_host_predicates.previous_hosts".to_owned(),
-            config_type: Some(ConfigType::TypedConfig(any::pack(
-                &PreviousHostsPredicate::default(),
-            ))),
-        }],
+        retry_host_predicate: vec![previous_hosts()],
         host_selection_retry_max_attempts: HOST_SELECTION_ATTEMPTS,
         ..RetryPolicy::default()
     })
 }
 
+/// Another host for every attempt, where there is one.
+pub(super) fn previous_hosts() -> RetryHostPredicate {
+    RetryHostPredicate {
+        name: "envoy.retry_host_predicates.previous_hosts".to_owned(),
+        config_type: Some(ConfigType::TypedConfig(any::pack(
+            &PreviousHostsPredicate::default(),
+        ))),
+    }
+}
+
 /// Envoy Gateway's.
-const HOST_SELECTION_ATTEMPTS: i64 = 5;
+pub(super) const HOST_SELECTION_ATTEMPTS: i64 = 5;

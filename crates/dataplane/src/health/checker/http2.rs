@@ -11,6 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use h2::{RecvStream, client, client::SendRequest};
+use http::{HeaderMap, HeaderValue};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     task::AbortHandle,
@@ -77,7 +78,9 @@ impl Session {
         };
         let trailers = stream.trailers().await.map_err(|_| Broken)?;
         let fields = trailers.as_ref().unwrap_or(&parts.headers);
-        let grpc_status = fields.get("grpc-status");
+        let grpc_status = fields
+            .get("grpc-status")
+            .filter(|_| is_grpc(&parts.headers));
         answer.grpc_status = grpc_status.and_then(|value| value.to_str().ok()?.parse().ok());
         Ok(answer)
     }
@@ -87,6 +90,12 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+fn is_grpc(fields: &HeaderMap) -> bool {
+    let kind = fields.get("content-type").map(HeaderValue::as_bytes);
+    let rest = kind.and_then(|kind| kind.strip_prefix(b"application/grpc"));
+    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+')))
 }
 
 async fn read(stream: &mut RecvStream, limit: usize) -> Result<Vec<u8>, Broken> {

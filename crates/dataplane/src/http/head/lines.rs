@@ -7,16 +7,18 @@
 
 use super::{
     super::{
-        block::{self, Block, find},
+        block::{self, Block, find, find_odd},
         field::{Field, Known, Span},
     },
     HeadError,
 };
 
 /// A field line.
-pub(in crate::http) struct FieldLine {
+pub(in crate::http) struct FieldLine<'a> {
     /// Its parts.
     pub(in crate::http) field: Field,
+    /// Its value.
+    pub(in crate::http) value: &'a [u8],
     /// The name has an underscore.
     pub(in crate::http) underscore: bool,
     /// Where the next line starts.
@@ -40,12 +42,57 @@ pub(in crate::http) fn line_end(bytes: &[u8], from: usize) -> Result<Option<usiz
     }
 }
 
-/// Takes the field line at `start` apart. Part of its callers' loops: a call costs a fifth of it.
+/// Takes the field line at `start` apart if all of it is there and it is written as usual: a name of
+/// letters, digits and `-`, a colon, one blank, a value in ASCII. Part of its caller's loop: a call
+/// costs a fifth of it.
 #[inline(always)]
+pub(in crate::http) fn usual_line(bytes: &[u8], start: usize) -> Option<FieldLine<'_>> {
+    let rest = bytes.get(start..)?;
+    let plain = Block::new(rest.first_chunk()?).plain();
+    let length = match plain.trailing_ones() as usize {
+        block::SIZE => long_name(rest),
+        length => length,
+    };
+    // Not before it is clear that this is a field: what follows the head may be long.
+    let [b':', b' ', first, ..] = rest.get(length..)? else {
+        return None;
+    };
+    let (colon, text) = (start + length, &rest[length + 2..]);
+    if length == 0 || *first <= b' ' {
+        return None;
+    }
+    let (value, [b'\r', b'\n', ..]) = text.split_at_checked(find_odd(text))? else {
+        return None;
+    };
+    if *value.last()? <= b' ' {
+        return None;
+    }
+    let end = colon + 2 + value.len();
+    Some(FieldLine {
+        field: Field {
+            name: Span::new(start, colon),
+            value: Span::new(colon + 2, end),
+            known: Known::of(&rest[..length]),
+            upper: true,
+            exact: true,
+        },
+        value,
+        underscore: false,
+        next: end + 2,
+    })
+}
+
+/// Length of a name that does not end in the first block.
+#[inline(never)]
+fn long_name(line: &[u8]) -> usize {
+    find(line, block::SIZE, |block| !block.plain() & block::ALL)
+}
+
+/// Takes any field line apart.
 pub(in crate::http) fn field_line(
     bytes: &[u8],
     start: usize,
-) -> Result<Option<FieldLine>, HeadError> {
+) -> Result<Option<FieldLine<'_>>, HeadError> {
     let line = bytes.get(start..).unwrap_or_default();
     let (length, seen) = name(line);
     match line.get(length) {
@@ -66,6 +113,7 @@ pub(in crate::http) fn field_line(
             upper: seen & UPPER != 0,
             exact: value.start() == colon + 2 && value.end() == end && bytes[colon + 1] == b' ',
         },
+        value: value.of(bytes),
         underscore: seen & UNDERSCORE != 0,
         next: end + 2,
     }))
@@ -94,39 +142,10 @@ pub(crate) fn is_field_value(bytes: &[u8]) -> bool {
 }
 
 /// Length of the token that `line` starts with, and what classes of bytes are in it.
-#[inline]
 fn name(line: &[u8]) -> (usize, u8) {
-    let mut length = 0;
-    let mut seen = 0;
-    loop {
-        let block = Block::load(line, length);
-        let run = (!block.plain()).trailing_zeros();
-        if block.uppers() & ((1 << run) - 1) != 0 {
-            seen |= UPPER;
-        }
-        length += run as usize;
-        if (run as usize) < block::SIZE {
-            break;
-        }
-    }
-    match line.get(length) {
-        None | Some(b':') => (length, seen),
-        Some(_) => unusual_name(line, length, seen),
-    }
-}
-
-/// The same from `length` on, for names with other characters than most.
-#[cold]
-fn unusual_name(line: &[u8], mut length: usize, mut seen: u8) -> (usize, u8) {
-    while let Some(byte) = line.get(length) {
-        let class = CLASS[usize::from(*byte)];
-        if class & OTHER != 0 {
-            break;
-        }
-        seen |= class;
-        length += 1;
-    }
-    (length, seen)
+    let classes = line.iter().map(|byte| CLASS[usize::from(*byte)]);
+    let token = classes.take_while(|class| class & OTHER == 0);
+    token.fold((0, 0), |(length, seen), class| (length + 1, seen | class))
 }
 
 /// The range `from..to` without blanks around it.
@@ -185,6 +204,40 @@ mod tests {
             }
         }
         assert_eq!(name(b"Ab"), (2, UPPER));
+    }
+
+    /// Whatever is put where into whichever line.
+    #[test]
+    fn usual_lines_are_what_any_line_is() {
+        let mut usual = 0;
+        let lines = [
+            "Ab: c\r\n",
+            "a-1: cd e\r\nnext",
+            "Upgrade-Insecure-Requests: 1\r\nnext line, longer",
+            "x-forwarded-proto: https\r\n\r\nsixteen bytes and more",
+            "x: 12345678901234567890\r\n",
+        ];
+        for line in lines.map(str::as_bytes) {
+            for at in 0..line.len() {
+                for byte in 0..=u8::MAX {
+                    let mut line = line.to_vec();
+                    line[at] = byte;
+                    for bytes in [&line[..], &line[..at]] {
+                        let Some(found) = usual_line(bytes, 0) else {
+                            continue;
+                        };
+                        usual += 1;
+                        let any = field_line(bytes, 0).expect("good").expect("whole");
+                        let upper = found.field.upper;
+                        assert_eq!(found.field, Field { upper, ..any.field });
+                        assert!(upper || !any.field.upper);
+                        assert_eq!(found.next, any.next);
+                        assert!(found.field.exact && !any.underscore);
+                    }
+                }
+            }
+        }
+        assert!(usual > 1000, "{usual}");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::{field_line, line_end};
+use super::{field_line, line_end, usual_line};
 use crate::http::field::Field;
 
 /// The field lines that are still to come, without their ends.
@@ -35,8 +35,11 @@ impl<'a> Written<'a> {
 
     /// What there is in one of `lines`.
     pub(crate) fn field(lines: &[u8], line: &Range<usize>) -> Option<Field> {
-        let field = field_line(lines.get(..line.end + 2)?, line.start);
-        field.ok().flatten().map(|line| line.field)
+        let found = usual_line(lines, line.start).or_else(|| {
+            let line = field_line(lines.get(..line.end + 2)?, line.start);
+            line.ok().flatten()
+        });
+        found.map(|line| line.field)
     }
 }
 

@@ -528,7 +528,10 @@ fn written_output_wakes_those_that_wait() {
     assert_eq!(count.0.load(SeqCst), 0);
     client.sent();
     assert_eq!(count.0.load(SeqCst), 1);
-    assert_eq!(write(&handle, &body[written..], true), Some(135_535 - written));
+    assert_eq!(
+        write(&handle, &body[written..], true),
+        Some(135_535 - written)
+    );
 }
 
 #[test]

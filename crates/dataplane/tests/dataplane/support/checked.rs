@@ -98,13 +98,13 @@ pub(crate) fn checked(cluster: &mut Cluster, thresholds: u32) {
 }
 
 pub(crate) fn live(gateway: &Gateway) {
-    eventually("it is live", || gateway.plane.state() == State::Live);
+    eventually("it is live", || gateway.state() == State::Live);
 }
 
 /// What `/clusters` shows of each host of the first cluster: failed by checks, by outlier
 /// detection, to be removed, degraded.
 pub(crate) fn flags(gateway: &Gateway) -> Vec<[bool; 4]> {
-    let clusters = gateway.plane.clusters().cluster_statuses;
+    let clusters = gateway.clusters();
     let hosts = clusters[0].host_statuses.iter();
     hosts
         .map(|host| {

@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use super::transcript;
+
 pub(crate) struct Client {
     pub(crate) stream: TcpStream,
     buffer: Vec<u8>,
@@ -83,6 +85,7 @@ impl Client {
             self.until(|bytes| (bytes.len() >= length).then_some(length));
             self.buffer.drain(..length).collect()
         };
+        transcript::note("client", &head, &body);
         (head, body)
     }
 
@@ -102,6 +105,7 @@ impl Client {
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         let mut rest = std::mem::take(&mut self.buffer);
         let _ = self.stream.read_to_end(&mut rest);
+        transcript::note_bytes("client to the end", &rest);
         rest
     }
 
@@ -168,6 +172,23 @@ pub(crate) fn masked(head: &str) -> String {
         }
     });
     lines.collect()
+}
+
+/// The data of a chunked body, with its trailers behind; `None` when it is not one.
+pub(crate) fn joined(mut bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut data = Vec::new();
+    loop {
+        let at = find(bytes, b"\r\n")?;
+        let size = std::str::from_utf8(&bytes[..at]).ok()?;
+        let size = usize::from_str_radix(size.split(';').next()?, 16).ok()?;
+        bytes = &bytes[at + 2..];
+        if size == 0 {
+            data.extend_from_slice(bytes.strip_suffix(b"\r\n")?);
+            return Some(data);
+        }
+        data.extend_from_slice(bytes.get(..size)?);
+        bytes = bytes.get(size..)?.strip_prefix(b"\r\n")?;
+    }
 }
 
 pub(crate) fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {

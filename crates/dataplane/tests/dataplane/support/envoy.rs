@@ -2,9 +2,8 @@
 //! A real Envoy that serves clusters and routes, to compare with.
 
 use std::{
-    env, fs,
-    io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    fs,
+    net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
@@ -14,14 +13,19 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::Client;
+use super::{Client, admin};
 
-/// An Envoy that runs until it is dropped.
-pub(crate) struct Envoy {
+/// An Envoy process that runs until it is dropped.
+pub(crate) struct Process {
     child: Child,
     admin: SocketAddr,
-    listener: SocketAddr,
     files: [PathBuf; 2],
+}
+
+/// An Envoy with one listener.
+pub(crate) struct Envoy {
+    process: Process,
+    listener: SocketAddr,
 }
 
 impl Envoy {
@@ -40,44 +44,9 @@ impl Envoy {
     }
 
     fn with(binary: &PathBuf, bootstrap: &Value) -> Self {
-        static RUNS: AtomicUsize = AtomicUsize::new(0);
-        let run = RUNS.fetch_add(1, Ordering::Relaxed);
-        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-        let path = |kind| directory.join(format!("envoy-{}-{run}.{kind}", std::process::id()));
-        let files = [path("json"), path("admin")];
-        fs::write(&files[0], bootstrap.to_string()).unwrap();
-        let mut child = Command::new(binary)
-            .args(["--concurrency", "1", "--use-dynamic-base-id"])
-            .args(["--log-level", "error", "--config-path"])
-            .arg(&files[0])
-            .arg("--admin-address-path")
-            .arg(&files[1])
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
-        let until = Instant::now() + Duration::from_secs(60);
-        let (admin, listener) = loop {
-            let said = fs::read_to_string(&files[1]).unwrap_or_default();
-            let ready = said
-                .parse()
-                .ok()
-                .and_then(|admin| Some((admin, listening(admin)?)));
-            if let Some(addresses) = ready {
-                break addresses;
-            }
-            assert!(
-                child.try_wait().unwrap().is_none(),
-                "Envoy ended, see its output"
-            );
-            assert!(Instant::now() < until, "Envoy is not ready");
-            sleep(Duration::from_millis(50));
-        };
-        Self {
-            child,
-            admin,
-            listener,
-            files,
-        }
+        let mut process = Process::start(binary, bootstrap, &[]);
+        let listener = process.when("it listens", listening);
+        Self { process, listener }
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -86,11 +55,74 @@ impl Envoy {
 
     /// A page of its admin interface.
     pub(crate) fn admin(&self, path: &str) -> String {
-        admin(self.admin, path).unwrap()
+        self.process.get(path)
     }
 }
 
-impl Drop for Envoy {
+impl Process {
+    /// Starts it with one worker, unless `arguments` say more, and waits for its admin interface.
+    pub(crate) fn start(binary: &PathBuf, bootstrap: &Value, arguments: &[String]) -> Self {
+        static RUNS: AtomicUsize = AtomicUsize::new(0);
+        let run = RUNS.fetch_add(1, Ordering::Relaxed);
+        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        let path = |kind| directory.join(format!("envoy-{}-{run}.{kind}", std::process::id()));
+        let files = [path("json"), path("admin")];
+        fs::write(&files[0], bootstrap.to_string()).unwrap();
+        let mut command = Command::new(binary);
+        if !arguments.iter().any(|it| it == "--concurrency") {
+            command.args(["--concurrency", "1"]);
+        }
+        let child = command
+            .args(["--disable-hot-restart", "--log-level", "error"])
+            .args(arguments)
+            .arg("--config-path")
+            .arg(&files[0])
+            .arg("--admin-address-path")
+            .arg(&files[1])
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut process = Self {
+            child,
+            admin: SocketAddr::from(([0; 4], 0)),
+            files,
+        };
+        let file = process.files[1].clone();
+        process.admin = process.when("its admin interface is there", |_| {
+            let at = fs::read_to_string(&file).ok()?.parse().ok()?;
+            admin::ask(at, "GET", "/ready").map(|_| at)
+        });
+        process
+    }
+
+    /// Waits until it does what it should.
+    pub(crate) fn when<T>(&mut self, what: &str, ready: impl Fn(&Self) -> Option<T>) -> T {
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Some(found) = ready(self) {
+                return found;
+            }
+            assert!(
+                self.child.try_wait().unwrap().is_none(),
+                "Envoy ended, see its output"
+            );
+            assert!(Instant::now() < until, "Envoy: not yet {what}");
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// A page of its admin interface.
+    pub(crate) fn get(&self, path: &str) -> String {
+        self.ask("GET", path).text
+    }
+
+    /// What its admin interface answers.
+    pub(crate) fn ask(&self, method: &str, path: &str) -> admin::Answer {
+        admin::ask(self.admin, method, path).unwrap()
+    }
+}
+
+impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -101,25 +133,16 @@ impl Drop for Envoy {
 }
 
 /// Where a server that is ready listens.
-fn listening(at: SocketAddr) -> Option<SocketAddr> {
-    let ready = admin(at, "/ready")?.contains("LIVE");
-    let listeners = admin(at, "/listeners")?;
+fn listening(process: &Process) -> Option<SocketAddr> {
+    let listeners = process.get("/listeners");
     let address = listeners
         .lines()
         .find_map(|line| line.strip_prefix("only::"));
-    address.filter(|_| ready)?.trim().parse().ok()
-}
-
-fn admin(at: SocketAddr, path: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(at).ok()?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n"
-    )
-    .ok()?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).ok()?;
-    Some(text)
+    address
+        .filter(|_| process.get("/ready").contains("LIVE"))?
+        .trim()
+        .parse()
+        .ok()
 }
 
 fn bootstrap(clusters: &[Value], routes: &[Value]) -> Value {

@@ -18,12 +18,14 @@ use h2::{
     server,
     server::SendResponse,
 };
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     task::JoinHandle,
 };
+
+use super::transcript;
 
 /// Runs a test's client side, at most this long.
 pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
@@ -137,12 +139,25 @@ pub(crate) async fn write(send: &mut SendStream<Bytes>, body: &[u8]) {
 pub(crate) async fn read(response: ResponseFuture) -> Result<Answer, h2::Error> {
     let (parts, mut body) = response.await?.into_parts();
     let bytes = read_body(&mut body).await?;
+    let trailers = body.trailers().await?;
+    let head = format!("{}\r\n{}", parts.status, lines(&parts.headers));
+    transcript::note("client of HTTP/2", &head, &bytes);
+    if let Some(trailers) = &trailers {
+        transcript::note("client of HTTP/2, trailers", &lines(trailers), b"");
+    }
     Ok(Answer {
         status: parts.status.as_u16(),
         fields: parts.headers,
         body: bytes,
-        trailers: body.trailers().await?,
+        trailers,
     })
+}
+
+fn lines(fields: &HeaderMap) -> String {
+    let line = |(name, value): (_, &HeaderValue)| {
+        format!("{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()))
+    };
+    fields.iter().map(line).collect()
 }
 
 pub(crate) async fn read_body(body: &mut RecvStream) -> Result<Vec<u8>, h2::Error> {
@@ -210,6 +225,9 @@ impl Upstream {
                         let mut connection = builder.handshake(tcp).await.unwrap();
                         while let Some(Ok((request, respond))) = connection.accept().await {
                             requests.fetch_add(1, SeqCst);
+                            let (method, uri) = (request.method(), request.uri());
+                            let head = format!("{method} {uri}\r\n{}", lines(request.headers()));
+                            transcript::note("upstream of HTTP/2", &head, b"");
                             tokio::spawn(handle(request, respond));
                         }
                     });

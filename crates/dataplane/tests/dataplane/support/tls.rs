@@ -21,6 +21,8 @@ use sluicegate_xds::{
         config::core::v3::{
             DataSource, TransportSocket, data_source::Specifier, transport_socket::ConfigType,
         },
+        config::listener::v3::{ListenerFilter, listener_filter},
+        extensions::filters::listener::tls_inspector::v3::TlsInspector,
         extensions::transport_sockets::tls::v3::{
             CertificateValidationContext, CommonTlsContext, DownstreamTlsContext, SdsSecretConfig,
             Secret, SubjectAltNameMatcher, TlsCertificate, UpstreamTlsContext,
@@ -32,7 +34,7 @@ use sluicegate_xds::{
     prost::{Message, Name},
 };
 
-use super::{client::find, http2, pki::Pair};
+use super::{client::find, http2, pki::Pair, transcript, xds};
 
 /// A TLS server for HTTP/1.
 pub(crate) struct TlsUpstream {
@@ -150,6 +152,7 @@ fn answer(stream: &mut StreamOwned<ServerConnection, TcpStream>, heads: &Mutex<V
         while let Some(at) = find(&buffer, b"\r\n\r\n") {
             let head: Vec<u8> = buffer.drain(..at + 4).collect();
             let head = String::from_utf8(head).unwrap();
+            transcript::note("upstream over TLS", &head, b"");
             let large = head.starts_with("GET /large");
             heads.lock().unwrap().push(head);
             let body = if large { LARGE } else { 2 };
@@ -253,6 +256,8 @@ pub(crate) fn get(
             });
             let length: usize = length.unwrap_or(0);
             if buffer.len() >= at + 4 + length {
+                let body = &buffer[at + 4..at + 4 + length];
+                transcript::note("client over TLS", &format!("{head}\r\n\r\n"), body);
                 return Ok((head, buffer[at + 4..at + 4 + length].to_vec()));
             }
         }
@@ -311,6 +316,17 @@ pub(crate) fn socket<M: Message + Name>(name: &str, config: &M) -> Option<Transp
     })
 }
 
+/// Reads the name that a client asks for.
+pub(crate) fn inspector() -> ListenerFilter {
+    ListenerFilter {
+        name: "envoy.filters.listener.tls_inspector".to_owned(),
+        config_type: Some(listener_filter::ConfigType::TypedConfig(any::pack(
+            &TlsInspector::default(),
+        ))),
+        ..ListenerFilter::default()
+    }
+}
+
 /// A secret with a certificate.
 pub(crate) fn secret(name: &str, pair: &Pair) -> Secret {
     Secret {
@@ -325,7 +341,7 @@ pub(crate) fn serving(secret: &str) -> DownstreamTlsContext {
         common_tls_context: Some(CommonTlsContext {
             tls_certificate_sds_secret_configs: vec![SdsSecretConfig {
                 name: secret.to_owned(),
-                ..SdsSecretConfig::default()
+                sds_config: xds::from_ads(),
             }],
             alpn_protocols: vec!["h2".to_owned(), "http/1.1".to_owned()],
             ..CommonTlsContext::default()

@@ -12,7 +12,10 @@ use std::{
     time::Duration,
 };
 
-use super::client::{find, masked, tidy};
+use super::{
+    client::{find, masked, tidy},
+    transcript,
+};
 
 pub(crate) struct Upstream {
     pub(crate) address: SocketAddr,
@@ -155,6 +158,7 @@ fn serve(
         let head = String::from_utf8(buffer.drain(..end).collect()).unwrap();
         heads.lock().unwrap().push(tidy(&head));
         exact.lock().unwrap().push(masked(&head));
+        transcript::note("upstream", &head, b"");
         let mut exchange = Exchange {
             stream: &mut stream,
             head,
@@ -171,6 +175,14 @@ fn serve(
 impl Exchange<'_> {
     /// Reads a body by content-length or up to the last chunk, as it is on the wire.
     pub(crate) fn read_body(&mut self) -> Vec<u8> {
+        let body = self.take_body();
+        if !body.is_empty() {
+            transcript::note("upstream body", "", &body);
+        }
+        body
+    }
+
+    fn take_body(&mut self) -> Vec<u8> {
         let lower = self.head.to_ascii_lowercase();
         let length = lower
             .lines()

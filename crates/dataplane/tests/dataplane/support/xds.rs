@@ -14,9 +14,10 @@ use sluicegate_xds::{
                     cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig},
                 },
                 core::v3::{
-                    Address, HeaderValue, HeaderValueOption, Http1ProtocolOptions,
-                    Http2ProtocolOptions, HttpProtocolOptions as Common, SocketAddress,
-                    TypedExtensionConfig, address,
+                    Address, AggregatedConfigSource, ApiVersion, ConfigSource, HeaderValue,
+                    HeaderValueOption, Http1ProtocolOptions, Http2ProtocolOptions,
+                    HttpProtocolOptions as Common, SocketAddress, TypedExtensionConfig, address,
+                    config_source::ConfigSourceSpecifier,
                     http1_protocol_options::{
                         HeaderKeyFormat,
                         header_key_format::{HeaderFormat, ProperCaseWords},
@@ -84,17 +85,33 @@ pub(crate) fn address(at: SocketAddr) -> Option<Address> {
     })
 }
 
+/// Where Envoy gets it from; ours takes everything from its snapshot.
+pub(crate) fn from_ads() -> Option<ConfigSource> {
+    Some(ConfigSource {
+        resource_api_version: ApiVersion::V3 as i32,
+        config_source_specifier: Some(
+            ConfigSourceSpecifier::Ads(AggregatedConfigSource::default()),
+        ),
+        ..ConfigSource::default()
+    })
+}
+
 /// A listener on a free port whose routes are called `routes`.
 pub(crate) fn listener(change: impl FnOnce(&mut HttpConnectionManager)) -> Listener {
     let mut manager = HttpConnectionManager {
         stat_prefix: "test".to_owned(),
         route_specifier: Some(RouteSpecifier::Rds(Rds {
             route_config_name: "routes".to_owned(),
-            ..Rds::default()
+            config_source: from_ads(),
         })),
+        // Envoy keeps a connection for that long that it could close.
+        delayed_close_timeout: seconds(0.2),
         ..HttpConnectionManager::default()
     };
     change(&mut manager);
+    if manager.http_filters.is_empty() {
+        manager.http_filters.push(router(false));
+    }
     Listener {
         name: "listener~80".to_owned(),
         address: address("127.0.0.1:0".parse().unwrap()),
@@ -170,7 +187,10 @@ pub(crate) fn cluster(name: &str, change: impl FnOnce(&mut Cluster)) -> Cluster 
     let mut cluster = Cluster {
         name: name.to_owned(),
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Eds as i32)),
-        eds_cluster_config: Some(EdsClusterConfig::default()),
+        eds_cluster_config: Some(EdsClusterConfig {
+            eds_config: from_ads(),
+            ..EdsClusterConfig::default()
+        }),
         connect_timeout: seconds(5.0),
         ..Cluster::default()
     };

@@ -22,15 +22,10 @@ impl Body for BackendTrafficPolicy {
     fn decode(root: &Block<'_>, _: &Metadata) -> Self {
         let spec = root.required("spec");
         let policy = spec.and_then(|field| {
-            let policy = field.object(Self::spec)?;
-            if let Some(kind) = root.optional("kind") {
-                kind.warn(
-                    codes::NOT_ENFORCED,
-                    "a BackendTrafficPolicy is read and checked, and not enforced yet: its \
-                     settings change no traffic",
-                );
+            for setting in NOT_ENFORCED {
+                not_enforced(&field, setting);
             }
-            Some(policy)
+            field.object(Self::spec)
         });
         policy.unwrap_or_default()
     }
@@ -46,7 +41,7 @@ impl Body for BackendTrafficPolicy {
 }
 
 impl BackendTrafficPolicy {
-    fn spec(block: &Block<'_>) -> Self {
+    pub(super) fn spec(block: &Block<'_>) -> Self {
         let mut policy = Self {
             targets: targets(block),
             target_selectors: target_selectors(block),
@@ -88,6 +83,49 @@ impl BackendTrafficPolicy {
             field.object(|block| reader::bytes(&block.required("limit")?, 1..=u32::MAX))?
         });
         self.telemetry = section(block, "telemetry", Telemetry::decode);
+    }
+}
+
+/// Settings below `spec` that are read and checked, and change no traffic yet.
+const NOT_ENFORCED: [&str; 17] = [
+    "admissionControl",
+    "bandwidthLimit",
+    "compression",
+    "compressor",
+    "connection.preconnect",
+    "faultInjection",
+    "healthCheck.active.http.requestBody",
+    "httpUpgrade",
+    "loadBalancer.backendUtilization",
+    "loadBalancer.endpointOverride",
+    "loadBalancer.zoneAware",
+    "rateLimit",
+    "requestBuffer",
+    "responseOverride",
+    "retry.numAttemptsPerPriority",
+    "telemetry",
+    "useClientProtocol",
+];
+
+/// Says that `setting` changes nothing, where it is set.
+fn not_enforced(field: &Field<'_>, setting: &'static str) {
+    let (name, rest) = setting
+        .split_once('.')
+        .map_or((setting, None), |(name, rest)| (name, Some(rest)));
+    let found = field.node.get(name);
+    let Some(node) = found.filter(|node| node.value != sluicegate_manifest::Value::Null) else {
+        return;
+    };
+    let field = field.child(name, node);
+    match rest {
+        Some(rest) => not_enforced(&field, rest),
+        None => field.warn(
+            codes::NOT_ENFORCED,
+            format!(
+                "`{}` is read and checked, and changes no traffic yet",
+                field.path()
+            ),
+        ),
     }
 }
 

@@ -4,7 +4,7 @@
 //! In: the facts about a backend. Out: what is in force with its source, losers below it, then
 //! doubts, invalid policies and defaults.
 
-use super::{heading, section, warnings};
+use super::{heading, section, traffic::traffic, warnings};
 use crate::{
     explain::backend::{BackendFacts, UnitFacts},
     output::{
@@ -53,6 +53,12 @@ pub fn backend(facts: &BackendFacts, width: Option<usize>) -> String {
             table.row([name, policy.source.clone().into(), errors.into()]);
         }
         text.push_str(&table.render(width));
+    }
+    if !facts.traffic.is_empty() {
+        text.push_str(&section("ON THE WAY FROM ROUTES"));
+    }
+    for facts in &facts.traffic {
+        text.push_str(&traffic(facts, width));
     }
     text.push_str(&section("NOT SET BY A POLICY"));
     let mut table = Table::new(0, &[]);

@@ -3,7 +3,7 @@
 //!
 //! In: the facts about a route. Out: parents, listeners, then each rule with its backends.
 
-use super::{heading, section};
+use super::{heading, section, traffic::traffic};
 use crate::{
     explain::route::{ParentFacts, RouteFacts, RuleFacts},
     output::{
@@ -85,5 +85,8 @@ fn rule(rule: &RuleFacts, width: Option<usize>) -> String {
         table.note("no backend: answers 500, unless a filter redirects", DOUBT);
     }
     text.push_str(&table.render(width));
+    for facts in &rule.traffic {
+        text.push_str(&traffic(facts, width));
+    }
     text
 }

@@ -8,15 +8,22 @@ use crate::{
 };
 
 #[test]
-fn every_policy_is_told_to_be_without_effect() {
-    let policy = traffic_policy("timeout: {}");
+fn a_setting_that_changes_nothing_yet_is_told_so() {
+    let policy = traffic_policy(concat!(
+        "faultInjection: {abort: {httpStatus: 500}}\n",
+        "retry: {numAttemptsPerPriority: 2, numRetries: 3}\n",
+        "timeout: {tcp: {connectTimeout: 1s}}",
+    ));
     assert!(policy.is_valid());
+    let told = |path| ("not-enforced", path, "changes no traffic yet");
     assert_verdicts(
         "a valid policy",
         &policy.diagnostics,
-        &[("not-enforced", "kind", "its settings change no traffic")],
+        &[
+            told("spec.faultInjection"),
+            told("spec.retry.numAttemptsPerPriority"),
+        ],
     );
-    assert_eq!(policy.diagnostics[0].place(), "test.yaml:2:7");
 }
 
 #[test]

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The policy in force for each rule on each listener.
+//!
+//! In: who holds which place; Gateways with their routes. Out: routes with their policies, and facts
+//! for the verdicts on those.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use sluicegate_manifest::FieldPath;
+use sluicegate_resource::{
+    ObjectRef,
+    envoygateway::{
+        BackendTrafficPolicy,
+        backend_traffic_policy::{MergeType, merged},
+    },
+};
+
+use super::{
+    AppliedTraffic, Identity, Rank, Ranked, Row, RowVerdict, TrafficPolicy, Weighed, bind::Bound,
+    identity, name, weigh, weigh::limited_twice,
+};
+use crate::{
+    AttachedRoute, Backend, BackendKey, Gateway, ResolvedRule,
+    suitability::{ejects_nobody, endpoint_count},
+    verdict::{Outcome, Warning},
+};
+
+type Backends = BTreeMap<BackendKey, Arc<Backend>>;
+
+/// Policies in force, by who they are made of.
+pub(crate) type Known = BTreeMap<Identity, Arc<TrafficPolicy>>;
+
+/// Something that became of a policy on a listener.
+#[derive(Debug)]
+pub(super) struct Fact {
+    /// Index of the policy.
+    pub(super) policy: usize,
+    /// Where.
+    pub(super) gateway: ObjectRef,
+    /// Where.
+    pub(super) listener: String,
+    /// What.
+    pub(super) what: What,
+}
+
+/// What became of a policy.
+#[derive(Debug)]
+pub(super) enum What {
+    /// It could not be merged.
+    Invalid(String),
+    /// It was merged with another.
+    Merged(String),
+    /// Something of it lost.
+    Overridden(String),
+    /// A doubt.
+    Warning(Warning),
+}
+
+/// Finds the policy of every rule.
+pub(super) fn apply(
+    bound: &Bound,
+    gateways: &mut [Gateway],
+    backends: &Backends,
+    known: &mut Known,
+) -> Vec<Fact> {
+    let mut round = Round {
+        bound,
+        backends,
+        before: std::mem::take(known),
+        known,
+        facts: Vec::new(),
+    };
+    for gateway in gateways {
+        let object = gateway.object.reference();
+        for listener in &mut gateway.listeners {
+            let place = (object, listener.spec.name.as_str());
+            for route in &mut listener.routes {
+                let rules = route.rules.iter();
+                let traffic = rules.map(|rule| round.rule(place, route, rule)).collect();
+                route.traffic = traffic;
+            }
+        }
+    }
+    round.facts
+}
+
+struct Round<'a> {
+    bound: &'a Bound,
+    backends: &'a Backends,
+    before: Known,
+    known: &'a mut Known,
+    facts: Vec<Fact>,
+}
+
+/// A policy that holds a place around a rule.
+#[derive(Clone, Copy)]
+struct Candidate {
+    index: usize,
+    rank: Rank,
+}
+
+/// A Gateway and one of its listeners.
+type On<'a> = (&'a ObjectRef, &'a str);
+
+impl Round<'_> {
+    fn rule(
+        &mut self,
+        on: On<'_>,
+        route: &AttachedRoute,
+        rule: &ResolvedRule,
+    ) -> Option<AppliedTraffic> {
+        let mut candidates = self.candidates(on, route, rule);
+        let (winner, parent, policy) = loop {
+            let winner = *candidates.first()?;
+            let parent = self.parent(winner, &candidates);
+            match self.policy(winner, parent) {
+                Ok(policy) => break (winner, parent, policy),
+                Err(errors) => {
+                    self.note(winner.index, on, What::Invalid(errors.join("; ")));
+                    candidates.remove(0);
+                }
+            }
+        };
+        let place = described(route, rule);
+        if let Some(parent) = parent {
+            let (own, other) = (self.name(winner), self.name(parent));
+            self.note(winner.index, on, What::Merged(format!("with {other}")));
+            self.note(
+                parent.index,
+                on,
+                What::Merged(format!("into {own} on {place}")),
+            );
+        }
+        let mut replaced = Vec::new();
+        for loser in candidates.into_iter().skip(1) {
+            if parent.is_some_and(|parent| parent.rank == loser.rank) {
+                continue;
+            }
+            let message = format!("by {} on {place}", self.name(winner));
+            self.note(loser.index, on, What::Overridden(message));
+            replaced.push(self.ranked(loser));
+        }
+        self.weigh(on, (winner, parent), &policy, rule);
+        Some(AppliedTraffic { policy, replaced })
+    }
+
+    /// Most specific first.
+    fn candidates(&self, on: On<'_>, route: &AttachedRoute, rule: &ResolvedRule) -> Vec<Candidate> {
+        let (gateway, listener) = on;
+        let object = route.route.reference();
+        let rule_name = rule.rule.name.as_deref();
+        let holders = [
+            (
+                Rank::Rule,
+                rule_name.and_then(|name| self.bound.holder(object, Some(name))),
+            ),
+            (Rank::Route, self.bound.holder(object, None)),
+            (Rank::Listener, self.bound.holder(gateway, Some(listener))),
+            (Rank::Gateway, self.bound.holder(gateway, None)),
+        ];
+        let found = holders.into_iter();
+        found
+            .filter_map(|(rank, index)| {
+                Some(Candidate {
+                    index: index?,
+                    rank,
+                })
+            })
+            .collect()
+    }
+
+    /// What `winner` is merged with: the closest policy of a listener or Gateway, if it asks for it.
+    fn parent(&self, winner: Candidate, candidates: &[Candidate]) -> Option<Candidate> {
+        let bound = &self.bound.policies[winner.index];
+        let merge_type = bound.policy.spec.merge_type.as_ref()?.value;
+        if merge_type == MergeType::Replace || !winner.rank.is_of_route() {
+            return None;
+        }
+        let mut parents = candidates.iter().copied();
+        parents.find(|it| !it.rank.is_of_route() && self.bound.policies[it.index].errors.is_empty())
+    }
+
+    fn policy(
+        &mut self,
+        winner: Candidate,
+        parent: Option<Candidate>,
+    ) -> Result<Arc<TrafficPolicy>, Vec<String>> {
+        let own = self.ranked(winner);
+        let below = parent.map(|parent| self.ranked(parent));
+        let key = identity(&own, below.as_ref());
+        if let Some(found) = self.known.get(&key) {
+            return Ok(found.clone());
+        }
+        let same = |a: &Ranked, b: &Ranked| Arc::ptr_eq(&a.policy, &b.policy);
+        let kept = self.before.remove(&key).filter(|old| {
+            same(&old.own, &own)
+                && match (&old.parent, &below) {
+                    (None, None) => true,
+                    (Some(a), Some(b)) => same(a, b),
+                    _ => false,
+                }
+        });
+        let policy = match kept {
+            Some(policy) => policy,
+            None => {
+                let bound = &self.bound.policies[winner.index];
+                let closed = bound.closes().then(|| {
+                    let errors = bound.errors.join("; ");
+                    format!(
+                        "{} is invalid and asks for PROXY headers: {errors}",
+                        name(&own.policy)
+                    )
+                });
+                let spec: BackendTrafficPolicy = match &below {
+                    Some(below) => merged(&below.policy, &own.policy)?,
+                    None => own.policy.spec.clone(),
+                };
+                Arc::new(TrafficPolicy {
+                    own,
+                    parent: below,
+                    spec,
+                    closed,
+                })
+            }
+        };
+        self.known.insert(key, policy.clone());
+        Ok(policy)
+    }
+
+    /// What the policies of the rule's backends leave of it.
+    fn weigh(
+        &mut self,
+        on: On<'_>,
+        (winner, parent): (Candidate, Option<Candidate>),
+        policy: &TrafficPolicy,
+        rule: &ResolvedRule,
+    ) {
+        let backends = self.backends;
+        let keys = rule
+            .backends
+            .iter()
+            .filter_map(|backend| backend.key.as_ref());
+        for backend in keys.filter_map(|key| backends.get(key)) {
+            for weighed in weigh(policy, backend) {
+                if let Some(doubt) = never_ejects(&weighed, policy, backend) {
+                    self.warn(winner.index, on, doubt, weighed.source.path.clone());
+                }
+                let index = match parent {
+                    Some(parent) if weighed.source.by.rank == parent.rank => parent.index,
+                    _ => winner.index,
+                };
+                let path = weighed.source.path;
+                match weighed.verdict {
+                    RowVerdict::InForce(_) => {}
+                    RowVerdict::NoEffect(reason) => {
+                        self.warn(index, on, ("NoEffect", reason), path);
+                    }
+                    RowVerdict::Lost(side) => {
+                        let message = format!(
+                            "{path}{} loses to {} of {} on {} ({})",
+                            shown(&self.bound.policies[index].policy.document, &path),
+                            value(&side),
+                            side.policy.reference(),
+                            backend.key,
+                            weighed.row.class().rule(),
+                        );
+                        self.note(index, on, What::Overridden(message));
+                    }
+                }
+            }
+        }
+        self.doubts(on, winner, policy);
+    }
+
+    fn doubts(&mut self, on: On<'_>, winner: Candidate, policy: &TrafficPolicy) {
+        let limit = policy.spec.connection.as_ref();
+        let limit = limit.and_then(|it| it.value.connection_limit);
+        if limited_twice(policy) {
+            let message = "circuitBreaker.maxConnections and connection.connectionLimit.value are \
+                           both set; the smaller one counts";
+            if let Some(source) = policy.source("connection.connectionLimit.value") {
+                let doubt = ("SmallerLimitUsed", message.to_owned());
+                self.warn(winner.index, on, doubt, source.path);
+            }
+        }
+        if limit.is_some_and(|limit| limit.close_delay.is_some())
+            && let Some(source) = policy.source("connection.connectionLimit.closeDelay")
+        {
+            let message = "an HTTP request beyond the limit waits for a connection; closeDelay is \
+                           for TCP routes";
+            self.warn(
+                winner.index,
+                on,
+                ("NoEffect", message.to_owned()),
+                source.path,
+            );
+        }
+    }
+
+    fn ranked(&self, candidate: Candidate) -> Ranked {
+        Ranked {
+            policy: self.bound.policies[candidate.index].policy.clone(),
+            rank: candidate.rank,
+        }
+    }
+
+    fn name(&self, candidate: Candidate) -> ObjectRef {
+        name(&self.bound.policies[candidate.index].policy).clone()
+    }
+
+    fn warn(
+        &mut self,
+        policy: usize,
+        on: On<'_>,
+        (reason, message): (&'static str, String),
+        path: FieldPath,
+    ) {
+        let warning = Warning {
+            reason,
+            message,
+            path,
+        };
+        self.note(policy, on, What::Warning(warning));
+    }
+
+    fn note(&mut self, policy: usize, (gateway, listener): On<'_>, what: What) {
+        self.facts.push(Fact {
+            policy,
+            gateway: gateway.clone(),
+            listener: listener.to_owned(),
+            what,
+        });
+    }
+}
+
+/// A share of hosts that is less than one of them.
+fn never_ejects(
+    weighed: &Weighed,
+    policy: &TrafficPolicy,
+    backend: &Backend,
+) -> Option<(&'static str, String)> {
+    let health = policy.spec.health_check.as_ref()?;
+    let passive = health
+        .value
+        .passive
+        .as_ref()
+        .filter(|_| weighed.row == Row::PassiveHealthCheck && weighed.is_in_force())?;
+    // Envoy's default.
+    let percent = passive.value.max_ejection_percent.unwrap_or(10) as usize;
+    let endpoints = endpoint_count(&backend.source);
+    let always = passive.value.always_eject_one_endpoint == Some(true);
+    (ejects_nobody(percent, endpoints) && !always).then(|| {
+        let message = format!(
+            "maxEjectionPercent {percent} of {endpoints} endpoint(s) of {} is less than one: \
+             nothing is ever ejected; set it higher, or alwaysEjectOneEndpoint: true",
+            backend.key
+        );
+        ("NeverEjects", message)
+    })
+}
+
+fn described(route: &AttachedRoute, rule: &ResolvedRule) -> String {
+    let object = route.route.reference();
+    match &rule.rule.name {
+        Some(name) => format!("{object}, rule {name}"),
+        None => object.to_string(),
+    }
+}
+
+/// ` 2048`, for a value that is one word.
+fn shown(document: &sluicegate_manifest::Document, path: &FieldPath) -> String {
+    use sluicegate_manifest::Value;
+    match document.root.at(path).map(|node| (&node.value, node)) {
+        None | Some((Value::Mapping(_) | Value::Sequence(_), _)) => String::new(),
+        Some((Value::String(text), _)) => format!(" {text}"),
+        Some((_, node)) => format!(" {}", node.to_json()),
+    }
+}
+
+fn value(side: &super::BackendSide) -> String {
+    format!("{}{}", side.path, shown(&side.policy.document, &side.path))
+}
+
+/// Whether a policy is accepted where it is attached.
+pub(super) fn accepted(facts: &[&Fact]) -> Outcome {
+    let invalid = facts.iter().find_map(|fact| match &fact.what {
+        What::Invalid(message) => Some(message.clone()),
+        _ => None,
+    });
+    invalid.map_or(Outcome::Ok, |message| Outcome::No("Invalid", message))
+}

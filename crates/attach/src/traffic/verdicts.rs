@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What became of each BackendTrafficPolicy.
+//!
+//! In: policies with their places, routes with their parents, facts. Out: an entry per ancestor: the
+//! Gateway for a policy of a Gateway or a route, or the target itself where no Gateway of ours is
+//! behind it.
+
+use std::collections::BTreeMap;
+
+use sluicegate_resource::ObjectRef;
+
+use super::{
+    apply::{Fact, What, accepted},
+    bind::{Bound, BoundTraffic, Place},
+};
+use crate::{
+    Gateway,
+    grants::GATEWAY_API,
+    verdict::{Outcome, RouteVerdict, TrafficAncestor, TrafficVerdict},
+};
+
+/// The Gateway, and the listener that is named.
+type Key = (ObjectRef, Option<String>);
+
+/// One verdict per policy, by reference.
+pub(super) fn verdicts(
+    bound: &Bound,
+    gateways: &[Gateway],
+    routes: &[RouteVerdict],
+    facts: &[Fact],
+) -> Vec<TrafficVerdict> {
+    let mut of_policy: BTreeMap<usize, Vec<&Fact>> = BTreeMap::new();
+    for fact in facts {
+        of_policy.entry(fact.policy).or_default().push(fact);
+    }
+    let mut verdicts: Vec<TrafficVerdict> = bound
+        .policies
+        .iter()
+        .enumerate()
+        .map(|(index, policy)| {
+            let facts = of_policy.remove(&index).unwrap_or_default();
+            verdict(policy, gateways, routes, &facts)
+        })
+        .collect();
+    verdicts.sort_by(|a, b| a.policy.reference().cmp(b.policy.reference()));
+    verdicts
+}
+
+fn verdict(
+    bound: &BoundTraffic,
+    gateways: &[Gateway],
+    routes: &[RouteVerdict],
+    facts: &[&Fact],
+) -> TrafficVerdict {
+    let mut ancestors: BTreeMap<Key, Outcome> = BTreeMap::new();
+    for (place, outcome) in &bound.places {
+        let mut keys = ancestors_of(place, gateways, routes);
+        let mut outcome = outcome.clone();
+        if keys.is_empty() {
+            keys.push((place.object.clone(), place.section.clone()));
+            if outcome.is_ok() {
+                let message = format!("{} belongs to no Gateway of ours", place.object);
+                outcome = Outcome::No("TargetNotFound", message);
+            }
+        }
+        if !bound.errors.is_empty() {
+            outcome = Outcome::No("Invalid", bound.errors.join("; "));
+        }
+        for key in keys {
+            // A policy may win one target of a Gateway and lose another: the loss is told.
+            let known = ancestors.entry(key).or_default();
+            if known.is_ok() {
+                known.clone_from(&outcome);
+            }
+        }
+    }
+    let ancestors = ancestors.into_iter();
+    TrafficVerdict {
+        policy: bound.policy.clone(),
+        ancestors: ancestors
+            .map(|(key, outcome)| ancestor(key, outcome, facts))
+            .collect(),
+        unmatched_selectors: bound.unmatched_selectors.clone(),
+        errors: bound.errors.clone(),
+    }
+}
+
+fn ancestors_of(place: &Place, gateways: &[Gateway], routes: &[RouteVerdict]) -> Vec<Key> {
+    if &*place.object.kind == "Gateway" {
+        let ours = gateways
+            .iter()
+            .any(|gateway| *gateway.object.reference() == place.object);
+        return match ours {
+            true => vec![(place.object.clone(), place.section.clone())],
+            false => Vec::new(),
+        };
+    }
+    let route = routes
+        .iter()
+        .find(|verdict| *verdict.route.reference() == place.object);
+    let parents = route.into_iter().flat_map(|verdict| &verdict.parents);
+    parents
+        .map(|verdict| {
+            let parent = &verdict.parent;
+            let namespace = parent
+                .namespace
+                .as_deref()
+                .unwrap_or(&place.object.namespace);
+            let gateway = ObjectRef::new(GATEWAY_API, "Gateway", namespace, &parent.name);
+            (gateway, parent.section_name.clone())
+        })
+        .collect()
+}
+
+fn ancestor((object, section): Key, outcome: Outcome, facts: &[&Fact]) -> TrafficAncestor {
+    let here: Vec<&Fact> = facts
+        .iter()
+        .copied()
+        .filter(|fact| {
+            fact.gateway == object && section.as_ref().is_none_or(|name| *name == fact.listener)
+        })
+        .collect();
+    let accepted = match outcome {
+        Outcome::Ok => accepted(&here),
+        no => no,
+    };
+    let mut verdict = TrafficAncestor {
+        ancestor: object,
+        section,
+        accepted,
+        overridden: Vec::new(),
+        merged: Vec::new(),
+        warnings: Vec::new(),
+    };
+    for fact in here {
+        match &fact.what {
+            What::Invalid(_) => {}
+            What::Merged(words) => push(&mut verdict.merged, words),
+            What::Overridden(words) => push(&mut verdict.overridden, words),
+            What::Warning(warning) => push(&mut verdict.warnings, warning),
+        }
+    }
+    verdict
+}
+
+fn push<T: Clone + PartialEq>(list: &mut Vec<T>, item: &T) {
+    if !list.contains(item) {
+        list.push(item.clone());
+    }
+}

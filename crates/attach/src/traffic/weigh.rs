@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The policy of the traffic against that of the backend, setting by setting.
+//!
+//! In: a policy in force and a backend with its own. Out: which of the former's settings hold.
+
+use sluicegate_resource::envoygateway::backend_traffic_policy::HealthChecker;
+
+use super::{BackendSide, Class, Row, RowVerdict, TrafficPolicy, Weighed};
+use crate::{Backend, ProtocolClass};
+
+/// Every setting of `traffic` that concerns connections to `backend`, in the order of the API.
+pub fn weigh(traffic: &TrafficPolicy, backend: &Backend) -> Vec<Weighed> {
+    let rows = Row::ALL.iter();
+    rows.filter_map(|row| weigh_one(*row, traffic, backend))
+        .collect()
+}
+
+/// Whether both limits on connections are set; the smaller one counts.
+pub(super) fn limited_twice(traffic: &TrafficPolicy) -> bool {
+    let limit = |row: Row| row.of_traffic(&traffic.spec);
+    limit(Row::MaxConnections).is_some() && limit(Row::ConnectionLimit).is_some()
+}
+
+/// One of them; `None` when `traffic` does not set it.
+pub fn weigh_one(row: Row, traffic: &TrafficPolicy, backend: &Backend) -> Option<Weighed> {
+    let mine = row.of_traffic(&traffic.spec)?;
+    let source = traffic.source(row.name())?;
+    let verdict = if let Some(reason) = unusable(row, traffic, backend) {
+        RowVerdict::NoEffect(reason)
+    } else {
+        match other(row, backend) {
+            None => RowVerdict::InForce(None),
+            Some((side, theirs)) => {
+                let wins = match row.class() {
+                    Class::Fact => false,
+                    Class::Limit => limit(row, mine) < limit(row, theirs),
+                    Class::Behaviour => source.by.rank.is_of_route(),
+                };
+                match wins {
+                    true => RowVerdict::InForce(Some(side)),
+                    false => RowVerdict::Lost(side),
+                }
+            }
+        }
+    };
+    Some(Weighed {
+        row,
+        source,
+        verdict,
+    })
+}
+
+/// Zero requests per connection means any number.
+fn limit(row: Row, value: u32) -> u32 {
+    match (row, value) {
+        (Row::MaxRequestsPerConnection, 0) => u32::MAX,
+        _ => value,
+    }
+}
+
+/// The policy of the backend that sets `row`, too.
+fn other(row: Row, backend: &Backend) -> Option<(BackendSide, u32)> {
+    let (unit, leaf, read) = row.of_backend()?;
+    let value = read(&backend.policy)?;
+    let winner = backend.policy.winner(unit)?;
+    let path = match leaf {
+        "" => winner.path.clone(),
+        leaf => winner.path.field(leaf),
+    };
+    let policy = winner.policy.clone();
+    Some((BackendSide { policy, path }, value))
+}
+
+fn unusable(row: Row, traffic: &TrafficPolicy, backend: &Backend) -> Option<String> {
+    let http2 = backend.protocol == ProtocolClass::Http2;
+    let key = &backend.key;
+    match row {
+        Row::InitialStreamWindowSize
+        | Row::InitialConnectionWindowSize
+        | Row::MaxConcurrentStreams
+        | Row::OnInvalidMessage
+        | Row::ConnectionKeepalive
+            if !http2 =>
+        {
+            Some(format!(
+                "{key} speaks HTTP/1.1; http2 needs appProtocol kubernetes.io/h2c, or http2 or grpc \
+                 as appProtocol or port name"
+            ))
+        }
+        Row::ActiveHealthCheck if !http2 && asks_by_grpc(traffic) => Some(format!(
+            "{key} speaks HTTP/1.1; a gRPC health check needs HTTP/2"
+        )),
+        Row::DnsRefreshRate | Row::RespectDnsTtl | Row::LookupFamily
+            if !backend.source.resolves_names() =>
+        {
+            Some(format!("{key} is not found by DNS"))
+        }
+        _ => None,
+    }
+}
+
+fn asks_by_grpc(traffic: &TrafficPolicy) -> bool {
+    let health = traffic.spec.health_check.as_ref();
+    let active = health.and_then(|it| it.value.active.as_ref());
+    active.is_some_and(|it| matches!(it.value.checker, HealthChecker::Grpc { .. }))
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a BackendTrafficPolicy sets on a route.
+//!
+//! In: the policy in force for a rule. Out: fields of `RouteAction`. The route's own timeouts and
+//! retries stay: they are more specific than any policy.
+
+use std::time::Duration;
+
+use sluicegate_attach::{Graph, ResolvedRule, Row, TrafficPolicy, weigh_one};
+use sluicegate_resource::envoygateway::backend_traffic_policy::{Retry, RetryTrigger};
+use sluicegate_xds::pb::envoy::config::route::v3::{
+    RetryPolicy, RouteAction, retry_policy::RetryBackOff, route_action::MaxStreamDuration,
+};
+
+use super::retry::{HOST_SELECTION_ATTEMPTS, previous_hosts};
+use crate::{cluster, pb};
+
+/// Adds what `policy` sets.
+pub(super) fn apply(
+    action: &mut RouteAction,
+    policy: &TrafficPolicy,
+    rule: &ResolvedRule,
+    graph: &Graph,
+) {
+    timeouts(action, policy, rule);
+    if rule.rule.retry.is_none() {
+        let retry = policy.spec.retry.as_ref();
+        action.retry_policy = retry.map(|retry| retry_policy(&retry.value));
+    }
+    if hashes(policy, rule, graph) {
+        action.hash_policy = cluster::hash_policies(policy);
+    }
+}
+
+fn timeouts(action: &mut RouteAction, policy: &TrafficPolicy, rule: &ResolvedRule) {
+    let Some(timeout) = policy.spec.timeout.as_ref().map(|it| it.value) else {
+        return;
+    };
+    if let Some(limit) = timeout.request_timeout
+        && !limited(rule)
+    {
+        action.timeout = pb::duration(limit);
+        action.idle_timeout = pb::duration(idle_timeout(limit));
+    }
+    if let Some(limit) = timeout.stream_idle_timeout {
+        action.idle_timeout = pb::duration(limit);
+    }
+    if let Some(limit) = timeout.max_stream_duration {
+        action.max_stream_duration = Some(MaxStreamDuration {
+            max_stream_duration: pb::duration(limit),
+            ..MaxStreamDuration::default()
+        });
+    }
+}
+
+/// Whether the rule limits requests itself. With retries, `backendRequest` limits attempts only.
+fn limited(rule: &ResolvedRule) -> bool {
+    let timeouts = &rule.rule.timeouts;
+    let attempt = timeouts.backend_request.is_some() && rule.rule.retry.is_none();
+    timeouts.request.is_some() || attempt
+}
+
+/// A listener's five minutes must not end a request that may take longer (Envoy Gateway's rule).
+fn idle_timeout(request: Duration) -> Duration {
+    const LEAST: Duration = Duration::from_secs(3600);
+    match request.is_zero() {
+        true => request,
+        false => request.max(LEAST),
+    }
+}
+
+fn retry_policy(retry: &Retry) -> RetryPolicy {
+    let (triggers, codes) = match (&retry.triggers, &retry.http_status_codes) {
+        (None, None) => (DEFAULT_TRIGGERS.to_vec(), vec![503]),
+        (triggers, codes) => (
+            triggers
+                .clone()
+                .unwrap_or_else(|| DEFAULT_TRIGGERS.to_vec()),
+            codes.clone().unwrap_or_default(),
+        ),
+    };
+    let mut words: Vec<&str> = triggers.iter().map(|trigger| trigger.word()).collect();
+    words.sort_unstable();
+    words.dedup();
+    let mut codes: Vec<u32> = codes.into_iter().map(u32::from).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    let per_try = retry.per_retry_timeout.as_ref().map(|it| it.value);
+    RetryPolicy {
+        retry_on: words.join(","),
+        num_retries: pb::u32(retry.num_retries.unwrap_or(NUM_RETRIES)),
+        retriable_status_codes: codes,
+        per_try_timeout: per_try.and_then(pb::duration),
+        retry_back_off: retry_back_off(retry),
+        retry_host_predicate: vec![previous_hosts()],
+        host_selection_retry_max_attempts: HOST_SELECTION_ATTEMPTS,
+        ..RetryPolicy::default()
+    }
+}
+
+/// Envoy refuses a longest wait without a base.
+fn retry_back_off(retry: &Retry) -> Option<RetryBackOff> {
+    let base = retry.base_interval.as_ref().map(|it| it.value);
+    let most = retry.max_interval.as_ref().map(|it| it.value);
+    if base.is_none() && most.is_none() {
+        return None;
+    }
+    Some(RetryBackOff {
+        base_interval: pb::duration(base.unwrap_or(BASE_INTERVAL)),
+        max_interval: most.and_then(pb::duration),
+    })
+}
+
+/// Whether a cluster behind the rule balances by a hash of this policy.
+fn hashes(policy: &TrafficPolicy, rule: &ResolvedRule, graph: &Graph) -> bool {
+    let keys = rule
+        .backends
+        .iter()
+        .filter_map(|backend| backend.key.as_ref());
+    let mut backends = keys.filter_map(|key| graph.backends.get(key));
+    policy.spec.load_balancer.is_some()
+        && backends.any(|backend| {
+            let weighed = weigh_one(Row::LoadBalancer, policy, backend);
+            weighed.is_some_and(|it| it.is_in_force())
+        })
+}
+
+/// Envoy Gateway's default.
+const NUM_RETRIES: u32 = 2;
+/// Envoy Gateway's default.
+const DEFAULT_TRIGGERS: [RetryTrigger; 5] = [
+    RetryTrigger::ConnectFailure,
+    RetryTrigger::RefusedStream,
+    RetryTrigger::Unavailable,
+    RetryTrigger::Cancelled,
+    RetryTrigger::RetriableStatusCodes,
+];
+/// Envoy's default.
+const BASE_INTERVAL: Duration = Duration::from_millis(25);
