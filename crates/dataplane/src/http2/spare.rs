@@ -13,9 +13,14 @@ pub(super) fn take() -> Vec<u8> {
 
 /// Gives one back.
 pub(super) fn put(mut buffer: Vec<u8>) {
-    buffer.clear();
-    SPARE.set(buffer);
+    if buffer.capacity() <= LARGEST {
+        buffer.clear();
+        SPARE.set(buffer);
+    }
 }
+
+/// Bytes that a worker keeps.
+const LARGEST: usize = 512 * 1024;
 
 thread_local! {
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };

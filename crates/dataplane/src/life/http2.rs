@@ -101,6 +101,7 @@ impl Connection {
             let ended = self.poll_receive(cx, session);
             let keepalive = self.keepalive.as_mut();
             let silent = keepalive.is_some_and(|keepalive| keepalive.poll(cx).is_ready());
+            let unread = self.codec.lock().congested();
             // Whatever the streams wrote goes out before anybody sleeps.
             let sent = self.poll_send(cx, &mut session.stream);
             let finished = sent.is_ready() && self.codec.lock().finished();
@@ -111,6 +112,9 @@ impl Connection {
             if silent {
                 session.worker.http2_stats.keepalive_timeout.inc();
                 return Poll::Ready(());
+            }
+            if unread && !self.codec.lock().congested() {
+                continue;
             }
             let Some(deadline) = self.deadline(session) else {
                 return Poll::Pending;
@@ -128,14 +132,22 @@ impl Connection {
         }
     }
 
-    /// Reads, and takes streams in. Ready when there is nothing more to read.
+    /// Reads, and takes streams in, as long as the client reads too. Ready when there is nothing more
+    /// to read.
     fn poll_receive(&mut self, cx: &mut Context<'_>, session: &mut Session) -> Poll<()> {
         loop {
             if self.draining.is_none() && session.must_end() {
                 self.drain();
             }
             loop {
-                let (taken, event) = self.codec.lock().receive(session.inbox.bytes());
+                let mut codec = self.codec.lock();
+                if codec.congested() {
+                    drop(codec);
+                    session.inbox.park(&session.worker.buffers);
+                    return Poll::Pending;
+                }
+                let (taken, event) = codec.receive(session.inbox.bytes());
+                drop(codec);
                 session.inbox.consume(taken);
                 match event {
                     Some(Event::Request(place)) => self.accept(session, place),

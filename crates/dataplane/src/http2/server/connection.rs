@@ -8,6 +8,7 @@
 use std::{
     collections::VecDeque,
     task::{Context, Waker},
+    time::Instant,
 };
 
 use super::{
@@ -103,8 +104,8 @@ pub(super) struct Continuing {
 /// How far the end of a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Drain {
-    /// Streams up to this one are served.
-    Ending(u32),
+    /// The streams up to the last one are served.
+    Ending,
     /// It is not.
     No,
     /// The client was told; streams that are under way are still served.
@@ -258,8 +259,10 @@ impl Codec {
             Ok(event) => Ok((end, event)),
             Err(Error::Connection(reason)) => Err(reason),
             Err(Error::Stream(id, reason)) => {
-                let answered = self.floods.answer();
-                answered.map_err(|Flood| Reason::ENHANCE_YOUR_CALM)?;
+                if reason != Reason::REFUSED_STREAM {
+                    let reset = self.floods.reset(Instant::now());
+                    reset.map_err(|Flood| Reason::ENHANCE_YOUR_CALM)?;
+                }
                 self.reset(id, reason);
                 Ok((end, None))
             }
@@ -300,7 +303,6 @@ impl Codec {
     pub(crate) fn wrote(&mut self, count: usize) {
         self.sent += count;
         if self.sent == self.out.len() {
-            self.floods.all_sent();
             // An idle connection holds no buffer.
             super::spare::put(std::mem::take(&mut self.out));
             self.sent = 0;
@@ -326,6 +328,12 @@ impl Codec {
     pub(super) fn room(&self) -> usize {
         let room = OUTPUT.saturating_sub(self.held());
         room.min(self.outbound.room())
+    }
+
+    /// The client reads so little that it has to be left unread as well: heads and answers to its
+    /// frames go out without waiting for room.
+    pub(crate) fn congested(&self) -> bool {
+        self.held() >= OUTPUT * 2
     }
 
     /// Bytes that wait for the socket.
@@ -388,7 +396,7 @@ impl Codec {
 
     /// Whether both sides are done with each other.
     pub(crate) fn finished(&self) -> bool {
-        let leaving = self.leaving || matches!(self.drain, Drain::Ending(_));
+        let leaving = self.leaving || self.drain == Drain::Ending;
         self.over || (leaving && self.streams.len() == 0)
     }
 

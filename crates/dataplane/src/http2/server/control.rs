@@ -21,10 +21,11 @@ impl Codec {
             self.settings_known();
             return Ok(());
         }
-        self.floods.answer()?;
+        let window = self.peer_window;
         for (id, value) in frame::settings(payload) {
             self.on_setting(id, value).map_err(Error::Connection)?;
         }
+        self.change_windows(window).map_err(Error::Connection)?;
         frame::push(frame::SETTINGS, frame::ACK, 0, b"", self.out());
         self.wake();
         Ok(())
@@ -44,19 +45,8 @@ impl Codec {
         match id {
             HEADER_TABLE_SIZE => self.encoder.set_limit(value as usize),
             ENABLE_PUSH if value > 1 => return Err(Reason::PROTOCOL_ERROR),
-            INITIAL_WINDOW_SIZE => {
-                if value > LAST_STREAM {
-                    return Err(Reason::FLOW_CONTROL_ERROR);
-                }
-                let change = i64::from(value) - i64::from(self.peer_window);
-                self.peer_window = value;
-                let mut fits = true;
-                self.streams.each(|stream| {
-                    fits &= stream.outbound.change(change);
-                    stream.wake();
-                });
-                return fits.then_some(()).ok_or(Reason::FLOW_CONTROL_ERROR);
-            }
+            INITIAL_WINDOW_SIZE if value > LAST_STREAM => return Err(Reason::FLOW_CONTROL_ERROR),
+            INITIAL_WINDOW_SIZE => self.peer_window = value,
             MAX_FRAME_SIZE => {
                 let value = value as usize;
                 if !(MAX_FRAME..1 << 24).contains(&value) {
@@ -69,6 +59,20 @@ impl Codec {
         Ok(())
     }
 
+    /// Of streams that are there, once for all the settings of a frame.
+    fn change_windows(&mut self, before: u32) -> Result<(), Reason> {
+        let change = i64::from(self.peer_window) - i64::from(before);
+        if change == 0 {
+            return Ok(());
+        }
+        let mut fits = true;
+        self.streams.each(|stream| {
+            fits &= stream.outbound.change(change);
+            stream.unblock();
+        });
+        fits.then_some(()).ok_or(Reason::FLOW_CONTROL_ERROR)
+    }
+
     pub(super) fn on_ping(&mut self, header: Header, payload: &[u8]) -> Result<(), Error> {
         if header.stream != 0 {
             return Err(Error::Connection(Reason::PROTOCOL_ERROR));
@@ -77,14 +81,13 @@ impl Codec {
             .try_into()
             .map_err(|_| Error::Connection(Reason::FRAME_SIZE_ERROR))?;
         if !header.has(frame::ACK) {
-            self.floods.answer()?;
             frame::push(frame::PING, frame::ACK, 0, data, self.out());
             self.wake();
         } else if *data == ALIVE && self.ping == Ping::Sent {
             self.ping = Ping::Answered;
         } else if *data == FAREWELL && self.drain == Drain::Told {
             // What the client opened before it knew has come.
-            self.drain = Drain::Ending(self.last);
+            self.drain = Drain::Ending;
             self.goaway(self.last, Reason::NO_ERROR);
             self.wake();
         }
@@ -138,9 +141,7 @@ impl Codec {
         if stream.reset.is_none() && !stream.outbound.change(by.into()) {
             return Err(Error::Stream(id, Reason::FLOW_CONTROL_ERROR));
         }
-        if std::mem::take(&mut stream.blocked) {
-            stream.wake();
-        }
+        stream.unblock();
         Ok(())
     }
 

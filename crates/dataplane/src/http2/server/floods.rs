@@ -2,7 +2,10 @@
 //! Bounds on what costs a client nothing and us something.
 //!
 //! In: frames of such kinds, as they come. Out: whether the client goes too far. The rules are those
-//! of Envoy's codec, the bounds wider: no client that has work to do comes near them.
+//! of Envoy's codec, the bounds wider: no client that has work to do comes near them. Answers that a
+//! client does not read need no bound here: nothing more is read from it, see [`Codec::congested`].
+//!
+//! [`Codec::congested`]: super::connection::Codec::congested
 
 use std::time::{Duration, Instant};
 
@@ -13,8 +16,6 @@ pub(super) struct Floods {
     empty: u32,
     priorities: u64,
     updates: u64,
-    /// Answers that the client has not read.
-    answers: u32,
     /// Streams that were opened, ever.
     streams: u64,
     /// DATA frames that were sent, ever.
@@ -61,18 +62,7 @@ impl Floods {
         bound(self.updates, UPDATES * (1 + self.streams + self.data))
     }
 
-    /// A frame has to be answered.
-    pub(super) fn answer(&mut self) -> Result<(), Flood> {
-        self.answers += 1;
-        bound(self.answers.into(), ANSWERS)
-    }
-
-    /// The client has read all answers.
-    pub(super) fn all_sent(&mut self) {
-        self.answers = 0;
-    }
-
-    /// The client gave a request up at `now`. Too far is when it does little else.
+    /// The client gave a request up at `now`, or broke it. Too far is when it does little else.
     pub(super) fn reset(&mut self, now: Instant) -> Result<(), Flood> {
         let fresh = (now, 0, self.streams);
         let second = self.second.get_or_insert(fresh);
@@ -99,8 +89,6 @@ const EMPTY: u64 = 100;
 const PRIORITIES: u64 = 1000;
 /// For each stream and each DATA frame sent; Envoy's default is 10 for the latter.
 const UPDATES: u64 = 100;
-/// Envoy's default is 1000.
-const ANSWERS: u64 = 10_000;
 /// In a second; Envoy's default is 500 ever, of streams that lived less than that.
 const RESETS: u64 = 1000;
 const SECOND: Duration = Duration::from_secs(1);
@@ -120,9 +108,6 @@ mod tests {
         assert_eq!(times(|| floods.empty()), EMPTY);
         floods.useful();
         assert_eq!(times(|| floods.empty()), EMPTY);
-        assert_eq!(times(|| floods.answer()), ANSWERS);
-        floods.all_sent();
-        assert_eq!(floods.answer(), Ok(()));
         assert_eq!(times(|| floods.priority()), PRIORITIES);
         floods.stream();
         assert_eq!(times(|| floods.priority()), PRIORITIES - 1);

@@ -93,14 +93,14 @@ impl Codec {
                 }),
             };
         }
+        if self.drain == Drain::Ending {
+            return self.discard(block).map(|()| None);
+        }
         self.last = id;
         self.assembly.start();
         let assembly = &mut self.assembly;
         let decoded = self.decoder.decode(block, |line| assembly.take(line));
         decoded.map_err(|_| Error::Connection(Reason::COMPRESSION_ERROR))?;
-        if matches!(self.drain, Drain::Ending(last) if id > last) {
-            return Ok(None);
-        }
         self.floods.stream();
         if of.depends_on == Some(id) {
             return Err(Error::Stream(id, Reason::PROTOCOL_ERROR));
@@ -219,7 +219,7 @@ impl Codec {
 
     /// A frame for a stream that nobody serves.
     fn on_stray(&mut self, id: u32) -> Result<(), Error> {
-        if id > self.last && !matches!(self.drain, Drain::Ending(_)) || id.is_multiple_of(2) {
+        if id > self.last && self.drain != Drain::Ending || id.is_multiple_of(2) {
             return Err(Error::Connection(Reason::PROTOCOL_ERROR));
         }
         if id > self.last || self.forgotten.contains(&id) {
@@ -255,7 +255,7 @@ impl Codec {
 
     /// Whether a stream is there, or was (5.1.1).
     pub(super) fn known(&self, id: u32) -> Result<(), Error> {
-        let ending = matches!(self.drain, Drain::Ending(_));
+        let ending = self.drain == Drain::Ending;
         if id.is_multiple_of(2) || (id > self.last && !ending) {
             return Err(Error::Connection(Reason::PROTOCOL_ERROR));
         }
@@ -304,5 +304,6 @@ const BLOCK: usize = 64 * 1024;
 /// Frames that a header block may be spread over; ours: all within the bound above fit into a
 /// tenth of that.
 const CONTINUATIONS: usize = 128;
-/// Streams that were reset here and whose frames may still be under way.
-const FORGOTTEN: usize = 128;
+/// Streams that were reset here and whose frames may still be under way: as many as Envoy lets be open
+/// by default.
+const FORGOTTEN: usize = 1024;

@@ -16,7 +16,8 @@ use crate::http::Written;
 impl Codec {
     /// Sends `100 Continue`.
     pub(super) fn send_continue(&mut self, place: u32) {
-        if !self.streams.look(place).over() {
+        let stream = self.streams.look(place);
+        if !stream.over() && !stream.answered {
             let encode = |encoder: &mut Encoder, out: &mut Vec<u8>| encoder.status(b"100", out);
             self.push_head(place, false, encode);
         }

@@ -79,6 +79,14 @@ impl Stream {
         }
     }
 
+    /// Its own window has changed.
+    pub(super) fn unblock(&mut self) {
+        if self.blocked && self.outbound.room() > 0 {
+            self.blocked = false;
+            self.wake();
+        }
+    }
+
     /// Content-Length has to match (RFC 9113 8.1.1). `ends` says that these were the last bytes.
     #[must_use]
     pub(super) fn count(&mut self, bytes: usize, ends: bool) -> bool {
