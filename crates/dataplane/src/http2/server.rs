@@ -11,6 +11,7 @@ mod flow;
 mod frame;
 mod handle;
 mod hpack;
+mod output;
 mod receive;
 mod request;
 mod send;

@@ -5,11 +5,7 @@
 //! I/O here: whoever owns the socket reads into [`Codec::receive`] and writes [`Codec::output`].
 //! Streams are used through [`Handle`](super::Handle)s, which share the codec.
 
-use std::{
-    collections::VecDeque,
-    task::{Context, Waker},
-    time::Instant,
-};
+use std::{collections::VecDeque, task::Waker, time::Instant};
 
 use super::{
     floods::{Flood, Floods},
@@ -73,12 +69,12 @@ pub(crate) struct Codec {
     pub(super) floods: Floods,
     pub(super) ping: Ping,
     pub(super) out: Vec<u8>,
-    sent: usize,
+    pub(super) sent: usize,
     /// Streams that wait for room, the longest first.
     pub(super) waiting: VecDeque<u32>,
-    waker: Option<Waker>,
+    pub(super) waker: Option<Waker>,
     /// Its task is awake, or about to be.
-    woken: bool,
+    pub(super) woken: bool,
 }
 
 /// How far a connection is.
@@ -294,74 +290,6 @@ impl Codec {
         &mut self.assembly
     }
 
-    /// Bytes for the client.
-    pub(crate) fn output(&self) -> &[u8] {
-        &self.out[self.sent..]
-    }
-
-    /// The client's socket took so many of them.
-    pub(crate) fn wrote(&mut self, count: usize) {
-        self.sent += count;
-        if self.sent == self.out.len() {
-            // An idle connection holds no buffer.
-            super::spare::put(std::mem::take(&mut self.out));
-            self.sent = 0;
-        } else if self.sent * 2 >= self.out.len() {
-            self.out.drain(..self.sent);
-            self.sent = 0;
-        }
-        // However little the client's window has left: it may say more only when that is used up.
-        if self.held() * 2 <= OUTPUT && self.outbound.room() > 0 {
-            self.wake_waiting();
-        }
-    }
-
-    /// The buffer to write frames into.
-    pub(super) fn out(&mut self) -> &mut Vec<u8> {
-        if self.out.capacity() == 0 {
-            self.out = super::spare::take();
-        }
-        &mut self.out
-    }
-
-    /// Bytes of body that may be put into the output now.
-    pub(super) fn room(&self) -> usize {
-        let room = OUTPUT.saturating_sub(self.held());
-        room.min(self.outbound.room())
-    }
-
-    /// The client reads so little that it has to be left unread as well: heads and answers to its
-    /// frames go out without waiting for room.
-    pub(crate) fn congested(&self) -> bool {
-        self.held() >= OUTPUT * 2
-    }
-
-    /// Bytes that wait for the socket.
-    fn held(&self) -> usize {
-        self.out.len() - self.sent
-    }
-
-    /// Streams that wait for room look again.
-    pub(super) fn wake_waiting(&mut self) {
-        for place in &self.waiting {
-            self.streams.look(*place).wake();
-        }
-    }
-
-    /// Tells the peer of more room, on a stream or the connection.
-    pub(super) fn update(&mut self, stream: u32, by: Option<u32>) {
-        if let Some(by) = by {
-            frame::push(
-                frame::WINDOW_UPDATE,
-                0,
-                stream,
-                &by.to_be_bytes(),
-                self.out(),
-            );
-            self.wake();
-        }
-    }
-
     /// Tells the client to open no more streams. Those that are under way are served.
     pub(crate) fn drain(&mut self) {
         if self.drain == Drain::No {
@@ -418,34 +346,8 @@ impl Codec {
         }
         answered
     }
-
-    /// The task that owns the connection is here, and sends whatever there is before it rests.
-    pub(crate) fn watch(&mut self, cx: &Context<'_>) {
-        self.woken = true;
-        match &self.waker {
-            Some(waker) if waker.will_wake(cx.waker()) => {}
-            _ => self.waker = Some(cx.waker().clone()),
-        }
-    }
-
-    /// That task sleeps, and is to be woken when there is output.
-    pub(crate) fn rest(&mut self) {
-        self.woken = false;
-    }
-
-    /// There is something to do for that task.
-    pub(super) fn wake(&mut self) {
-        if !self.woken
-            && let Some(waker) = &self.waker
-        {
-            self.woken = true;
-            waker.wake_by_ref();
-        }
-    }
 }
 
-/// Bytes of output that wait for the socket before streams have to.
-const OUTPUT: usize = 128 * 1024;
 /// Data of the PING that ends the first part of a drain,
 pub(super) const FAREWELL: [u8; 8] = *b"farewell";
 /// and of those that ask whether the client is still there.
