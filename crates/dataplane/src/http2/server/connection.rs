@@ -307,7 +307,12 @@ impl Codec {
     }
 
     fn fail(&mut self, reason: Reason) {
-        self.goaway(self.last, reason);
+        if matches!(self.phase, Phase::Preface(_)) {
+            // Whoever does not speak HTTP/2 is told nothing in it.
+            self.sent = self.out.len();
+        } else {
+            self.goaway(self.last, reason);
+        }
         self.end();
     }
 

@@ -133,3 +133,12 @@ fn late_frames_of_many_streams_are_no_mistake() {
     }
     assert!(!client.codec.lock().finished());
 }
+
+#[test]
+fn other_protocols_are_told_nothing() {
+    let codec = Shared::new(options());
+    let (taken, event) = codec.lock().receive(b"PRI * HTTP/1.1\r\n");
+    assert_eq!((taken, event), (16, Some(Event::Broken)));
+    assert_eq!(codec.lock().output(), b"");
+    assert!(codec.lock().finished());
+}
