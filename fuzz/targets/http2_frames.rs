@@ -35,7 +35,12 @@ fn blocks(mut bytes: &[u8]) {
     };
     let mut decoder = fluke_hpack::Decoder::new();
     for (block, ours) in blocks.iter().zip(ours) {
-        assert_eq!(decoder.decode(block).ok(), Some(ours));
+        let theirs = decoder.decode(block).ok();
+        if ours.is_empty() && theirs.is_none() {
+            // New limits and no field: nothing forbids that, though it is no message.
+            return;
+        }
+        assert_eq!(theirs, Some(ours));
     }
 }
 

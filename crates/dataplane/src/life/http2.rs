@@ -281,6 +281,7 @@ pub(super) fn receive_head(
     let message = session.stream.message().ok_or(Failure::ClientGone)?;
     match message.take_refusal() {
         None => receive_head::accept(session, exchange, now),
+        Some(HeadError::TooLarge) => Err(Failure::Http2Headers),
         Some(HeadError::TooMany) => {
             session.worker.http2_stats.header_overflow.inc();
             Err(Failure::Http2Headers)

@@ -76,7 +76,7 @@ impl Assembly {
     pub(super) fn take(&mut self, line: Line<'_>) {
         self.size += line.size();
         if self.size > self.limits.bytes {
-            self.refused = Some(HeadError::TooMany);
+            self.refused = Some(HeadError::TooLarge);
         }
         if self.malformed || self.refused.is_some() {
             return;
@@ -158,7 +158,7 @@ impl Assembly {
             return Err(Malformed);
         }
         let assembled = |refused, length| Ok(Assembled { refused, length });
-        if self.refused == Some(HeadError::TooMany) {
+        if matches!(self.refused, Some(HeadError::TooLarge | HeadError::TooMany)) {
             return assembled(self.refused, None);
         }
         let tunnel = self.has(Pseudo::Protocol);

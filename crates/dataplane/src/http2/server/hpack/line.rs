@@ -59,9 +59,9 @@ impl Line<'_> {
         &self.bytes[self.name + 2..self.bytes.len() - 2]
     }
 
-    /// What it counts for in a list (RFC 9113 6.5.2).
+    /// What it counts for in a head: name and value, as in Envoy.
     pub(crate) fn size(&self) -> usize {
-        self.bytes.len() + super::table::OVERHEAD - FRAME
+        self.bytes.len() - FRAME
     }
 }
 

@@ -105,7 +105,7 @@ impl<T: Copy> Table<T> {
 }
 
 /// What each line counts for beside its bytes.
-pub(super) const OVERHEAD: usize = 32;
+const OVERHEAD: usize = 32;
 
 #[cfg(test)]
 mod tests {

@@ -98,13 +98,13 @@ fn malformed_requests_reset_their_streams() {
 
 #[test]
 fn refused_requests_are_handed_over_with_the_reason() {
-    let long = "x".repeat(120);
+    let long = "x".repeat(126);
     let many: Vec<(&str, &str)> = with(&[("a", "b"); 17]);
     let large: Vec<(&str, &str)> = with(&[("a", long.as_str()); 16]);
     for (fields, wanted) in [
         (with(&[("a", "b"); 16]), None),
         (many, Some(HeadError::TooMany)),
-        (large, Some(HeadError::TooMany)),
+        (large, Some(HeadError::TooLarge)),
         (
             GET[..2].iter().chain(&GET[3..]).copied().collect(),
             Some(HeadError::MissingHost),
