@@ -124,7 +124,7 @@ pub(super) async fn failure(
     }
     if row.status == 0 {
         if failure != Failure::ClientGone {
-            http2::reset(session).await;
+            http2::reset(session);
         } else if session.stream.is_http2() {
             session.stats.downstream_rq_rx_reset.inc();
             session.worker.http2_stats.rx_reset.inc();
@@ -244,7 +244,7 @@ async fn cut(session: &mut Session, exchange: &mut Exchange) -> After {
     let gone = exchange.record.failure == Some(Failure::ClientGone);
     let flushed = !gone && flush(session, exchange).await;
     if !gone {
-        http2::reset(session).await;
+        http2::reset(session);
     }
     exchange.answer.clear(&session.worker.buffers);
     finish::count(session, exchange, finish::elapsed(exchange, Instant::now()));

@@ -28,6 +28,7 @@ mod headers;
 mod health;
 mod http1;
 mod http2_downstream;
+mod http2_floods;
 mod http2_upstream;
 mod lifetimes;
 mod limits;
