@@ -38,6 +38,7 @@ mod proxy;
 mod proxy_protocol;
 mod retries;
 mod retry_bodies;
+mod route_stats;
 mod routing;
 mod smuggling;
 mod support;
