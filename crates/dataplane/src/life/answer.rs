@@ -275,11 +275,14 @@ fn count(session: &Session, exchange: &Exchange, failure: Failure, trying: bool)
         Failure::UpstreamMaxDuration => false,
         _ => row.blame == Blame::Upstream,
     };
-    if charged && !exchange.record.responding {
-        cluster.upstream_rq.inc(row.status);
-        cluster.external_upstream_rq.inc(row.status);
-    } else if exchange.record.responding {
-        cluster.upstream_rq.inc(exchange.record.status);
-        cluster.external_upstream_rq.inc(exchange.record.status);
+    let status = match exchange.record.responding {
+        true => exchange.record.status,
+        false if charged => row.status,
+        false => return,
+    };
+    cluster.upstream_rq.inc(status);
+    cluster.external_upstream_rq.inc(status);
+    if let Some(route) = &exchange.record.route {
+        route.upstream_rq.inc(status);
     }
 }

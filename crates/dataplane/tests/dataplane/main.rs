@@ -40,6 +40,7 @@ mod proxy_protocol;
 mod retries;
 mod retry_bodies;
 mod retry_matrix;
+mod route_stats;
 mod routing;
 mod smuggling;
 mod support;

@@ -103,7 +103,7 @@ const NOT_ENFORCED: [&str; 17] = [
     "requestBuffer",
     "responseOverride",
     "retry.numAttemptsPerPriority",
-    "telemetry",
+    "telemetry.tracing",
     "useClientProtocol",
 ];
 
