@@ -11,6 +11,8 @@
 
 #[path = "gateway/settings.rs"]
 mod settings;
+#[path = "gateway/filters.rs"]
+mod filters;
 #[path = "gateway/traffic.rs"]
 mod traffic;
 

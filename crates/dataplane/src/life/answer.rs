@@ -185,7 +185,7 @@ async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>)
         close: record.close,
         head_only: record.head_only,
         grpc: record.grpc && reply.location.is_none(),
-        deadline: record.failure == Some(Failure::MaxDuration),
+        grpc_status: record.failure.and_then(Failure::grpc_status),
         http2,
         mutations: formatted.as_ref().or(changes),
         manager: session.manager(),

@@ -19,6 +19,7 @@ mod conformance;
 mod dns;
 mod drain;
 mod failures;
+mod faults;
 mod flow_control;
 mod formats;
 mod forwarding;

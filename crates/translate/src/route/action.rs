@@ -24,7 +24,7 @@ use super::{
     matches::route_match,
     retry, traffic,
 };
-use crate::{names, pb, variant::Variants};
+use crate::{filter, names, pb, variant::Variants};
 
 /// Where a route is translated for.
 pub(super) struct Context<'a> {
@@ -56,10 +56,16 @@ pub(super) fn route(
             .flat_map(|backend| backend.filters.clone()),
     );
     let (request, response) = headers(&all_filters);
+    let action = action(rule, one, &all_filters, context);
+    let refused = matches!(action, Action::DirectResponse(_));
+    let policy = rule.traffic.filter(|_| !refused);
     Route {
         name,
         r#match: Some(route_match(one)),
-        action: Some(action(rule, one, &all_filters, context)),
+        action: Some(action),
+        typed_per_filter_config: policy
+            .map(filter::typed_per_filter_config)
+            .unwrap_or_default(),
         request_headers_to_add: request.add,
         request_headers_to_remove: request.remove,
         response_headers_to_add: response.add,

@@ -87,13 +87,12 @@ impl BackendTrafficPolicy {
 }
 
 /// Settings below `spec` that are read and checked, and change no traffic yet.
-const NOT_ENFORCED: [&str; 17] = [
+const NOT_ENFORCED: [&str; 16] = [
     "admissionControl",
     "bandwidthLimit",
     "compression",
     "compressor",
     "connection.preconnect",
-    "faultInjection",
     "healthCheck.active.http.requestBody",
     "httpUpgrade",
     "loadBalancer.backendUtilization",
