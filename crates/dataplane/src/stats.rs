@@ -80,6 +80,21 @@ stat_group! {
 }
 
 stat_group! {
+    /// What one route with a `stat_prefix` did on one worker; under
+    /// `vhost.<virtual host>.route.<stat_prefix>.`.
+    pub(crate) struct RouteStats {
+        upstream_rq: ResponseCodes,
+        upstream_rq_retry: Counter,
+        upstream_rq_retry_limit_exceeded: Counter,
+        upstream_rq_retry_overflow: Counter,
+        upstream_rq_retry_success: Counter,
+        upstream_rq_time: Histogram,
+        upstream_rq_timeout: Counter,
+        upstream_rq_total: Counter,
+    }
+}
+
+stat_group! {
     /// TLS of one cluster or listener on one worker; under `cluster.<name>.ssl.` and
     /// `listener.<address>_<port>.ssl.`, only where there is TLS.
     pub(crate) struct SslStats {

@@ -9,6 +9,8 @@
     reason = "a panic is the failure report of a test"
 )]
 
+#[path = "gateway/settings.rs"]
+mod settings;
 #[path = "gateway/filters.rs"]
 mod filters;
 #[path = "gateway/traffic.rs"]

@@ -41,7 +41,7 @@ impl Default for Options {
 }
 
 /// What only a running data plane knows.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Runtime {
     /// Ports that could not be bound, with the system's words.
     pub bind_errors: BTreeMap<u16, String>,
@@ -56,7 +56,7 @@ pub struct Runtime {
 }
 
 /// Whose addresses clients use.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Addresses {
     /// Those of the data plane in this process, the same for every Gateway.
     DataPlane(Vec<String>),

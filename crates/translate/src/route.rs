@@ -128,7 +128,10 @@ fn routes(attached: Vec<&AttachedRoute>, context: &action::Context<'_>) -> Vec<R
             rule,
             traffic: traffic.map(|traffic| &*traffic.policy),
         };
-        action::route(name, &rule, one, context)
+        Route {
+            stat_prefix: traffic::stat_prefix(&rule, route.route.reference()),
+            ..action::route(name, &rule, one, context)
+        }
     };
     matches.into_iter().map(route).collect()
 }

@@ -124,7 +124,7 @@ pub(super) async fn failure(
     }
     if row.status == 0 {
         if failure != Failure::ClientGone {
-            http2::reset(session).await;
+            http2::reset(session);
         } else if session.stream.is_http2() {
             session.stats.downstream_rq_rx_reset.inc();
             session.worker.http2_stats.rx_reset.inc();
@@ -246,7 +246,7 @@ async fn cut(session: &mut Session, exchange: &mut Exchange) -> After {
     let gone = exchange.record.failure == Some(Failure::ClientGone);
     let flushed = !gone && flush(session, exchange).await;
     if !gone {
-        http2::reset(session).await;
+        http2::reset(session);
     }
     exchange.answer.clear(&session.worker.buffers);
     finish::count(session, exchange, finish::elapsed(exchange, Instant::now()));
@@ -277,11 +277,14 @@ fn count(session: &Session, exchange: &Exchange, failure: Failure, trying: bool)
         Failure::UpstreamMaxDuration => false,
         _ => row.blame == Blame::Upstream,
     };
-    if charged && !exchange.record.responding {
-        cluster.upstream_rq.inc(row.status);
-        cluster.external_upstream_rq.inc(row.status);
-    } else if exchange.record.responding {
-        cluster.upstream_rq.inc(exchange.record.status);
-        cluster.external_upstream_rq.inc(exchange.record.status);
+    let status = match exchange.record.responding {
+        true => exchange.record.status,
+        false if charged => row.status,
+        false => return,
+    };
+    cluster.upstream_rq.inc(status);
+    cluster.external_upstream_rq.inc(status);
+    if let Some(route) = &exchange.record.route {
+        route.upstream_rq.inc(status);
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     io::Inbox,
     pool::{Lane, RequestLease, Upstream},
     route::Mutations,
-    stats::ClusterStats,
+    stats::{ClusterStats, RouteStats},
 };
 
 /// A request with its response.
@@ -114,6 +114,8 @@ pub(crate) struct Record {
     pub(super) cluster_name: Option<Arc<str>>,
     /// Numbers of the cluster.
     pub(super) cluster: Option<Arc<ClusterStats>>,
+    /// Numbers of the route, where it has its own.
+    pub(super) route: Option<Arc<RouteStats>>,
     /// Cookies that make the client come back to the same host.
     pub(super) set_cookies: Vec<String>,
     /// Route timeout, to be started when the request is complete.

@@ -40,6 +40,8 @@ pub(super) fn match_route<'a>(
     let Action::Route(action) = &route.action else {
         return Ok(Found::Answer(route));
     };
+    let name = action.stat_name.as_deref();
+    exchange.record.route = name.map(|name| session.worker.route_stats(name));
     upgrade(session, exchange, action)?;
     let started = exchange.record.started;
     let deadlines = &mut exchange.deadlines;

@@ -129,16 +129,23 @@ fn decide(
         return false;
     };
     let stats = &target.cluster.stats;
+    let route = exchange.record.route.as_deref();
     let retry = &mut exchange.retry;
     let wanted = retry.retry_on.retries(event);
     if retry.lease.take().is_some() && !wanted {
         stats.upstream_rq_retry_success.inc();
+        if let Some(route) = route {
+            route.upstream_rq_retry_success.inc();
+        }
     }
     if !wanted {
         return false;
     }
     let Some(left) = retry.remaining.checked_sub(1) else {
         stats.upstream_rq_retry_limit_exceeded.inc();
+        if let Some(route) = route {
+            route.upstream_rq_retry_limit_exceeded.inc();
+        }
         exchange.record.retry_flag = "URX";
         return false;
     };
@@ -146,6 +153,9 @@ fn decide(
     retry.lease = RetryLease::new(&target.cluster.shared, target.action.priority);
     if retry.lease.is_none() {
         stats.upstream_rq_retry_overflow.inc();
+        if let Some(route) = route {
+            route.upstream_rq_retry_overflow.inc();
+        }
         exchange.record.retry_flag = "UO";
         return false;
     }
@@ -227,6 +237,9 @@ pub(super) async fn attempt(
     back_off(session, exchange).await?;
     let stats = &target.cluster.stats;
     stats.upstream_rq_retry.inc();
+    if let Some(route) = &exchange.record.route {
+        route.upstream_rq_retry.inc();
+    }
     if exchange.retry.wait_was_asked {
         stats.upstream_rq_retry_backoff_ratelimited.inc();
     } else {

@@ -137,7 +137,10 @@ impl Levels<'_> {
         };
         let auto = &action.host_rewrite_specifier;
         let duration_limit = action.max_stream_duration.as_ref();
+        let prefix = Some(&self.route.stat_prefix).filter(|prefix| !prefix.is_empty());
         Ok(RouteAction {
+            stat_name: prefix
+                .map(|prefix| format!("{}.route.{prefix}", self.host.name).into_boxed_str()),
             backends: self.backends(action, names)?,
             hash_policies: hash_policy::compile(&action.hash_policy)?,
             cluster_not_found: match action.cluster_not_found_response_code {

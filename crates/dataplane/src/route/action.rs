@@ -85,6 +85,8 @@ pub(crate) enum PathRewrite {
 /// Forwarding.
 #[derive(Debug)]
 pub(crate) struct RouteAction {
+    /// `<virtual host>.route.<stat_prefix>`, where the route has a `stat_prefix`.
+    pub(crate) stat_name: Option<Box<str>>,
     /// Where to.
     pub(crate) backends: Choice,
     /// Answer for a cluster that does not exist.

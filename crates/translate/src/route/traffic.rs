@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use sluicegate_attach::{Graph, ResolvedRule, Row, TrafficPolicy, weigh_one};
+use sluicegate_resource::ObjectRef;
 use sluicegate_resource::envoygateway::backend_traffic_policy::{Retry, RetryTrigger};
 use sluicegate_xds::pb::envoy::config::route::v3::{
     RetryPolicy, RouteAction,
@@ -14,7 +15,10 @@ use sluicegate_xds::pb::envoy::config::route::v3::{
     route_action::{MaxStreamDuration, UpgradeConfig},
 };
 
-use super::retry::{HOST_SELECTION_ATTEMPTS, previous_hosts};
+use super::{
+    action::Rule,
+    retry::{HOST_SELECTION_ATTEMPTS, previous_hosts},
+};
 use crate::{cluster, pb};
 
 /// Adds what `policy` sets.
@@ -56,6 +60,28 @@ fn upgrade_configs(policy: &TrafficPolicy) -> Vec<UpgradeConfig> {
 }
 
 const WEBSOCKET: &str = "websocket";
+
+/// `Route.stat_prefix`; empty where the route has no numbers of its own.
+pub(super) fn stat_prefix(rule: &Rule<'_>, route: &ObjectRef) -> String {
+    let telemetry = rule
+        .traffic
+        .and_then(|policy| policy.spec.telemetry.as_ref());
+    let pattern = telemetry.and_then(|it| it.value.route_stat_name.as_deref());
+    let operators = [
+        ("%ROUTE_NAME%", &*route.name),
+        ("%ROUTE_NAMESPACE%", &*route.namespace),
+        ("%ROUTE_KIND%", &*route.kind),
+        // Envoy Gateway's word for a rule without a name.
+        (
+            "%ROUTE_RULE_NAME%",
+            rule.rule.rule.name.as_deref().unwrap_or("-"),
+        ),
+    ];
+    operators.into_iter().fold(
+        pattern.unwrap_or_default().to_owned(),
+        |name, (operator, value)| name.replace(operator, value),
+    )
+}
 
 fn timeouts(action: &mut RouteAction, policy: &TrafficPolicy, rule: &ResolvedRule) {
     let Some(timeout) = policy.spec.timeout.as_ref().map(|it| it.value) else {

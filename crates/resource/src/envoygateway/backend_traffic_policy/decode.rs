@@ -100,7 +100,7 @@ const NOT_ENFORCED: [&str; 14] = [
     "rateLimit.global",
     "responseOverride",
     "retry.numAttemptsPerPriority",
-    "telemetry",
+    "telemetry.tracing",
     "useClientProtocol",
 ];
 
