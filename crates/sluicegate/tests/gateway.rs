@@ -9,10 +9,10 @@
     reason = "a panic is the failure report of a test"
 )]
 
-#[path = "gateway/settings.rs"]
-mod settings;
 #[path = "gateway/filters.rs"]
 mod filters;
+#[path = "gateway/settings.rs"]
+mod settings;
 #[path = "gateway/traffic.rs"]
 mod traffic;
 
