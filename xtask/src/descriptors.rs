@@ -98,7 +98,7 @@ const INCLUDES: [&str; 7] = [
     "cel-spec/proto",
 ];
 
-const ROOTS: [&str; 52] = [
+const ROOTS: [&str; 53] = [
     "envoy/admin/v3/certs.proto",
     "envoy/admin/v3/clusters.proto",
     "envoy/admin/v3/config_dump.proto",
@@ -125,6 +125,7 @@ const ROOTS: [&str; 52] = [
     "envoy/extensions/filters/http/upstream_codec/v3/upstream_codec.proto",
     "envoy/extensions/http/custom_response/local_response_policy/v3/local_response_policy.proto",
     "envoy/type/matcher/v3/http_inputs.proto",
+    "envoy/type/matcher/v3/status_code_input.proto",
     "envoy/extensions/filters/http/router/v3/router.proto",
     "envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.proto",
     "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.proto",

@@ -8,6 +8,7 @@
 
 mod apply;
 mod bind;
+mod bodies;
 mod row;
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,11 @@
 //! In: compiled settings. Out: decisions for one request; `life` carries them out. A route without
 //! filters has no [`Filters`], and its requests pass all of this by.
 
+mod custom_response;
 mod fault;
 mod rate_limit;
 
+pub(crate) use custom_response::{Condition, CustomResponse, Replacement, Seen};
 pub(crate) use fault::{Abort, Fault};
 pub(crate) use rate_limit::{
     Action, Bucket, Buckets, Cidr, Descriptor, Known, Rate, RateLimit, Rule,
@@ -15,6 +17,8 @@ pub(crate) use rate_limit::{
 /// The filters of a route, in the order in which requests meet them.
 #[derive(Debug, Default)]
 pub(crate) struct Filters {
+    /// Answers in place of others.
+    pub(crate) custom_response: Option<CustomResponse>,
     /// Faults on purpose.
     pub(crate) fault: Option<Fault>,
     /// Whole requests only, of at most this many bytes of body.
@@ -26,6 +30,8 @@ pub(crate) struct Filters {
 /// The filters that a connection manager has; what a route sets of others does nothing.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Installed {
+    /// [`CUSTOM_RESPONSE`].
+    pub(crate) custom_response: bool,
     /// [`FAULT`].
     pub(crate) fault: bool,
     /// [`BUFFER`].
@@ -40,6 +46,7 @@ impl Installed {
         let mut installed = Self::default();
         for name in names {
             match name {
+                CUSTOM_RESPONSE => installed.custom_response = true,
                 FAULT => installed.fault = true,
                 BUFFER => installed.buffer = true,
                 RATE_LIMIT => installed.rate_limit = true,
@@ -49,6 +56,9 @@ impl Installed {
         installed
     }
 }
+
+/// `envoy.extensions.filters.http.custom_response.v3.CustomResponse`.
+pub(crate) const CUSTOM_RESPONSE: &str = "envoy.filters.http.custom_response";
 
 /// `envoy.extensions.filters.http.fault.v3.HTTPFault`.
 pub(crate) const FAULT: &str = "envoy.filters.http.fault";
@@ -60,4 +70,4 @@ pub(crate) const BUFFER: &str = "envoy.filters.http.buffer";
 pub(crate) const RATE_LIMIT: &str = "envoy.filters.http.local_ratelimit";
 
 /// All of them, in the one order that is implemented, which is Envoy Gateway's.
-pub(crate) const ORDER: [&str; 3] = [FAULT, BUFFER, RATE_LIMIT];
+pub(crate) const ORDER: [&str; 4] = [CUSTOM_RESPONSE, FAULT, BUFFER, RATE_LIMIT];

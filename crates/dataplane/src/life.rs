@@ -7,6 +7,7 @@
 mod answer;
 mod attempt;
 mod checkout;
+mod custom_response;
 mod exchange;
 mod facts;
 mod fault;
@@ -113,6 +114,11 @@ async fn request(session: &mut Session, exchange: &mut Exchange) -> Result<After
         outcome = Box::pin(retry::attempt(session, exchange, &mut target)).await;
     }
     outcome?;
+    if exchange.record.filters.is_some()
+        && let Some(after) = Box::pin(custom_response::of_upstream(session, exchange)).await
+    {
+        return Ok(after);
+    }
     let headed = respond::write_head(session, exchange, &target)?;
     let mut ended = respond::respond(session, exchange, headed).await?;
     if exchange.record.switched {

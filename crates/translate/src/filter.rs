@@ -5,6 +5,7 @@
 //! of connection managers whose routes use them: disabled there, so that other routes do not meet
 //! them. One file per filter.
 
+mod custom_response;
 mod fault;
 mod rate_limit;
 mod request_buffer;
@@ -27,16 +28,28 @@ struct Filter {
     /// What connection managers have.
     base: fn() -> Any,
     /// What a route has; `None` where the policy asks for nothing.
-    on_route: fn(&TrafficPolicy) -> Option<Any>,
+    on_route: fn(&TrafficPolicy, On) -> Option<Any>,
+}
+
+/// Where a route is.
+#[derive(Clone, Copy)]
+pub(crate) struct On {
+    /// Behind TLS.
+    pub(crate) https: bool,
 }
 
 /// Every filter, in the order in which requests meet them, which is Envoy Gateway's.
-const FILTERS: [Filter; 3] = [fault::FILTER, request_buffer::FILTER, rate_limit::FILTER];
+const FILTERS: [Filter; 4] = [
+    custom_response::FILTER,
+    fault::FILTER,
+    request_buffer::FILTER,
+    rate_limit::FILTER,
+];
 
 /// What the routes of a rule set.
-pub(crate) fn typed_per_filter_config(policy: &TrafficPolicy) -> HashMap<String, Any> {
+pub(crate) fn typed_per_filter_config(policy: &TrafficPolicy, on: On) -> HashMap<String, Any> {
     let configs = FILTERS.iter().filter_map(|filter| {
-        let config = (filter.on_route)(policy)?;
+        let config = (filter.on_route)(policy, on)?;
         Some((filter.name.to_owned(), config))
     });
     configs.collect()
@@ -51,7 +64,7 @@ pub(crate) fn http_filters(listeners: &[&Listener]) -> Vec<HttpFilter> {
         .collect();
     let used = FILTERS.iter().filter(|filter| {
         let mut policies = policies.iter();
-        policies.any(|policy| (filter.on_route)(policy).is_some())
+        policies.any(|policy| (filter.on_route)(policy, On { https: false }).is_some())
     });
     used.map(|filter| HttpFilter {
         name: filter.name.to_owned(),

@@ -11,13 +11,13 @@ use sluicegate_resource::{
     ObjectRef,
     envoygateway::{
         BackendTrafficPolicy,
-        backend_traffic_policy::{MergeType, merged},
+        backend_traffic_policy::{MergeType, ResponseOverride, merged},
     },
 };
 
 use super::{
     AppliedTraffic, Identity, Rank, Ranked, Row, RowVerdict, TrafficPolicy, Weighed, bind::Bound,
-    identity, name, weigh, weigh::limited_twice,
+    bodies::resolved, identity, name, weigh, weigh::limited_twice,
 };
 use crate::{
     AttachedRoute, Backend, BackendKey, Gateway, ResolvedRule,
@@ -191,9 +191,15 @@ impl Round<'_> {
         if let Some(found) = self.known.get(&key) {
             return Ok(found.clone());
         }
+        let overrides = self.overrides(winner, parent);
+        let current = |old: &TrafficPolicy| {
+            let known = old.spec.response_override.as_ref();
+            overrides.is_none() || overrides.as_ref() == known.map(|it| &it.value)
+        };
         let same = |a: &Ranked, b: &Ranked| Arc::ptr_eq(&a.policy, &b.policy);
         let kept = self.before.remove(&key).filter(|old| {
-            same(&old.own, &own)
+            current(old)
+                && same(&old.own, &own)
                 && match (&old.parent, &below) {
                     (None, None) => true,
                     (Some(a), Some(b)) => same(a, b),
@@ -211,10 +217,13 @@ impl Round<'_> {
                         name(&own.policy)
                     )
                 });
-                let spec: BackendTrafficPolicy = match &below {
+                let mut spec: BackendTrafficPolicy = match &below {
                     Some(below) => merged(&below.policy, &own.policy)?,
                     None => own.policy.spec.clone(),
                 };
+                if let (Some(written), Some(overrides)) = (&mut spec.response_override, overrides) {
+                    written.value = overrides;
+                }
                 Arc::new(TrafficPolicy {
                     own,
                     parent: below,
@@ -225,6 +234,20 @@ impl Round<'_> {
         };
         self.known.insert(key, policy.clone());
         Ok(policy)
+    }
+
+    /// The response overrides of whoever sets them, where texts of ConfigMaps have to be put in.
+    fn overrides(
+        &self,
+        winner: Candidate,
+        parent: Option<Candidate>,
+    ) -> Option<Vec<ResponseOverride>> {
+        let mut candidates = std::iter::once(winner).chain(parent);
+        candidates.find_map(|candidate| {
+            let bound = &self.bound.policies[candidate.index];
+            let written = bound.policy.spec.response_override.as_ref()?;
+            Some(resolved(&written.value, &bound.bodies))
+        })?
     }
 
     /// What the policies of the rule's backends leave of it.

@@ -16,6 +16,7 @@ use sluicegate_resource::{
     gateway::NamespaceSelector,
 };
 
+use super::bodies::{Bodies, bodies};
 use crate::{
     grants::{GATEWAY_API, Referrer, permitted_to},
     parents::selects,
@@ -40,6 +41,8 @@ pub(super) struct BoundTraffic {
     /// In the order of the policy, each with what became of it.
     pub(super) places: Vec<(Place, Outcome)>,
     pub(super) unmatched_selectors: Vec<FieldPath>,
+    /// Texts of ConfigMaps that it refers to.
+    pub(super) bodies: Bodies,
 }
 
 impl BoundTraffic {
@@ -124,7 +127,12 @@ fn bind_one(store: &Store, policy: &Arc<Object<BackendTrafficPolicy>>) -> BoundT
             .collect(),
         places: Vec::new(),
         unmatched_selectors: Vec::new(),
+        bodies: Bodies::new(),
     };
+    match bodies(store, policy) {
+        Ok(bodies) => bound.bodies = bodies,
+        Err(errors) => bound.errors.extend(errors),
+    }
     let namespace = policy.metadata.namespace();
     for target in &policy.spec.targets {
         bound.add(named(store, namespace, &target.value));

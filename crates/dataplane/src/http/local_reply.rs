@@ -63,7 +63,10 @@ impl LocalReply<'_> {
             self.grpc_lines(out);
         } else if has_body {
             self.length(self.body.len(), out);
-            self.line(b"content-type", b"text/plain", out);
+            let mut added = self.mutations.iter().flat_map(|mutations| &mutations.add);
+            if !added.any(|added| added.name.eq_ignore_ascii_case(b"content-type")) {
+                self.line(b"content-type", b"text/plain", out);
+            }
         }
         for (name, value) in self.added {
             self.line(name, value, out);
@@ -103,7 +106,7 @@ impl LocalReply<'_> {
         push_decimal(u64::from(code), &mut status);
         self.line(b"grpc-status", &status, out);
         if !self.body.is_empty() {
-            self.line(b"grpc-message", self.body, out);
+            self.line(b"grpc-message", &percent_encoded(self.body), out);
         }
     }
 
@@ -120,6 +123,18 @@ impl LocalReply<'_> {
         out.extend_from_slice(value);
         out.extend_from_slice(b"\r\n");
     }
+}
+
+/// A text as gRPC writes it into a field.
+fn percent_encoded(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    for byte in text {
+        match byte {
+            b' '..=b'~' if *byte != b'%' => out.push(*byte),
+            _ => out.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+        }
+    }
+    out
 }
 
 /// The gRPC status that stands for an HTTP status.

@@ -9,15 +9,16 @@ use std::{future::poll_fn, task::Poll};
 use tokio::time::Instant;
 
 use super::{
-    attempt,
+    attempt, custom_response,
     exchange::Exchange,
     facts, filters, finish, http2,
     session::{After, Session},
 };
 use crate::{
     failure::{Blame, Failure},
+    filter::{Replacement, Seen},
     http::{HeadError, LocalReply},
-    route::{Action, Route, push_location},
+    route::{Action, Mutations, Route, push_location},
 };
 
 /// Answers by a redirect or a direct response.
@@ -63,6 +64,7 @@ pub(super) async fn route(
         body,
         location: (!location.is_empty()).then_some(location.as_slice()),
         overloaded: false,
+        fields: None,
     };
     Ok(send(session, exchange, &reply).await)
 }
@@ -91,6 +93,7 @@ pub(super) async fn to_normal_path(
         body: b"",
         location: Some(&location),
         overloaded: false,
+        fields: None,
     };
     Ok(send(session, exchange, &reply).await)
 }
@@ -152,6 +155,7 @@ pub(super) async fn failure(
         body: &body,
         location: None,
         overloaded: failure == Failure::Overflow,
+        fields: None,
     };
     send(session, exchange, &reply).await
 }
@@ -161,9 +165,50 @@ struct Reply<'a> {
     body: &'a [u8],
     location: Option<&'a [u8]>,
     overloaded: bool,
+    /// Fields of a replacement, which leaves out what filters add.
+    fields: Option<&'a Mutations>,
+}
+
+/// Answers in the place of a response of this status.
+pub(super) async fn replaced(
+    session: &mut Session,
+    exchange: &mut Exchange,
+    status: u16,
+    replacement: &Replacement,
+) -> After {
+    exchange.record.details = "";
+    let reply = Reply {
+        status: replacement.status.unwrap_or(status),
+        body: &replacement.body,
+        location: None,
+        overloaded: false,
+        fields: Some(&replacement.fields),
+    };
+    deliver(session, exchange, &reply).await
 }
 
 async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>) -> After {
+    let Some(filters) = exchange.record.filters.clone() else {
+        return deliver(session, exchange, reply).await;
+    };
+    let field = |name: &str| match name {
+        "content-type" if !reply.body.is_empty() => Some(b"text/plain".to_vec()),
+        "location" => reply.location.map(<[u8]>::to_vec),
+        _ => None,
+    };
+    let grpc = exchange.record.grpc && reply.location.is_none();
+    let seen = Seen {
+        status: if grpc { 200 } else { reply.status },
+        local: true,
+        field: &field,
+    };
+    match custom_response::of_reply(session, &filters, &seen) {
+        Some(replacement) => replaced(session, exchange, reply.status, replacement).await,
+        None => deliver(session, exchange, reply).await,
+    }
+}
+
+async fn deliver(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>) -> After {
     let now = Instant::now();
     let http2 = session.stream.is_http2();
     let complete = http2 || swallow(session, exchange);
@@ -174,9 +219,18 @@ async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>)
     exchange.answer.clear(&session.worker.buffers);
     exchange.download.clear();
     let record = &exchange.record;
-    let changes = record.mutations.as_deref();
+    let with_fields = reply.fields.map(|fields| {
+        let mut all = record.mutations.as_deref().cloned().unwrap_or_default();
+        all.add.retain(|added| !fields.removes(&added.name));
+        all.add.extend(fields.add.iter().cloned());
+        all
+    });
+    let changes = with_fields.as_ref().or(record.mutations.as_deref());
     let formatted = changes.and_then(|all| facts::of_reply(session, exchange, reply.status, all));
-    let added = filters::response_fields(exchange);
+    let added = match reply.fields {
+        Some(_) => Vec::new(),
+        None => filters::response_fields(exchange),
+    };
     LocalReply {
         status: reply.status,
         body: reply.body,

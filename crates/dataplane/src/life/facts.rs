@@ -110,8 +110,13 @@ fn flags(exchange: &Exchange) -> Cow<'static, str> {
 /// Keeps what changes of the response will want to know of the request: its head in the form in
 /// which it was received.
 pub(super) fn keep_received(session: &Session, exchange: &mut Exchange) {
-    let wanted = exchange.record.mutations.as_ref();
-    if !wanted.is_some_and(|mutations| mutations.reads_request()) {
+    let record = &exchange.record;
+    let wanted = record.mutations.as_ref();
+    let filters = record.filters.as_ref();
+    let others = filters.and_then(|filters| filters.custom_response.as_ref());
+    if !wanted.is_some_and(|mutations| mutations.reads_request())
+        && !others.is_some_and(|others| others.reads_request())
+    {
         return;
     }
     let bytes = session.inbox.bytes();

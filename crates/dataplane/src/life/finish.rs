@@ -10,7 +10,10 @@ use super::{
     exchange::Exchange,
     session::{After, Session},
 };
-use crate::pool::{Closed, give_back};
+use crate::{
+    cluster::Host,
+    pool::{Closed, give_back},
+};
 
 /// Ends a request that was answered by the upstream.
 pub(super) fn finish(session: &mut Session, exchange: &mut Exchange, now: Instant) -> After {
@@ -20,22 +23,9 @@ pub(super) fn finish(session: &mut Session, exchange: &mut Exchange, now: Instan
     if let Some(upstream) = exchange.upstream.take() {
         let stats = upstream.host();
         if let Some(host) = &stats {
-            let cluster = &host.cluster_stats;
-            let status = exchange.record.status;
-            cluster.upstream_rq.inc(status);
-            cluster.external_upstream_rq.inc(status);
-            cluster.upstream_rq_time.record(elapsed);
-            if let Some(route) = &exchange.record.route {
-                route.upstream_rq.inc(status);
-                route.upstream_rq_time.record(elapsed);
-            }
-            if status >= 500 {
-                host.stats.rq_error.inc();
-            } else {
-                host.stats.rq_success.inc();
-            }
+            count_upstream(exchange, host, exchange.record.status, elapsed);
             if !clean {
-                cluster.upstream_cx_protocol_error.inc();
+                host.cluster_stats.upstream_cx_protocol_error.inc();
             }
         }
         // The request leaves the gauges when it has been counted, and before its connection may serve
@@ -55,6 +45,23 @@ pub(super) fn finish(session: &mut Session, exchange: &mut Exchange, now: Instan
         After::KeepAlive
     } else {
         After::Linger
+    }
+}
+
+/// Counts a response on the upstream's side, after this many milliseconds.
+pub(super) fn count_upstream(exchange: &Exchange, host: &Host, status: u16, elapsed: u64) {
+    let cluster = &host.cluster_stats;
+    cluster.upstream_rq.inc(status);
+    cluster.external_upstream_rq.inc(status);
+    cluster.upstream_rq_time.record(elapsed);
+    if let Some(route) = &exchange.record.route {
+        route.upstream_rq.inc(status);
+        route.upstream_rq_time.record(elapsed);
+    }
+    if status >= 500 {
+        host.stats.rq_error.inc();
+    } else {
+        host.stats.rq_success.inc();
     }
 }
 

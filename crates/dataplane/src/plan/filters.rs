@@ -4,6 +4,7 @@
 //! In: configurations by name of filter. Out: [`Filters`], or nothing for a route without any; names
 //! of what is not enforced. A filter that cannot be taken as it is meant is left out as a whole.
 
+mod custom_response;
 mod rate_limit;
 
 use std::{collections::HashMap, sync::Arc};
@@ -31,7 +32,9 @@ use super::{
     route::millionths,
     value::{duration, number},
 };
-use crate::filter::{Abort, BUFFER, FAULT, Fault, Filters, Installed, ORDER, RATE_LIMIT};
+use crate::filter::{
+    Abort, BUFFER, CUSTOM_RESPONSE, FAULT, Fault, Filters, Installed, ORDER, RATE_LIMIT,
+};
 
 /// The filters of a route; names of what is not enforced go to `unsupported`.
 pub(super) fn of_route(
@@ -67,6 +70,9 @@ fn unwrapped(packed: &Any) -> Result<Option<Any>, &'static str> {
 
 fn one(name: &str, config: &Any, filters: &mut Filters) -> Result<(), &'static str> {
     match name {
+        CUSTOM_RESPONSE => {
+            filters.custom_response = custom_response::compile(&config_of(config)?)?;
+        }
         FAULT => filters.fault = fault(&config_of(config)?)?,
         BUFFER => filters.request_buffer = buffer(&config_of(config)?),
         RATE_LIMIT => filters.rate_limit = rate_limit::compile(&config_of(config)?)?,

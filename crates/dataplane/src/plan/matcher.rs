@@ -124,6 +124,6 @@ pub(crate) fn string(matcher: &StringMatcher) -> Result<ValueMatch, String> {
 }
 
 /// An expression that must match all of its input.
-fn whole(pattern: &str) -> Result<Regex, String> {
+pub(super) fn whole(pattern: &str) -> Result<Regex, String> {
     Regex::new(&format!("^(?:{pattern})$")).map_err(|error| error.to_string())
 }

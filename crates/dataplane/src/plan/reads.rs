@@ -146,6 +146,7 @@ envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate:base_interval max_interv
 envoy.extensions.clusters.dns.v3.DnsCluster:dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter typed_dns_resolver_config dns_lookup_family all_addresses_in_single_endpoint dns_min_refresh_rate
 envoy.extensions.filters.http.buffer.v3.Buffer:max_request_bytes
 envoy.extensions.filters.http.buffer.v3.BufferPerRoute:disabled buffer
+envoy.extensions.filters.http.custom_response.v3.CustomResponse:*
 envoy.extensions.filters.http.fault.v3.HTTPFault:*
 envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit:*
 envoy.extensions.filters.http.router.v3.Router:suppress_envoy_headers

@@ -16,6 +16,7 @@ mod checks;
 mod client_limits;
 mod config;
 mod conformance;
+mod custom_responses;
 mod dns;
 mod drain;
 mod failures;

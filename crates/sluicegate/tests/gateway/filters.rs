@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use sluicegate_testkit::Httpbin;
+use sluicegate_testkit::{Httpbin, eventually};
 
 use super::{Gateway, loopback, traffic::of_route};
 
@@ -84,4 +84,53 @@ async fn only_the_named_upgrades_are_allowed() {
         client.send(request).await.unwrap();
         assert_eq!(client.response().await.unwrap().status(), status, "{kind}");
     }
+}
+
+#[tokio::test]
+async fn a_response_gets_the_text_of_a_config_map_which_may_change() {
+    let origin = Httpbin::start(loopback()).await.unwrap();
+    let pages = |text: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: pages}}\ndata: {{a: {text}}}\n---\n"
+        )
+    };
+    let policy = of_route(
+        "  responseOverride:
+    - match: {statusCodes: [{value: 404}]}
+      response:
+        contentType: text/html
+        statusCode: 410
+        body: {type: ValueRef, valueRef: {group: \"\", kind: ConfigMap, name: pages}}
+    - match: {statusCodes: [{type: Range, range: {start: 500, end: 599}}]}
+      redirect: {hostname: sorry.example.com}
+",
+    );
+    let gateway = Gateway::start(origin.address(), &(pages("first") + &policy)).await;
+    let mut client = gateway.client().await;
+    let response = client.get("web", "/status/404").await.unwrap();
+    assert_eq!(
+        (response.status(), response.text()),
+        (410, "first".to_owned())
+    );
+    assert_eq!(
+        response.header("content-type").as_deref(),
+        Some("text/html")
+    );
+    let response = client.get("web", "/status/502").await.unwrap();
+    assert_eq!(response.status(), 302);
+    let location = response.header("location");
+    assert_eq!(
+        location.as_deref(),
+        Some("http://sorry.example.com/status/502")
+    );
+    assert_eq!(client.get("web", "/get").await.unwrap().status(), 200);
+    gateway
+        .folder
+        .write("policy.yaml", &(pages("second") + &policy));
+    let changed = async || {
+        let mut client = gateway.client().await;
+        let response = client.get("web", "/status/404").await.unwrap();
+        (response.text() == "second").then_some(())
+    };
+    eventually("the new text", changed).await.unwrap();
 }

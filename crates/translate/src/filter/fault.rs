@@ -16,7 +16,7 @@ use sluicegate_xds::{
     },
 };
 
-use super::{Filter, share};
+use super::{Filter, On, share};
 use crate::pb;
 
 pub(super) const FILTER: Filter = Filter {
@@ -25,7 +25,7 @@ pub(super) const FILTER: Filter = Filter {
     on_route,
 };
 
-fn on_route(policy: &TrafficPolicy) -> Option<Any> {
+fn on_route(policy: &TrafficPolicy, _: On) -> Option<Any> {
     let fault = &policy.spec.fault_injection.as_ref()?.value;
     Some(any::pack(&HttpFault {
         delay: fault.delay.as_ref().map(delay),

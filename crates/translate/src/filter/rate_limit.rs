@@ -31,7 +31,7 @@ use sluicegate_xds::{
     },
 };
 
-use super::{Filter, share};
+use super::{Filter, On, share};
 use crate::pb;
 
 pub(super) const FILTER: Filter = Filter {
@@ -45,7 +45,7 @@ pub(super) const FILTER: Filter = Filter {
     on_route,
 };
 
-fn on_route(policy: &TrafficPolicy) -> Option<Any> {
+fn on_route(policy: &TrafficPolicy, _: On) -> Option<Any> {
     let rules = &policy.spec.rate_limit.as_ref()?.value.local;
     if rules.is_empty() {
         return None;

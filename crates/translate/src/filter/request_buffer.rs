@@ -14,7 +14,7 @@ use sluicegate_xds::{
     },
 };
 
-use super::Filter;
+use super::{Filter, On};
 use crate::pb;
 
 pub(super) const FILTER: Filter = Filter {
@@ -24,7 +24,7 @@ pub(super) const FILTER: Filter = Filter {
     on_route,
 };
 
-fn on_route(policy: &TrafficPolicy) -> Option<Any> {
+fn on_route(policy: &TrafficPolicy, _: On) -> Option<Any> {
     let limit = policy.spec.request_buffer_limit.as_ref()?.value;
     Some(any::pack(&BufferPerRoute {
         r#override: Some(Override::Buffer(limited(limit))),

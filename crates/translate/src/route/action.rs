@@ -59,12 +59,15 @@ pub(super) fn route(
     let action = action(rule, one, &all_filters, context);
     let refused = matches!(action, Action::DirectResponse(_));
     let policy = rule.traffic.filter(|_| !refused);
+    let on = filter::On {
+        https: context.https,
+    };
     Route {
         name,
         r#match: Some(route_match(one)),
         action: Some(action),
         typed_per_filter_config: policy
-            .map(filter::typed_per_filter_config)
+            .map(|policy| filter::typed_per_filter_config(policy, on))
             .unwrap_or_default(),
         request_headers_to_add: request.add,
         request_headers_to_remove: request.remove,

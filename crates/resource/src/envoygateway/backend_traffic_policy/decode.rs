@@ -87,7 +87,7 @@ impl BackendTrafficPolicy {
 }
 
 /// Settings below `spec` that are read and checked, and change no traffic yet.
-const NOT_ENFORCED: [&str; 14] = [
+const NOT_ENFORCED: [&str; 13] = [
     "admissionControl",
     "bandwidthLimit",
     "compression",
@@ -98,7 +98,6 @@ const NOT_ENFORCED: [&str; 14] = [
     "loadBalancer.endpointOverride",
     "loadBalancer.zoneAware",
     "rateLimit.global",
-    "responseOverride",
     "retry.numAttemptsPerPriority",
     "telemetry.tracing",
     "useClientProtocol",

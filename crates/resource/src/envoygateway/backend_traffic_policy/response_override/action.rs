@@ -6,6 +6,7 @@
 use super::super::reader;
 use crate::{
     admission::{Block, Field},
+    codes,
     gateway::HeaderModifier,
     value::is_precise_hostname,
 };
@@ -26,7 +27,7 @@ pub struct ResponseReplacement {
     pub content_type: Option<String>,
     /// `body`.
     pub body: Option<ResponseBody>,
-    /// `statusCode`, 100..599.
+    /// `statusCode`, 200..599: upstream takes less, which Envoy refuses.
     pub status_code: Option<u16>,
     /// `header`: what to set and add; nothing can be removed.
     pub header: Option<HeaderModifier>,
@@ -68,11 +69,17 @@ impl ResponseReplacement {
             field.object(HeaderModifier::decode)
         });
         let content_type = block.optional("contentType");
-        let status = block.optional("statusCode");
+        let status = block.optional("statusCode").and_then(|field| {
+            let status = reader::status(&field)?;
+            if status < 200 {
+                field.reject("must be between 200 and 599: Envoy refuses others");
+            }
+            Some(status)
+        });
         Self {
             content_type: content_type.and_then(|field| reader::name(&field, usize::MAX)),
             body: block.object("body", ResponseBody::decode).flatten(),
-            status_code: status.and_then(|field| reader::status(&field)),
+            status_code: status,
             header,
         }
     }
@@ -143,6 +150,15 @@ impl ResponseRedirect {
             }
             Some(status)
         });
+        if let Some(field) = block
+            .optional("port")
+            .filter(|_| block.optional("hostname").is_none())
+        {
+            field.warn(
+                codes::NOT_ENFORCED,
+                "`port` is read and checked, and changes no traffic yet: it needs a `hostname`",
+            );
+        }
         Self {
             scheme: scheme.and_then(|field| field.word(&["http", "https"])),
             hostname,
