@@ -14,7 +14,11 @@ use crate::{
 
 /// The text.
 pub fn route(facts: &RouteFacts, width: Option<usize>) -> String {
-    let mut text = heading("route", &facts.name, std::slice::from_ref(&facts.source));
+    let mut text = heading(
+        &facts.kind,
+        &facts.name,
+        std::slice::from_ref(&facts.source),
+    );
     text.push('\n');
     let mut table = Table::new(0, &["PARENT", "VERDICT"]);
     for parent in &facts.parents {
