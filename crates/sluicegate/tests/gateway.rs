@@ -9,6 +9,10 @@
     reason = "a panic is the failure report of a test"
 )]
 
+#[path = "common/grpc.rs"]
+mod grpc;
+#[path = "gateway/grpc_routes.rs"]
+mod grpc_routes;
 #[path = "gateway/traffic.rs"]
 mod traffic;
 

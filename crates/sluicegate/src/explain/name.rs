@@ -82,6 +82,19 @@ fn one_route<'r>(
     wanted: &str,
     all: &[&'r RouteVerdict],
 ) -> Result<&'r RouteVerdict, Failure> {
+    let called = |it: &&&RouteVerdict| {
+        let object = it.route.reference();
+        *object.name == *wanted || format!("{}/{}", object.namespace, object.name) == wanted
+    };
+    let names = all.iter().filter(called).map(|it| {
+        let object = it.route.reference();
+        format!("{}/{}/{}", object.kind, object.namespace, object.name)
+    });
+    let names: Vec<String> = names.collect();
+    if names.len() > 1 {
+        let message = format!("{wanted} is ambiguous: {}", names.join(", "));
+        return Err(Failure::Usage(message));
+    }
     let found = one(round, ("route", wanted), all, |it| {
         (it.route.metadata.namespace(), it.route.metadata.name())
     });

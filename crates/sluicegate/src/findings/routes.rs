@@ -29,8 +29,11 @@ pub(super) fn add(round: &Round, found: &mut Vec<Diagnostic>) {
         for broken in &verdict.broken {
             let words = (codes::of(broken.reason), broken.message.clone());
             let path = reference_path(&broken.path, broken.reason, &broken.message);
-            let diagnostic = about(route, &path, Severity::Error, words)
-                .note("Its share of requests is answered 500.");
+            let grpc = &*route.reference().kind == "GRPCRoute";
+            let diagnostic = about(route, &path, Severity::Error, words).note(match grpc {
+                true => "Its share of requests is answered UNAVAILABLE.",
+                false => "Its share of requests is answered 500.",
+            });
             found.push(match suggestion(round, broken.reason, &broken.message) {
                 Some(help) => diagnostic.help(help),
                 None => diagnostic,
