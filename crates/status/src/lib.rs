@@ -13,7 +13,7 @@ mod backend_traffic_policy;
 mod condition;
 mod gateway;
 mod gateway_class;
-mod http_route;
+mod route;
 
 use std::collections::BTreeMap;
 
@@ -134,7 +134,7 @@ pub fn statuses(
         graph
             .routes
             .iter()
-            .map(|route| http_route::status(route, &context)),
+            .map(|route| route::status(route, &context)),
     );
     let policies = graph.policies.iter();
     statuses.extend(policies.map(|policy| backend_config_policy::status(policy, &context)));

@@ -88,8 +88,11 @@ pub(crate) const KINDS: &[Kind] = &[
             draft.read(Resource::GatewayClass)
         })
     },
+    kind(GATEWAY, "GRPCRoute", &["v1", "v1alpha2"], |draft| {
+        draft.read(Resource::Route)
+    }),
     kind(GATEWAY, "HTTPRoute", &["v1", "v1beta1"], |draft| {
-        draft.read(Resource::HttpRoute)
+        draft.read(Resource::Route)
     }),
     Kind {
         namespaced: false,
@@ -140,13 +143,7 @@ pub fn kinds() -> impl Iterator<Item = ReadKind> {
 const UNREAD: &[(&str, &[&str])] = &[
     (
         GATEWAY,
-        &[
-            "GRPCRoute",
-            "ListenerSet",
-            "TCPRoute",
-            "TLSRoute",
-            "UDPRoute",
-        ],
+        &["ListenerSet", "TCPRoute", "TLSRoute", "UDPRoute"],
     ),
     (
         KGATEWAY,
