@@ -13,6 +13,8 @@
 mod grpc;
 #[path = "gateway/grpc_routes.rs"]
 mod grpc_routes;
+#[path = "gateway/listener_sets.rs"]
+mod listener_sets;
 #[path = "gateway/traffic.rs"]
 mod traffic;
 
