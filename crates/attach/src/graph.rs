@@ -183,17 +183,36 @@ pub struct Gateway {
     pub object: Arc<Object<sluicegate_resource::gateway::Gateway>>,
     /// `InvalidParameters`, `ListenersNotValid`, `UnsupportedAddress`.
     pub accepted: Outcome,
-    /// Listeners in the Gateway's order.
+    /// Its own listeners in its order, then those of ListenerSets, in their order of precedence.
     pub listeners: Vec<Listener>,
+    /// ListenerSets that name it, in order of precedence.
+    pub listener_sets: Vec<AttachedListenerSet>,
 }
 
-/// A listener of a Gateway.
+impl Gateway {
+    /// The listeners that `owner`, the Gateway or a ListenerSet, has.
+    pub fn listeners_of<'a>(&'a self, owner: &'a ObjectRef) -> impl Iterator<Item = &'a Listener> {
+        let listeners = self.listeners.iter();
+        listeners.filter(move |listener| listener.owner == *owner)
+    }
+}
+
+/// A ListenerSet that names a Gateway.
+#[derive(Debug, Clone)]
+pub struct AttachedListenerSet {
+    /// The object.
+    pub object: Arc<Object<sluicegate_resource::gateway::ListenerSet>>,
+    /// `NotAllowed`, `ParentNotAccepted`, `ListenersNotValid`.
+    pub accepted: Outcome,
+}
+
+/// A listener of a Gateway or a ListenerSet.
 #[derive(Debug)]
 pub struct Listener {
     /// The listener as decoded.
     pub spec: sluicegate_resource::gateway::Listener,
-    /// Namespace of the Gateway; references without one mean it.
-    pub gateway_namespace: String,
+    /// The Gateway or ListenerSet that has it; references without a namespace mean its own.
+    pub owner: ObjectRef,
     /// Certificates, in order.
     pub certificates: Vec<Arc<KeyPair>>,
     /// Routes in order of precedence (oldest first).

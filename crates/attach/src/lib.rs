@@ -13,6 +13,7 @@ mod grants;
 mod graph;
 mod grpc;
 mod hostname;
+mod listener_sets;
 mod parents;
 mod policies;
 mod routes;
@@ -27,8 +28,8 @@ pub mod verdict;
 pub use certificate::KeyPair;
 pub use effective::{Beaten, EffectivePolicy, Winner};
 pub use graph::{
-    AttachedRoute, Backend, BackendKey, BackendSource, Gateway, Graph, Listener, ProtocolClass,
-    ResolvedBackend, ResolvedMirror, ResolvedRule,
+    AttachedListenerSet, AttachedRoute, Backend, BackendKey, BackendSource, Gateway, Graph,
+    Listener, ProtocolClass, ResolvedBackend, ResolvedMirror, ResolvedRule,
 };
 pub use hostname::{covers, specificity};
 pub use tls::{CaSource, CertificateSource, TlsMaterial};

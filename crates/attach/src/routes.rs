@@ -18,7 +18,7 @@ use sluicegate_resource::{
 use crate::{
     AttachedRoute, Backend, BackendKey, Gateway, ResolvedBackend, ResolvedMirror, ResolvedRule,
     grants::permitted,
-    parents::places,
+    parents::{parent_object, places},
     verdict::{BrokenReference, Outcome, ParentVerdict, RouteVerdict},
 };
 
@@ -80,22 +80,18 @@ fn attach_one(
     }
 }
 
+/// The Gateway of ours that a parentRef names, or that the ListenerSet belongs to that it names.
 fn gateway_of<'a>(
     gateways: &'a mut [Gateway],
     route: &Object<Route>,
     parent: &ParentRef,
 ) -> Option<&'a mut Gateway> {
-    if parent.group != "gateway.networking.k8s.io" || parent.kind != "Gateway" {
-        return None;
-    }
-    let namespace = parent
-        .namespace
-        .as_deref()
-        .unwrap_or(route.metadata.namespace());
-    let reference = ObjectRef::new(&parent.group, &parent.kind, namespace, &parent.name);
-    gateways
-        .iter_mut()
-        .find(|gateway| *gateway.object.reference() == reference)
+    let reference = parent_object(route, parent);
+    gateways.iter_mut().find(|gateway| {
+        let mut sets = gateway.listener_sets.iter();
+        *gateway.object.reference() == reference
+            || sets.any(|set| *set.object.reference() == reference)
+    })
 }
 
 /// Two parentRefs may lead to one listener; the route is there once.

@@ -12,7 +12,7 @@ use crate::{
     admission::{self, Block, Claim, Field, Kind, Report},
     core::{ConfigMap, EndpointSlice, Namespace, Secret, Service},
     envoygateway::BackendTrafficPolicy,
-    gateway::{BackendTlsPolicy, Gateway, GatewayClass, ReferenceGrant, Route},
+    gateway::{BackendTlsPolicy, Gateway, GatewayClass, ListenerSet, ReferenceGrant, Route},
     istio::ServiceEntry,
     kgateway::{Backend, BackendConfigPolicy},
 };
@@ -41,6 +41,7 @@ pub(crate) enum Resource {
     EndpointSlice(Arc<Object<EndpointSlice>>),
     Gateway(Arc<Object<Gateway>>),
     GatewayClass(Arc<Object<GatewayClass>>),
+    ListenerSet(Arc<Object<ListenerSet>>),
     Namespace(Arc<Object<Namespace>>),
     ReferenceGrant(Arc<Object<ReferenceGrant>>),
     Route(Arc<Object<Route>>),

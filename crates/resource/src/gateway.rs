@@ -7,6 +7,7 @@ mod backend_tls_policy;
 #[allow(clippy::module_inception, reason = "the file is named for the kind")]
 mod gateway;
 mod gateway_class;
+mod listener_set;
 mod reference;
 mod reference_grant;
 mod route;
@@ -19,6 +20,7 @@ pub use gateway::{
     ObjectReference, RouteKind, SelectorRequirement,
 };
 pub use gateway_class::GatewayClass;
+pub use listener_set::ListenerSet;
 pub use reference_grant::{GrantFrom, GrantTo, ReferenceGrant};
 pub use route::{
     BackendRef, Filter, Fraction, GrpcMethod, HeaderMatch, HeaderModifier, HeaderValue, Matcher,

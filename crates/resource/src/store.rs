@@ -12,7 +12,7 @@ use crate::{
     core::{ConfigMap, EndpointSlice, Namespace, Secret, Service},
     decode::Resource,
     envoygateway::BackendTrafficPolicy,
-    gateway::{BackendTlsPolicy, Gateway, GatewayClass, ReferenceGrant, Route},
+    gateway::{BackendTlsPolicy, Gateway, GatewayClass, ListenerSet, ReferenceGrant, Route},
     istio::ServiceEntry,
     kgateway::{Backend, BackendConfigPolicy},
 };
@@ -37,6 +37,8 @@ pub struct Store {
     pub gateway_classes: Objects<GatewayClass>,
     /// Gateways.
     pub gateways: Objects<Gateway>,
+    /// ListenerSets.
+    pub listener_sets: Objects<ListenerSet>,
     /// ReferenceGrants.
     pub reference_grants: Objects<ReferenceGrant>,
     /// Routes of every kind.
@@ -75,6 +77,7 @@ impl Store {
             Resource::EndpointSlice(object) => drop(self.endpoint_slices.insert(reference, object)),
             Resource::Gateway(object) => drop(self.gateways.insert(reference, object)),
             Resource::GatewayClass(object) => drop(self.gateway_classes.insert(reference, object)),
+            Resource::ListenerSet(object) => drop(self.listener_sets.insert(reference, object)),
             Resource::Namespace(object) => drop(self.namespaces.insert(reference, object)),
             Resource::ReferenceGrant(object) => {
                 drop(self.reference_grants.insert(reference, object));

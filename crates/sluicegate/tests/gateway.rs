@@ -15,6 +15,8 @@ mod filters;
 mod grpc;
 #[path = "gateway/grpc_routes.rs"]
 mod grpc_routes;
+#[path = "gateway/listener_sets.rs"]
+mod listener_sets;
 #[path = "gateway/settings.rs"]
 mod settings;
 #[path = "gateway/traffic.rs"]

@@ -3,7 +3,7 @@
 //!
 //! In: backends, listeners, hosts. Out: the names that people find in `config_dump`.
 
-use sluicegate_attach::BackendKey;
+use sluicegate_attach::{BackendKey, Listener};
 use sluicegate_resource::ObjectRef;
 
 /// A cluster that is never sent: routes with a broken backend point at it and answer 500.
@@ -49,11 +49,26 @@ pub fn listener(port: u16) -> String {
 }
 
 /// The route configuration of a plain port is named after its listener; each HTTPS listener of a
-/// port has one of its own, named after the Gateway listener.
+/// port has one of its own, with its [`section`].
 pub fn route_configuration(port: u16, https_listener: Option<&str>) -> String {
     match https_listener {
         Some(name) => format!("listener~{port}~{name}"),
         None => listener(port),
+    }
+}
+
+/// What tells a listener from others of its port: its name, with `<namespace>/<name>/` of the
+/// ListenerSet in front that has it.
+pub fn section(listener: &Listener) -> String {
+    let ObjectRef {
+        kind,
+        namespace,
+        name,
+        ..
+    } = &listener.owner;
+    match &**kind {
+        "ListenerSet" => format!("{namespace}/{name}/{}", listener.spec.name),
+        _ => listener.spec.name.clone(),
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn route_configurations(
         return vec![route_configuration(port, None, listeners, context)];
     }
     let one = |listener: &&Listener| {
-        route_configuration(port, Some(&listener.spec.name), &[*listener], context)
+        route_configuration(port, Some(&names::section(listener)), &[*listener], context)
     };
     listeners.iter().map(one).collect()
 }

@@ -25,7 +25,7 @@ use crate::{
 /// What a policy is attached to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
-    /// A Gateway or a route.
+    /// A Gateway, a ListenerSet or a route.
     pub(super) object: ObjectRef,
     /// A listener or a rule of it.
     pub(super) section: Option<String>,
@@ -164,6 +164,10 @@ fn named(store: &Store, namespace: &str, target: &TargetReference) -> (Place, Ou
             let listeners = gateway.spec.listeners.iter();
             listeners.map(|listener| listener.name.as_str()).collect()
         }),
+        TargetKind::ListenerSet => store.listener_sets.get(&place.object).map(|set| {
+            let listeners = set.spec.listeners.iter();
+            listeners.map(|listener| listener.name.as_str()).collect()
+        }),
         TargetKind::HttpRoute | TargetKind::GrpcRoute => {
             store.routes.get(&place.object).map(|route| {
                 let rules = route.spec.rules.iter();
@@ -203,6 +207,10 @@ fn selected(store: &Store, namespace: &str, target: &SelectedTarget) -> Vec<Obje
     match target.kind {
         TargetKind::Gateway => {
             let all = store.gateways.values().map(|object| &object.metadata);
+            all.filter(chosen).map(reference).collect()
+        }
+        TargetKind::ListenerSet => {
+            let all = store.listener_sets.values().map(|object| &object.metadata);
             all.filter(chosen).map(reference).collect()
         }
         TargetKind::HttpRoute | TargetKind::GrpcRoute => {

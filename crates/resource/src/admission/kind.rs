@@ -94,6 +94,9 @@ pub(crate) const KINDS: &[Kind] = &[
     kind(GATEWAY, "HTTPRoute", &["v1", "v1beta1"], |draft| {
         draft.read(Resource::Route)
     }),
+    kind(GATEWAY, "ListenerSet", &["v1"], |draft| {
+        draft.read(Resource::ListenerSet)
+    }),
     Kind {
         namespaced: false,
         name_rule: NameRule::Label,
@@ -141,10 +144,7 @@ pub fn kinds() -> impl Iterator<Item = ReadKind> {
 
 /// Real kinds of groups that matter to us, not read.
 const UNREAD: &[(&str, &[&str])] = &[
-    (
-        GATEWAY,
-        &["ListenerSet", "TCPRoute", "TLSRoute", "UDPRoute"],
-    ),
+    (GATEWAY, &["TCPRoute", "TLSRoute", "UDPRoute"]),
     (
         KGATEWAY,
         &[

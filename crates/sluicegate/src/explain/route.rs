@@ -50,7 +50,7 @@ pub struct ParentFacts {
 /// A listener that the route is attached to.
 #[derive(Debug, Clone, Serialize)]
 pub struct ListenerFacts {
-    /// `Gateway namespace/name, listener`.
+    /// `Gateway namespace/name, listener`, or `ListenerSet …`.
     pub listener: String,
     /// Port.
     pub port: u16,
@@ -125,7 +125,7 @@ pub fn facts(round: &Round, verdict: &RouteVerdict) -> RouteFacts {
                 .find(|attached| attached.route.reference() == route.reference());
             let Some(attached) = attached else { continue };
             listeners.push(ListenerFacts {
-                listener: format!("{}, {}", gateway.object.reference(), listener.spec.name),
+                listener: format!("{}, {}", listener.owner, listener.spec.name),
                 port: listener.spec.port,
                 hostnames: attached.hostnames.clone(),
             });

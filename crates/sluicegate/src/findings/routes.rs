@@ -82,7 +82,12 @@ fn missing_parent(
         namespace.unwrap_or(route.metadata.namespace()),
         &parent.name,
     );
-    if parent.kind != "Gateway" || round.store.gateways.contains_key(&gateway) {
+    let exists = match parent.kind.as_str() {
+        "Gateway" => round.store.gateways.contains_key(&gateway),
+        "ListenerSet" => round.store.listener_sets.contains_key(&gateway),
+        _ => true,
+    };
+    if exists {
         return;
     }
     let index = route.spec.parent_refs.iter().position(|it| it == parent);
@@ -100,6 +105,7 @@ fn missing_parent(
         .store
         .gateways
         .keys()
+        .chain(round.store.listener_sets.keys())
         .map(ToString::to_string)
         .collect();
     found.push(match nearest(&wanted, known.iter().map(String::as_str)) {

@@ -88,7 +88,12 @@ fn suggestion(round: &Round, verdict: &TrafficVerdict) -> Option<String> {
     let namespace = verdict.policy.metadata.namespace();
     verdict.policy.spec.targets.iter().find_map(|target| {
         let kind = target.value.kind.name();
-        let objects = round.store.routes.keys().chain(round.store.gateways.keys());
+        let objects = round
+            .store
+            .routes
+            .keys()
+            .chain(round.store.gateways.keys())
+            .chain(round.store.listener_sets.keys());
         let here: Vec<&str> = objects
             .filter(|object| *object.kind == *kind && *object.namespace == *namespace)
             .map(|object| &*object.name)
