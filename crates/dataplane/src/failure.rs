@@ -41,12 +41,16 @@ pub(crate) enum Failure {
     NoRoute,
     /// A circuit breaker is open.
     Overflow,
+    /// The body is larger than the route takes.
+    PayloadTooLarge,
     /// `per_try_idle_timeout` passed.
     PerTryIdle,
     /// `per_try_timeout` passed.
     PerTryTimeout,
     /// The upstream sent something that is not HTTP.
     Protocol,
+    /// Over a local rate limit, which chooses the status.
+    RateLimited(u16),
     /// The upstream did not begin with the request: RST_STREAM(REFUSED_STREAM).
     RefusedStream,
     /// The upstream gave the request up: RST_STREAM.
@@ -168,6 +172,9 @@ impl Failure {
                 "UO",
                 "upstream_reset_before_response_started{overflow}",
             ),
+            Self::PayloadTooLarge => {
+                client(413, "Payload Too Large", "-", "request_payload_too_large")
+            }
             Self::PerTryIdle => Row {
                 blame: Blame::Upstream,
                 ..local(504, TIMEOUT, "UT", "upstream_per_try_idle_timeout")
@@ -186,6 +193,9 @@ impl Failure {
                     "upstream_reset_before_response_started{protocol_error}",
                 )
             },
+            Self::RateLimited(status) => {
+                local(status, "local_rate_limited", "RL", "local_rate_limited")
+            }
             Self::RefusedStream => reset(
                 "upstream connect error or disconnect/reset before headers. \
                  reset reason: remote refused stream reset",

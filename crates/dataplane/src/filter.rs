@@ -5,14 +5,22 @@
 //! filters has no [`Filters`], and its requests pass all of this by.
 
 mod fault;
+mod rate_limit;
 
 pub(crate) use fault::{Abort, Fault};
+pub(crate) use rate_limit::{
+    Action, Bucket, Buckets, Cidr, Descriptor, Known, Rate, RateLimit, Rule,
+};
 
 /// The filters of a route, in the order in which requests meet them.
 #[derive(Debug, Default)]
 pub(crate) struct Filters {
     /// Faults on purpose.
     pub(crate) fault: Option<Fault>,
+    /// Whole requests only, of at most this many bytes of body.
+    pub(crate) request_buffer: Option<usize>,
+    /// Local rate limits.
+    pub(crate) rate_limit: Option<RateLimit>,
 }
 
 /// The filters that a connection manager has; what a route sets of others does nothing.
@@ -20,6 +28,10 @@ pub(crate) struct Filters {
 pub(crate) struct Installed {
     /// [`FAULT`].
     pub(crate) fault: bool,
+    /// [`BUFFER`].
+    pub(crate) buffer: bool,
+    /// [`RATE_LIMIT`].
+    pub(crate) rate_limit: bool,
 }
 
 impl Installed {
@@ -27,8 +39,11 @@ impl Installed {
     pub(crate) fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
         let mut installed = Self::default();
         for name in names {
-            if name == FAULT {
-                installed.fault = true;
+            match name {
+                FAULT => installed.fault = true,
+                BUFFER => installed.buffer = true,
+                RATE_LIMIT => installed.rate_limit = true,
+                _ => {}
             }
         }
         installed
@@ -38,5 +53,11 @@ impl Installed {
 /// `envoy.extensions.filters.http.fault.v3.HTTPFault`.
 pub(crate) const FAULT: &str = "envoy.filters.http.fault";
 
+/// `envoy.extensions.filters.http.buffer.v3.BufferPerRoute`.
+pub(crate) const BUFFER: &str = "envoy.filters.http.buffer";
+
+/// `envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit`.
+pub(crate) const RATE_LIMIT: &str = "envoy.filters.http.local_ratelimit";
+
 /// All of them, in the one order that is implemented, which is Envoy Gateway's.
-pub(crate) const ORDER: [&str; 1] = [FAULT];
+pub(crate) const ORDER: [&str; 3] = [FAULT, BUFFER, RATE_LIMIT];

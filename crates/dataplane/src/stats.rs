@@ -239,6 +239,17 @@ stat_group! {
 }
 
 stat_group! {
+    /// What local rate limits did on one worker; under `<stat_prefix>.http_local_rate_limit.`.
+    pub(crate) struct RateLimitStats {
+        enabled: Counter,
+        enforced: Counter,
+        ok: Counter,
+        rate_limited: Counter,
+        shadow_mode: Counter,
+    }
+}
+
+stat_group! {
     /// Circuit breakers of one cluster, which all workers share: only ever set, never added to.
     /// Under `cluster.<name>.circuit_breakers.<priority>.`.
     pub(crate) struct BreakerStats {

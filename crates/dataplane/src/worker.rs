@@ -41,7 +41,7 @@ use crate::{
     plan::Plan,
     stats::{
         ClusterStats, CodecStats, ConnectionLimitStats, FaultStats, Http2Stats, HttpStats,
-        ListenerStats, RouteStats, SslStats,
+        ListenerStats, RateLimitStats, RouteStats, SslStats,
     },
 };
 
@@ -81,6 +81,7 @@ pub(crate) struct Worker {
     limit_stats: RefCell<HashMap<String, Arc<ConnectionLimitStats>>>,
     route_stats: RefCell<HashMap<String, Arc<RouteStats>>>,
     fault_stats: RefCell<HashMap<String, Arc<FaultStats>>>,
+    rate_limit_stats: RefCell<HashMap<String, Arc<RateLimitStats>>>,
     #[expect(
         clippy::vec_box,
         reason = "requests hold the box; moving it costs a pointer"
@@ -183,6 +184,7 @@ async fn run(start: Start) {
         limit_stats: RefCell::default(),
         route_stats: RefCell::default(),
         fault_stats: RefCell::default(),
+        rate_limit_stats: RefCell::default(),
         exchanges: RefCell::default(),
         listening: RefCell::default(),
         sweeper: Notify::new(),
@@ -359,6 +361,12 @@ impl Worker {
     pub(crate) fn fault_stats(&self, prefix: &str) -> Arc<FaultStats> {
         let name = format!("{prefix}.fault");
         registered(&self.fault_stats, &self.registry, "http.", &name)
+    }
+
+    /// The numbers of local rate limits.
+    pub(crate) fn rate_limit_stats(&self, prefix: &str) -> Arc<RateLimitStats> {
+        let name = format!("{prefix}.http_local_rate_limit");
+        registered(&self.rate_limit_stats, &self.registry, "", &name)
     }
 
     /// The TLS numbers of a listener.

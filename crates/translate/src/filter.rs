@@ -6,6 +6,8 @@
 //! them. One file per filter.
 
 mod fault;
+mod rate_limit;
+mod request_buffer;
 
 use std::collections::HashMap;
 
@@ -29,7 +31,7 @@ struct Filter {
 }
 
 /// Every filter, in the order in which requests meet them, which is Envoy Gateway's.
-const FILTERS: [Filter; 1] = [fault::FILTER];
+const FILTERS: [Filter; 3] = [fault::FILTER, request_buffer::FILTER, rate_limit::FILTER];
 
 /// What the routes of a rule set.
 pub(crate) fn typed_per_filter_config(policy: &TrafficPolicy) -> HashMap<String, Any> {

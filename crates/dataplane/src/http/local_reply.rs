@@ -32,6 +32,8 @@ pub(crate) struct LocalReply<'a> {
     pub(crate) http2: bool,
     /// Additions of the route, if one was found.
     pub(crate) mutations: Option<&'a Mutations>,
+    /// What filters add.
+    pub(crate) added: &'a [(&'static [u8], Vec<u8>)],
     /// Settings of the client's connection.
     pub(crate) manager: &'a ConnectionManager,
     /// For the date.
@@ -62,6 +64,9 @@ impl LocalReply<'_> {
         } else if has_body {
             self.length(self.body.len(), out);
             self.line(b"content-type", b"text/plain", out);
+        }
+        for (name, value) in self.added {
+            self.line(name, value, out);
         }
         self.manager.response_case.push_new(b"date", out);
         out.extend_from_slice(b": ");

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{
     attempt,
     exchange::Exchange,
-    facts, finish, http2,
+    facts, filters, finish, http2,
     session::{After, Session},
 };
 use crate::{
@@ -176,6 +176,7 @@ async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>)
     let record = &exchange.record;
     let changes = record.mutations.as_deref();
     let formatted = changes.and_then(|all| facts::of_reply(session, exchange, reply.status, all));
+    let added = filters::response_fields(exchange);
     LocalReply {
         status: reply.status,
         body: reply.body,
@@ -188,6 +189,7 @@ async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>)
         grpc_status: record.failure.and_then(Failure::grpc_status),
         http2,
         mutations: formatted.as_ref().or(changes),
+        added: &added,
         manager: session.manager(),
         clock: &session.worker.clock,
         now,

@@ -12,7 +12,7 @@ use super::{pump::Pump, retry::Retry};
 use crate::{
     cluster::Host,
     failure::Failure,
-    filter::Filters,
+    filter::{Bucket, Filters},
     http::{RequestHead, ResponseHead},
     io::Inbox,
     pool::{Lane, RequestLease, Upstream},
@@ -86,6 +86,10 @@ pub(crate) struct Record {
     pub(super) details: &'static str,
     /// A fault on purpose held it up.
     pub(super) delayed: bool,
+    /// The bytes of a body that was taken in whole and had no length.
+    pub(super) collected: Option<u64>,
+    /// The rate limit that the client is told of.
+    pub(super) bucket: Option<Arc<Bucket>>,
     /// The HTTP filters of its route.
     pub(super) filters: Option<Arc<Filters>>,
     /// The response head was written.

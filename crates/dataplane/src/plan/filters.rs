@@ -4,6 +4,8 @@
 //! In: configurations by name of filter. Out: [`Filters`], or nothing for a route without any; names
 //! of what is not enforced. A filter that cannot be taken as it is meant is left out as a whole.
 
+mod rate_limit;
+
 use std::{collections::HashMap, sync::Arc};
 
 use sluicegate_xds::{
@@ -13,7 +15,10 @@ use sluicegate_xds::{
             config::route::v3::FilterConfig,
             extensions::filters::{
                 common::fault::v3::{FaultDelay, fault_delay::FaultDelaySecifier},
-                http::fault::v3::{FaultAbort, HttpFault, fault_abort::ErrorType},
+                http::{
+                    buffer::v3::{BufferPerRoute, buffer_per_route::Override},
+                    fault::v3::{FaultAbort, HttpFault, fault_abort::ErrorType},
+                },
                 network::http_connection_manager::v3::HttpConnectionManager,
             },
         },
@@ -22,8 +27,11 @@ use sluicegate_xds::{
     prost::{Message, Name},
 };
 
-use super::{route::millionths, value::duration};
-use crate::filter::{Abort, FAULT, Fault, Filters, Installed, ORDER};
+use super::{
+    route::millionths,
+    value::{duration, number},
+};
+use crate::filter::{Abort, BUFFER, FAULT, Fault, Filters, Installed, ORDER, RATE_LIMIT};
 
 /// The filters of a route; names of what is not enforced go to `unsupported`.
 pub(super) fn of_route(
@@ -60,6 +68,8 @@ fn unwrapped(packed: &Any) -> Result<Option<Any>, &'static str> {
 fn one(name: &str, config: &Any, filters: &mut Filters) -> Result<(), &'static str> {
     match name {
         FAULT => filters.fault = fault(&config_of(config)?)?,
+        BUFFER => filters.request_buffer = buffer(&config_of(config)?),
+        RATE_LIMIT => filters.rate_limit = rate_limit::compile(&config_of(config)?)?,
         _ => return Err("typed_per_filter_config of another filter"),
     }
     Ok(())
@@ -105,6 +115,16 @@ fn fixed_abort(abort: &FaultAbort) -> Result<(Abort, u32), &'static str> {
         _ => return Err("fault.abort.header_abort"),
     };
     Ok((kind, share))
+}
+
+/// The most bytes of body; nothing where the filter is switched off.
+fn buffer(config: &BufferPerRoute) -> Option<usize> {
+    match &config.r#override {
+        Some(Override::Buffer(buffer)) => {
+            number(buffer.max_request_bytes.as_ref()).map(|most| most as usize)
+        }
+        Some(Override::Disabled(_)) | None => None,
+    }
 }
 
 /// The filters that a connection manager has.

@@ -144,7 +144,10 @@ envoy.config.route.v3.WeightedCluster.ClusterWeight:name weight request_headers_
 envoy.config.route.v3.WeightedCluster:clusters
 envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate:base_interval max_interval
 envoy.extensions.clusters.dns.v3.DnsCluster:dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter typed_dns_resolver_config dns_lookup_family all_addresses_in_single_endpoint dns_min_refresh_rate
+envoy.extensions.filters.http.buffer.v3.Buffer:max_request_bytes
+envoy.extensions.filters.http.buffer.v3.BufferPerRoute:disabled buffer
 envoy.extensions.filters.http.fault.v3.HTTPFault:*
+envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit:*
 envoy.extensions.filters.http.router.v3.Router:suppress_envoy_headers
 envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol:allow_requests_without_proxy_protocol disallowed_versions
 envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector:

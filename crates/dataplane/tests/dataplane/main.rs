@@ -38,6 +38,8 @@ mod paths;
 mod pools;
 mod proxy;
 mod proxy_protocol;
+mod rate_limits;
+mod request_buffers;
 mod retries;
 mod retry_bodies;
 mod retry_matrix;

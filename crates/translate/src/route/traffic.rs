@@ -10,7 +10,9 @@ use sluicegate_attach::{Graph, ResolvedRule, Row, TrafficPolicy, weigh_one};
 use sluicegate_resource::ObjectRef;
 use sluicegate_resource::envoygateway::backend_traffic_policy::{Retry, RetryTrigger};
 use sluicegate_xds::pb::envoy::config::route::v3::{
-    RetryPolicy, RouteAction, retry_policy::RetryBackOff, route_action::MaxStreamDuration,
+    RetryPolicy, RouteAction,
+    retry_policy::RetryBackOff,
+    route_action::{MaxStreamDuration, UpgradeConfig},
 };
 
 use super::{
@@ -31,10 +33,33 @@ pub(super) fn apply(
         let retry = policy.spec.retry.as_ref();
         action.retry_policy = retry.map(|retry| retry_policy(&retry.value));
     }
+    action.upgrade_configs = upgrade_configs(policy);
     if hashes(policy, rule, graph) {
         action.hash_policy = cluster::hash_policies(policy);
     }
 }
+
+/// Upgrades other than the listener's one, which is websocket.
+fn upgrade_configs(policy: &TrafficPolicy) -> Vec<UpgradeConfig> {
+    let upgrades = policy.spec.http_upgrade.as_ref().map(|it| &it.value);
+    let upgrades = upgrades.filter(|upgrades| !upgrades.is_empty());
+    // A request that is taken in whole cannot become a tunnel.
+    let buffers = policy.spec.request_buffer_limit.is_some();
+    let named = upgrades.into_iter().flatten().map(|upgrade| &*upgrade.kind);
+    let named: Vec<&str> = named.filter(|kind| *kind != "CONNECT").collect();
+    let is_websocket = |kind: &&str| kind.eq_ignore_ascii_case(WEBSOCKET);
+    let closed = (buffers || upgrades.is_some()) && !named.iter().any(is_websocket);
+    let config = |kind: &str, enabled: bool| UpgradeConfig {
+        upgrade_type: kind.to_owned(),
+        enabled: if enabled { None } else { pb::bool(false) },
+        ..UpgradeConfig::default()
+    };
+    let mut configs: Vec<UpgradeConfig> = named.iter().map(|kind| config(kind, true)).collect();
+    configs.extend(closed.then(|| config(WEBSOCKET, false)));
+    configs
+}
+
+const WEBSOCKET: &str = "websocket";
 
 /// `Route.stat_prefix`; empty where the route has no numbers of its own.
 pub(super) fn stat_prefix(rule: &Rule<'_>, route: &ObjectRef) -> String {

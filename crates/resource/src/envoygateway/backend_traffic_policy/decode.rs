@@ -87,19 +87,17 @@ impl BackendTrafficPolicy {
 }
 
 /// Settings below `spec` that are read and checked, and change no traffic yet.
-const NOT_ENFORCED: [&str; 16] = [
+const NOT_ENFORCED: [&str; 14] = [
     "admissionControl",
     "bandwidthLimit",
     "compression",
     "compressor",
     "connection.preconnect",
     "healthCheck.active.http.requestBody",
-    "httpUpgrade",
     "loadBalancer.backendUtilization",
     "loadBalancer.endpointOverride",
     "loadBalancer.zoneAware",
-    "rateLimit",
-    "requestBuffer",
+    "rateLimit.global",
     "responseOverride",
     "retry.numAttemptsPerPriority",
     "telemetry.tracing",
