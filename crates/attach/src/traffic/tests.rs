@@ -174,6 +174,36 @@ const ROWS: [(Row, &str, &str, Won, Won); 24] = [
         Won::Alone,
     ),
     (
+        Row::ZoneAware,
+        "loadBalancer: {random: {}, zoneAware: {preferLocal: {}}}",
+        "loadBalancer: {type: Random, zoneAware: {preferLocal: {}}}",
+        Won::Backend,
+        // The balancer that it belongs to has lost.
+        Won::Nobody,
+    ),
+    (
+        Row::ZoneAware,
+        "connectTimeout: 1s",
+        "loadBalancer: {type: Random, zoneAware: {preferLocal: {}}}",
+        Won::Alone,
+        Won::Alone,
+    ),
+    (
+        Row::RoutingType,
+        "connectTimeout: 1s",
+        "routingType: Service",
+        // There is no clusterIP.
+        Won::Nobody,
+        Won::Nobody,
+    ),
+    (
+        Row::UseClientProtocol,
+        "connectTimeout: 1s",
+        "useClientProtocol: true",
+        Won::Alone,
+        Won::Alone,
+    ),
+    (
         Row::MaxConcurrentStreams,
         "connectTimeout: 1s",
         "http2: {maxConcurrentStreams: 5}",

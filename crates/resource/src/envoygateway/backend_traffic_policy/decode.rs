@@ -87,24 +87,19 @@ impl BackendTrafficPolicy {
 }
 
 /// Settings below `spec` that are read and checked, and change no traffic yet.
-const NOT_ENFORCED: [&str; 17] = [
+const NOT_ENFORCED: [&str; 12] = [
     "admissionControl",
     "bandwidthLimit",
     "compression",
     "compressor",
     "connection.preconnect",
     "faultInjection",
-    "healthCheck.active.http.requestBody",
     "httpUpgrade",
     "loadBalancer.backendUtilization",
-    "loadBalancer.endpointOverride",
-    "loadBalancer.zoneAware",
     "rateLimit",
     "requestBuffer",
     "responseOverride",
-    "retry.numAttemptsPerPriority",
     "telemetry.tracing",
-    "useClientProtocol",
 ];
 
 /// Says that `setting` changes nothing, where it is set.
