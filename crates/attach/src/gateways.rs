@@ -123,9 +123,9 @@ fn listener(
     let mut verdict = ListenerVerdict::default();
     let mut certificates = Vec::new();
     match spec.protocol.as_str() {
-        "HTTP" => verdict.supported_kinds = vec!["HTTPRoute"],
+        "HTTP" => verdict.supported_kinds = vec!["HTTPRoute", "GRPCRoute"],
         "HTTPS" => {
-            verdict.supported_kinds = vec!["HTTPRoute"];
+            verdict.supported_kinds = vec!["HTTPRoute", "GRPCRoute"];
             for reference in spec.tls.iter().flat_map(|tls| &tls.certificate_refs) {
                 match certificate(gateway, reference, store) {
                     Ok(pair) => certificates.push(Arc::new(pair)),

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 use sluicegate_resource::{
     Object, ObjectRef,
     core::{EndpointSlice, Service, ServicePort},
-    gateway::{Filter, Fraction, HttpRoute, RouteRule},
+    gateway::{Filter, Fraction, Route, RouteRule},
     istio::{ServiceEntry, ServiceEntryPort},
     kgateway::{self, BackendType, StaticHost},
 };
@@ -48,6 +48,27 @@ pub struct BackendKey {
     pub host: Option<Arc<str>>,
     /// The port; 0 for a Backend.
     pub port: u16,
+    /// Whether it is what GRPCRoutes use of a backend that does not say that it speaks HTTP/2: a
+    /// cluster of its own beside the base cluster, with the same policies.
+    pub grpc: bool,
+}
+
+impl BackendKey {
+    /// The key that others use of the same backend.
+    pub fn base(&self) -> Self {
+        Self {
+            grpc: false,
+            ..self.clone()
+        }
+    }
+
+    /// The key that GRPCRoutes use of the same backend, unless that speaks HTTP/2 anyway.
+    pub fn of_grpc(&self) -> Self {
+        Self {
+            grpc: true,
+            ..self.clone()
+        }
+    }
 }
 
 impl fmt::Display for BackendKey {
@@ -57,10 +78,9 @@ impl fmt::Display for BackendKey {
             write!(f, " host {host}")?;
         }
         if self.port > 0 {
-            write!(f, " port {}", self.port)
-        } else {
-            Ok(())
+            write!(f, " port {}", self.port)?;
         }
+        f.write_str(if self.grpc { " for gRPC" } else { "" })
     }
 }
 
@@ -194,7 +214,7 @@ pub struct Listener {
 #[derive(Debug, Clone)]
 pub struct AttachedRoute {
     /// The route.
-    pub route: Arc<Object<HttpRoute>>,
+    pub route: Arc<Object<Route>>,
     /// Hostnames that listener and route have in common; `*` for every host.
     pub hostnames: Vec<String>,
     /// Its rules with backends resolved.

@@ -11,6 +11,7 @@ mod effective;
 mod gateways;
 mod grants;
 mod graph;
+mod grpc;
 mod hostname;
 mod parents;
 mod policies;

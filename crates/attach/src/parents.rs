@@ -6,7 +6,7 @@
 
 use sluicegate_resource::{
     Object, ObjectRef, Store,
-    gateway::{FromNamespaces, HttpRoute, NamespaceSelector, ParentRef},
+    gateway::{FromNamespaces, NamespaceSelector, ParentRef, Route},
 };
 
 use crate::{Gateway, Listener, hostname::intersection, verdict::Outcome};
@@ -18,7 +18,7 @@ pub(crate) type Places = Vec<(usize, Vec<String>)>;
 pub(crate) fn places(
     store: &Store,
     gateway: &Gateway,
-    route: &Object<HttpRoute>,
+    route: &Object<Route>,
     parent: &ParentRef,
 ) -> Result<Places, Outcome> {
     let named = gateway
@@ -38,15 +38,16 @@ pub(crate) fn places(
         return Err(Outcome::No("NoMatchingParent", message));
     }
     let namespace = route.metadata.namespace();
+    let kind = &*route.reference().kind;
     let allowed: Vec<(usize, &Listener)> = named
         .into_iter()
         .filter(|(_, listener)| {
-            listener.verdict.supported_kinds.contains(&"HTTPRoute")
+            listener.verdict.supported_kinds.contains(&kind)
                 && admits(store, gateway, listener, namespace)
         })
         .collect();
     if allowed.is_empty() {
-        let message = format!("no listener takes an HTTPRoute of namespace {namespace}");
+        let message = format!("no listener takes {kind}s of namespace {namespace}");
         return Err(Outcome::No("NotAllowedByListeners", message));
     }
     let places: Places = allowed
@@ -61,7 +62,7 @@ pub(crate) fn places(
     Ok(places)
 }
 
-fn common_hostnames(listener: &Listener, route: &Object<HttpRoute>) -> Vec<String> {
+fn common_hostnames(listener: &Listener, route: &Object<Route>) -> Vec<String> {
     let own = listener.spec.hostname.as_deref();
     if route.spec.hostnames.is_empty() {
         return intersection(own, None).into_iter().collect();

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::{http::HeadError, tls::TlsError};
+use crate::{filter::Abort, http::HeadError, tls::TlsError};
 
 /// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub(crate) enum Failure {
     ConnectFailed(ConnectError),
     /// `connect_timeout` passed.
     ConnectTimeout,
+    /// A fault on purpose.
+    FaultAbort(Abort),
     /// `request_headers_timeout` passed.
     HeadersTimeout,
     /// More header fields than the listener takes, on HTTP/2.
@@ -138,6 +140,12 @@ impl Failure {
                 "UF",
                 "upstream_reset_before_response_started{connection_timeout}",
             ),
+            Self::FaultAbort(abort) => local(
+                abort.status(),
+                "fault filter abort",
+                "FI",
+                "fault_filter_abort",
+            ),
             Self::HeadersTimeout => client(408, "request header timeout", "-", ""),
             Self::Http2Headers => client(0, "", "DR", "http2.too_many_headers"),
             Self::Http2Underscore => client(0, "", "DR", "http2.unexpected_underscore"),
@@ -225,6 +233,16 @@ impl Failure {
                     "upstream_max_stream_duration_reached",
                 )
             },
+        }
+    }
+
+    /// What gRPC is told, where that does not follow from the status.
+    pub(crate) fn grpc_status(self) -> Option<u32> {
+        match self {
+            // The client's time was up, which gRPC tells from other causes.
+            Self::MaxDuration => Some(4),
+            Self::FaultAbort(Abort::Grpc(status)) => Some(status),
+            _ => None,
         }
     }
 

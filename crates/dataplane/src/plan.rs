@@ -13,6 +13,7 @@ mod dns;
 mod endpoint;
 mod examine;
 mod filter_chain;
+mod filters;
 mod hash_policy;
 mod health_check;
 mod host_set;

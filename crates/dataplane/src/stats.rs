@@ -226,6 +226,19 @@ stat_group! {
 }
 
 stat_group! {
+    /// What the fault filter of one connection manager did on one worker; under
+    /// `http.<stat_prefix>.fault.`.
+    pub(crate) struct FaultStats {
+        aborts_injected: Counter,
+        delays_injected: Counter,
+        // Never limited here: always 0.
+        faults_overflow: Counter,
+        response_rl_injected: Counter,
+        active_faults: Gauge,
+    }
+}
+
+stat_group! {
     /// Circuit breakers of one cluster, which all workers share: only ever set, never added to.
     /// Under `cluster.<name>.circuit_breakers.<priority>.`.
     pub(crate) struct BreakerStats {

@@ -40,8 +40,8 @@ use crate::{
     listen::{self, Listening, Places},
     plan::Plan,
     stats::{
-        ClusterStats, CodecStats, ConnectionLimitStats, Http2Stats, HttpStats, ListenerStats,
-        RouteStats, SslStats,
+        ClusterStats, CodecStats, ConnectionLimitStats, FaultStats, Http2Stats, HttpStats,
+        ListenerStats, RouteStats, SslStats,
     },
 };
 
@@ -80,6 +80,7 @@ pub(crate) struct Worker {
     listener_ssl_stats: RefCell<HashMap<String, Arc<SslStats>>>,
     limit_stats: RefCell<HashMap<String, Arc<ConnectionLimitStats>>>,
     route_stats: RefCell<HashMap<String, Arc<RouteStats>>>,
+    fault_stats: RefCell<HashMap<String, Arc<FaultStats>>>,
     #[expect(
         clippy::vec_box,
         reason = "requests hold the box; moving it costs a pointer"
@@ -181,6 +182,7 @@ async fn run(start: Start) {
         listener_ssl_stats: RefCell::default(),
         limit_stats: RefCell::default(),
         route_stats: RefCell::default(),
+        fault_stats: RefCell::default(),
         exchanges: RefCell::default(),
         listening: RefCell::default(),
         sweeper: Notify::new(),
@@ -351,6 +353,12 @@ impl Worker {
     /// The numbers of a route: `<virtual host>.route.<stat_prefix>`.
     pub(crate) fn route_stats(&self, name: &str) -> Arc<RouteStats> {
         registered(&self.route_stats, &self.registry, "vhost.", name)
+    }
+
+    /// The numbers of a connection manager's fault filter.
+    pub(crate) fn fault_stats(&self, prefix: &str) -> Arc<FaultStats> {
+        let name = format!("{prefix}.fault");
+        registered(&self.fault_stats, &self.registry, "http.", &name)
     }
 
     /// The TLS numbers of a listener.

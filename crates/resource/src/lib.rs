@@ -19,6 +19,7 @@ mod store;
 mod testing;
 pub mod value;
 
+pub use admission::{ReadKind, kinds};
 pub use decoder::{Decoder, UnknownFields};
 pub use object::{Metadata, Object, ObjectRef};
 pub use store::{Objects, Store};

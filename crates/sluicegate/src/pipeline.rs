@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use sluicegate_attach::{Attacher, Graph};
+use sluicegate_kube::Objects;
 use sluicegate_manifest::{
     Diagnostic, Document, Fragments, Severity,
     source::{FileState, Input, LoadError, Loader},
@@ -28,9 +29,23 @@ pub struct Options {
 /// The stages with what they remember.
 #[derive(Debug)]
 pub struct Pipeline {
-    loader: Loader,
+    origin: Origin,
     stages: Stages,
     fragments: Option<FragmentHeader>,
+}
+
+/// Where documents come from.
+#[derive(Debug)]
+enum Origin {
+    Files(Box<Loader>),
+    Cluster(Cluster),
+}
+
+/// The objects of an API server.
+#[derive(Debug)]
+struct Cluster {
+    objects: Arc<Objects>,
+    last: Option<Vec<Arc<Document>>>,
 }
 
 /// The stages from documents on.
@@ -69,8 +84,18 @@ impl Pipeline {
     /// A pipeline that has read nothing yet.
     pub fn new(inputs: Vec<Input>, options: Options) -> Self {
         Self {
-            loader: Loader::new(inputs),
+            origin: Origin::Files(Box::new(Loader::new(inputs))),
             stages: Stages::new(options),
+            fragments: None,
+        }
+    }
+
+    /// A pipeline for the objects of an API server, which has looked at their schemas already.
+    pub fn of_cluster(objects: Arc<Objects>, options: Options) -> Self {
+        let last = None;
+        Self {
+            origin: Origin::Cluster(Cluster { objects, last }),
+            stages: Stages::of(options, UnknownFields::Warning),
             fragments: None,
         }
     }
@@ -78,20 +103,30 @@ impl Pipeline {
     /// Reads documents that are no more than a spec as if they had this header.
     #[must_use]
     pub fn with_fragments(mut self, header: Option<FragmentHeader>) -> Self {
-        if header.is_some() {
-            self.loader = self.loader.with_fragments(Fragments::Taken);
-        }
+        self.origin = match self.origin {
+            Origin::Files(loader) if header.is_some() => {
+                Origin::Files(Box::new(loader.with_fragments(Fragments::Taken)))
+            }
+            origin => origin,
+        };
         self.fragments = header;
         self
     }
 
     /// Reads the inputs and computes everything that changed. `None` when nothing did since the
-    /// last round.
+    /// last round, or when an API server has not shown everything yet.
     ///
     /// # Errors
     /// When an input of the command line cannot be read at all.
     pub fn round(&mut self) -> Result<Option<Round>, LoadError> {
-        let mut loaded = self.loader.load()?;
+        let loader = match &mut self.origin {
+            Origin::Files(loader) => loader,
+            Origin::Cluster(cluster) => {
+                let documents = cluster.changed();
+                return Ok(documents.map(|documents| self.stages.round(&documents)));
+            }
+        };
+        let mut loaded = loader.load()?;
         if !loaded.changed {
             return Ok(None);
         }
@@ -106,15 +141,35 @@ impl Pipeline {
 
     /// The paths to watch for changes.
     pub fn paths(&self) -> Vec<std::path::PathBuf> {
-        self.loader.paths()
+        match &self.origin {
+            Origin::Files(loader) => loader.paths(),
+            Origin::Cluster(_) => Vec::new(),
+        }
+    }
+}
+
+impl Cluster {
+    /// Every document, when anything is different from the last time.
+    fn changed(&mut self) -> Option<Vec<Arc<Document>>> {
+        let documents = self.objects.documents().ok()?;
+        let last = self.last.replace(documents.clone());
+        let same = last.is_some_and(|last| {
+            let pairs = last.iter().zip(&documents);
+            last.len() == documents.len() && pairs.into_iter().all(|(a, b)| Arc::ptr_eq(a, b))
+        });
+        (!same).then_some(documents)
     }
 }
 
 impl Stages {
     /// Stages that remember nothing yet.
     pub fn new(options: Options) -> Self {
+        Self::of(options, UnknownFields::Error)
+    }
+
+    fn of(options: Options, unknown_fields: UnknownFields) -> Self {
         Self {
-            decoder: Decoder::new(UnknownFields::Error),
+            decoder: Decoder::new(unknown_fields),
             attacher: Attacher::new(options.attach),
             translator: Translator::new(options.translate),
         }

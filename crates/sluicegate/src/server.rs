@@ -5,6 +5,7 @@
 //! stop. Manifests are watched; a change is in force as soon as it is computed.
 
 mod admin;
+mod cluster;
 mod control;
 mod fleet;
 mod hand_over;
@@ -31,6 +32,7 @@ use sluicegate_xds::pb::envoy::config::core::v3::Node;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{failure::Failure, pipeline, proxy};
+pub use cluster::Cluster;
 use control::{Control, Outlets};
 pub use fleet::Tamper;
 use hand_over::{Predecessor, Succession, Successor};
@@ -44,6 +46,8 @@ use view::Shared;
 pub struct Config {
     /// Where manifests are.
     pub inputs: Vec<Input>,
+    /// The API server that has the manifests, in place of `inputs`.
+    pub cluster: Option<Cluster>,
     /// Settings of the pipeline.
     pub pipeline: pipeline::Options,
     /// Where the admin API listens.
@@ -84,6 +88,7 @@ pub struct Server {
     admin: JoinHandle<()>,
     succession: JoinHandle<Option<Successor>>,
     _control: Control,
+    status: Option<cluster::Status>,
     _idle: sluicegate_snapshot::Publisher,
 }
 
@@ -174,6 +179,10 @@ impl Server {
         ));
         let succession = tokio::spawn(succession(shared.clone(), admin_address, admin_socket));
         tokio::spawn(stats::flush(shared.clone(), workers, quit.subscribe()));
+        let status = control.cluster().zip(config.cluster.as_ref());
+        let status = status.map(|((objects, nothing), cluster)| {
+            cluster::Status::start(&shared, objects, nothing, cluster)
+        });
         Ok(Self {
             shared,
             admin_address,
@@ -182,6 +191,7 @@ impl Server {
             admin,
             succession,
             _control: control,
+            status,
             _idle: idle,
         })
     }
@@ -234,6 +244,9 @@ impl Server {
         let started = Instant::now();
         let data_plane = self.shared.data_plane.clone();
         let drained = async {
+            if let Some(status) = self.status {
+                status.stop().await;
+            }
             if let Some(ads) = &self.shared.ads {
                 ads.stop().await;
             }
@@ -349,6 +362,7 @@ impl Config {
     pub fn new(inputs: Vec<PathBuf>) -> Self {
         Self {
             inputs: crate::input::inputs(&inputs),
+            cluster: None,
             pipeline: pipeline::Options::default(),
             admin_address: ([127, 0, 0, 1], 19000).into(),
             bind: None,

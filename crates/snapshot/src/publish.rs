@@ -4,7 +4,10 @@
 //! In: snapshots from the control side. Out: the current one for any thread, and an awaitable
 //! change.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use tokio::sync::watch;
 
@@ -13,20 +16,27 @@ use crate::Snapshot;
 /// Makes a channel that starts with an empty snapshot.
 pub fn channel() -> (Publisher, Subscriber) {
     let (sender, receiver) = watch::channel(Arc::new(Snapshot::default()));
-    (Publisher { sender }, Subscriber { receiver })
+    let publisher = Publisher {
+        sender,
+        published: AtomicBool::new(false),
+    };
+    (publisher, Subscriber { receiver })
 }
 
 /// The writing end.
 #[derive(Debug)]
 pub struct Publisher {
     sender: watch::Sender<Arc<Snapshot>>,
+    published: AtomicBool,
 }
 
 impl Publisher {
-    /// Publishes `snapshot`, unless it has the content of the current one. Says whether it did.
+    /// Publishes `snapshot`, unless it has the content of the current one. Says whether it did. The
+    /// first is always published: that there is nothing to serve is worth knowing too.
     pub fn publish(&self, snapshot: Arc<Snapshot>) -> bool {
+        let first = !self.published.swap(true, Ordering::Relaxed);
         self.sender.send_if_modified(|current| {
-            let differs = current.version() != snapshot.version();
+            let differs = first || current.version() != snapshot.version();
             if differs {
                 *current = snapshot;
             }

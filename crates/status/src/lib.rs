@@ -13,7 +13,7 @@ mod backend_traffic_policy;
 mod condition;
 mod gateway;
 mod gateway_class;
-mod http_route;
+mod route;
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ impl Default for Options {
 }
 
 /// What only a running data plane knows.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Runtime {
     /// Ports that could not be bound, with the system's words.
     pub bind_errors: BTreeMap<u16, String>,
@@ -56,7 +56,7 @@ pub struct Runtime {
 }
 
 /// Whose addresses clients use.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Addresses {
     /// Those of the data plane in this process, the same for every Gateway.
     DataPlane(Vec<String>),
@@ -134,7 +134,7 @@ pub fn statuses(
         graph
             .routes
             .iter()
-            .map(|route| http_route::status(route, &context)),
+            .map(|route| route::status(route, &context)),
     );
     let policies = graph.policies.iter();
     statuses.extend(policies.map(|policy| backend_config_policy::status(policy, &context)));

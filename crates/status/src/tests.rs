@@ -278,6 +278,7 @@ fn what_an_envoy_refuses_is_told_on_the_policy_of_that_backend() {
         object: service.clone(),
         host: None,
         port,
+        grpc: false,
     };
     let text = "
 apiVersion: v1

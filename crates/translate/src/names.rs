@@ -10,7 +10,8 @@ use sluicegate_resource::ObjectRef;
 pub const BLACKHOLE: &str = "blackhole-cluster";
 
 /// `kube_<namespace>_<service>_<port>`, `backend_<namespace>_<name>_0`,
-/// `istio-se_<namespace>_<name>_<host>_<port>`: plain concatenation, as kgateway does.
+/// `istio-se_<namespace>_<name>_<host>_<port>`: plain concatenation, as kgateway does; with `|grpc`
+/// for what only GRPCRoutes use.
 pub fn cluster(key: &BackendKey) -> String {
     let prefix = match &*key.object.kind {
         "Service" => "kube",
@@ -18,12 +19,16 @@ pub fn cluster(key: &BackendKey) -> String {
         _ => "istio-se",
     };
     let object = &key.object;
+    let grpc = if key.grpc { "|grpc" } else { "" };
     match &key.host {
         Some(host) => format!(
-            "{prefix}_{}_{}_{host}_{}",
+            "{prefix}_{}_{}_{host}_{}{grpc}",
             object.namespace, object.name, key.port
         ),
-        None => format!("{prefix}_{}_{}_{}", object.namespace, object.name, key.port),
+        None => format!(
+            "{prefix}_{}_{}_{}{grpc}",
+            object.namespace, object.name, key.port
+        ),
     }
 }
 
@@ -50,6 +55,19 @@ pub fn route_configuration(port: u16, https_listener: Option<&str>) -> String {
         Some(name) => format!("listener~{port}~{name}"),
         None => listener(port),
     }
+}
+
+/// `<namespace>/<name>/rule/<rule>/match/<match>`; with `grpcroute/` in front for a GRPCRoute, which
+/// may have the name of an HTTPRoute.
+pub fn route(route: &ObjectRef, rule: usize, at: usize) -> String {
+    let kind = match &*route.kind {
+        "GRPCRoute" => "grpcroute/",
+        _ => "",
+    };
+    let ObjectRef {
+        namespace, name, ..
+    } = route;
+    format!("{kind}{namespace}/{name}/rule/{rule}/match/{at}")
 }
 
 /// `<route configuration>~<host with dots as _>`.

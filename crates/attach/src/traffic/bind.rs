@@ -164,10 +164,12 @@ fn named(store: &Store, namespace: &str, target: &TargetReference) -> (Place, Ou
             let listeners = gateway.spec.listeners.iter();
             listeners.map(|listener| listener.name.as_str()).collect()
         }),
-        TargetKind::HttpRoute => store.http_routes.get(&place.object).map(|route| {
-            let rules = route.spec.rules.iter();
-            rules.filter_map(|rule| rule.name.as_deref()).collect()
-        }),
+        TargetKind::HttpRoute | TargetKind::GrpcRoute => {
+            store.routes.get(&place.object).map(|route| {
+                let rules = route.spec.rules.iter();
+                rules.filter_map(|rule| rule.name.as_deref()).collect()
+            })
+        }
         other => {
             let message = format!("a {} is not read yet", other.name());
             return (place, Outcome::No("Unsupported", message));
@@ -203,8 +205,9 @@ fn selected(store: &Store, namespace: &str, target: &SelectedTarget) -> Vec<Obje
             let all = store.gateways.values().map(|object| &object.metadata);
             all.filter(chosen).map(reference).collect()
         }
-        TargetKind::HttpRoute => {
-            let all = store.http_routes.values().map(|object| &object.metadata);
+        TargetKind::HttpRoute | TargetKind::GrpcRoute => {
+            let all = store.routes.values().map(|object| &object.metadata);
+            let all = all.filter(|metadata| *metadata.reference.kind == *target.kind.name());
             all.filter(chosen).map(reference).collect()
         }
         _ => Vec::new(),

@@ -124,7 +124,7 @@ pub(super) async fn failure(
     }
     if row.status == 0 {
         if failure != Failure::ClientGone {
-            http2::reset(session).await;
+            http2::reset(session);
         } else if session.stream.is_http2() {
             session.stats.downstream_rq_rx_reset.inc();
             session.worker.http2_stats.rx_reset.inc();
@@ -185,7 +185,7 @@ async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>)
         close: record.close,
         head_only: record.head_only,
         grpc: record.grpc && reply.location.is_none(),
-        deadline: record.failure == Some(Failure::MaxDuration),
+        grpc_status: record.failure.and_then(Failure::grpc_status),
         http2,
         mutations: formatted.as_ref().or(changes),
         manager: session.manager(),
@@ -244,7 +244,7 @@ async fn cut(session: &mut Session, exchange: &mut Exchange) -> After {
     let gone = exchange.record.failure == Some(Failure::ClientGone);
     let flushed = !gone && flush(session, exchange).await;
     if !gone {
-        http2::reset(session).await;
+        http2::reset(session);
     }
     exchange.answer.clear(&session.worker.buffers);
     finish::count(session, exchange, finish::elapsed(exchange, Instant::now()));

@@ -12,6 +12,7 @@ use super::{pump::Pump, retry::Retry};
 use crate::{
     cluster::Host,
     failure::Failure,
+    filter::Filters,
     http::{RequestHead, ResponseHead},
     io::Inbox,
     pool::{Lane, RequestLease, Upstream},
@@ -83,6 +84,10 @@ pub(crate) struct Record {
     pub(super) retry_flag: &'static str,
     /// `%RESPONSE_CODE_DETAILS%`.
     pub(super) details: &'static str,
+    /// A fault on purpose held it up.
+    pub(super) delayed: bool,
+    /// The HTTP filters of its route.
+    pub(super) filters: Option<Arc<Filters>>,
     /// The response head was written.
     pub(super) responding: bool,
     /// The upstream connection can serve another request.

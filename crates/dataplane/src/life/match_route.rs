@@ -35,6 +35,7 @@ pub(super) fn match_route<'a>(
         return Err(Failure::NoRoute);
     };
     exchange.record.mutations = Some(route.response_headers.clone());
+    exchange.record.filters.clone_from(&route.filters);
     facts::keep_received(session, exchange);
     let Action::Route(action) = &route.action else {
         return Ok(Found::Answer(route));

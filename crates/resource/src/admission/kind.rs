@@ -88,8 +88,11 @@ pub(crate) const KINDS: &[Kind] = &[
             draft.read(Resource::GatewayClass)
         })
     },
+    kind(GATEWAY, "GRPCRoute", &["v1", "v1alpha2"], |draft| {
+        draft.read(Resource::Route)
+    }),
     kind(GATEWAY, "HTTPRoute", &["v1", "v1beta1"], |draft| {
-        draft.read(Resource::HttpRoute)
+        draft.read(Resource::Route)
     }),
     Kind {
         namespaced: false,
@@ -116,17 +119,31 @@ pub(crate) const KINDS: &[Kind] = &[
     ),
 ];
 
+/// A kind that is read, for whoever has to look for its objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadKind {
+    /// API group; empty for the core group.
+    pub group: &'static str,
+    /// Kind.
+    pub name: &'static str,
+    /// Versions that are read, the preferred one first.
+    pub versions: &'static [&'static str],
+}
+
+/// Every kind that is read.
+pub fn kinds() -> impl Iterator<Item = ReadKind> {
+    KINDS.iter().map(|kind| ReadKind {
+        group: kind.group,
+        name: kind.name,
+        versions: kind.versions,
+    })
+}
+
 /// Real kinds of groups that matter to us, not read.
 const UNREAD: &[(&str, &[&str])] = &[
     (
         GATEWAY,
-        &[
-            "GRPCRoute",
-            "ListenerSet",
-            "TCPRoute",
-            "TLSRoute",
-            "UDPRoute",
-        ],
+        &["ListenerSet", "TCPRoute", "TLSRoute", "UDPRoute"],
     ),
     (
         KGATEWAY,

@@ -12,12 +12,13 @@ use std::{
 use clap::{Args, ValueEnum};
 use sluicegate_admin::LogLevel;
 use sluicegate_dataplane::{DrainStrategy, LocalZone};
+use sluicegate_kube::Connection;
 use sluicegate_xds::pb::envoy::config::core::v3::Locality;
 
 use crate::{
     failure::{Failure, Outcome},
     input::{Settings, inputs},
-    server::{Config, Logs, Server, Signals, default_max_connections, raise_open_files},
+    server::{Cluster, Config, Logs, Server, Signals, default_max_connections, raise_open_files},
 };
 
 /// Arguments of `sluicegate run`.
@@ -27,12 +28,15 @@ Examples:
   sluicegate run manifests/
   sluicegate run manifests/ --bind 127.0.0.1 --log-level debug
   sluicegate run manifests/ --ads-address 127.0.0.1:18000 --no-data-plane
+  sluicegate run --kubernetes             # what `kubectl apply` says
   sluicegate run manifests/ --replace     # a new version, or other options, without a gap
   kubectl get gateway,httproute,service,endpointslice,backendconfigpolicy -A -o yaml | sluicegate run -")]
 pub struct Arguments {
     /// Files or directories of manifests, watched for changes; `-` reads standard input once
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "kubernetes", value_name = "PATH")]
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    kubernetes: Kubernetes,
     #[command(flatten)]
     settings: Settings,
     /// Take over from the process with the same admin address, without refusing a connection: its
@@ -41,6 +45,50 @@ pub struct Arguments {
     replace: bool,
     #[command(flatten)]
     serving: Serving,
+}
+
+/// The API server, when that has the manifests.
+#[derive(Debug, Clone, Args)]
+struct Kubernetes {
+    /// Watch a Kubernetes API server in place of files, and write status back
+    #[arg(long, conflicts_with = "paths")]
+    kubernetes: bool,
+    /// How to reach it [default: $KUBECONFIG, ~/.kube/config, then the pod's service account]
+    #[arg(long, value_name = "FILE", requires = "kubernetes")]
+    kubeconfig: Option<PathBuf>,
+    /// A context of the kubeconfig [default: its current one]
+    #[arg(long, value_name = "NAME", requires = "kubernetes")]
+    context: Option<String>,
+    /// Namespace of the Lease that decides which replica writes status
+    #[arg(
+        long,
+        value_name = "NAMESPACE",
+        env = "POD_NAMESPACE",
+        default_value = "default",
+        requires = "kubernetes"
+    )]
+    lease_namespace: String,
+}
+
+impl Kubernetes {
+    async fn cluster(&self) -> Result<Option<Cluster>, Failure> {
+        if !self.kubernetes {
+            return Ok(None);
+        }
+        let connection = Connection {
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone(),
+        };
+        let (client, address) = sluicegate_kube::connect(&connection)
+            .await
+            .map_err(|error| Failure::Environment(error.into()))?;
+        tracing::info!("reading from the API server at {address}");
+        Ok(Some(Cluster {
+            client,
+            address,
+            lease_namespace: self.lease_namespace.clone(),
+        }))
+    }
 }
 
 /// How to serve; `demo` takes the same.
@@ -160,7 +208,10 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         replace: arguments.replace,
         ..Config::new(Vec::new())
     });
-    block_on(serve(config, logs))
+    block_on(async {
+        let cluster = arguments.kubernetes.cluster().await?;
+        serve(Config { cluster, ..config }, logs).await
+    })
 }
 
 /// Serves until told to stop.

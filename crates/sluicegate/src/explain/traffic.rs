@@ -189,7 +189,7 @@ fn agreed(all: &[TrafficFacts], name: &str, backend: Option<&str>, before: &str)
 const REQUEST_TIMEOUT: &str = "timeout.http.requestTimeout";
 
 /// Settings of the route, none of which a policy of the backend has.
-const ON_ROUTE: [Own; 5] = [
+const ON_ROUTE: [Own; 6] = [
     (REQUEST_TIMEOUT, |rule| {
         rule.rule.timeouts.request.is_some()
             || rule.rule.timeouts.backend_request.is_some() && rule.rule.retry.is_none()
@@ -198,6 +198,7 @@ const ON_ROUTE: [Own; 5] = [
     ("timeout.http.streamIdleTimeout", |_| false),
     ("retry", |rule| rule.rule.retry.is_some()),
     ("telemetry.metrics", |_| false),
+    ("faultInjection", |_| false),
 ];
 
 /// The policies in force for the rule `index` of a route, listeners with the same facts together.

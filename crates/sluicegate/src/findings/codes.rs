@@ -67,9 +67,24 @@ pub const ALL: &[(&str, &str, &str)] = &[
         "Outlier detection cannot eject anything with so few endpoints.",
     ),
     (
+        "NoCircuitBreaker",
+        "no-circuit-breaker",
+        "Best practice: a policy leaves a backend without any limit.",
+    ),
+    (
+        "NoConnectionLimit",
+        "no-connection-limit",
+        "Best practice: a circuit breaker says nothing about connections.",
+    ),
+    (
         "NoEffect",
         "no-effect",
         "A setting is accepted and changes nothing on this backend.",
+    ),
+    (
+        "NoHealthCheck",
+        "no-health-check",
+        "Best practice: a policy leaves a backend without an active health check.",
     ),
     (
         "NoMatchingListenerHostname",
@@ -80,6 +95,16 @@ pub const ALL: &[(&str, &str, &str)] = &[
         "NoMatchingParent",
         "no-matching-parent",
         "A parentRef names a listener that does not exist.",
+    ),
+    (
+        "NoPassiveHealthCheck",
+        "no-passive-health-check",
+        "Best practice: a policy leaves a backend without a passive health check.",
+    ),
+    (
+        "NoRequestTimeout",
+        "no-request-timeout",
+        "Best practice: a policy leaves a rule without a request timeout.",
     ),
     (
         "NoValidCACertificate",
@@ -125,6 +150,11 @@ pub const ALL: &[(&str, &str, &str)] = &[
         "RefusedResource",
         "refused-resource",
         "Envoy would refuse this resource; it is held back.",
+    ),
+    (
+        "RetryAmplification",
+        "retry-amplification",
+        "Retries may multiply the requests to a backend that fails.",
     ),
     (
         "SlowDetection",

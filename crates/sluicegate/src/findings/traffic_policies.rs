@@ -88,11 +88,7 @@ fn suggestion(round: &Round, verdict: &TrafficVerdict) -> Option<String> {
     let namespace = verdict.policy.metadata.namespace();
     verdict.policy.spec.targets.iter().find_map(|target| {
         let kind = target.value.kind.name();
-        let objects = round
-            .store
-            .http_routes
-            .keys()
-            .chain(round.store.gateways.keys());
+        let objects = round.store.routes.keys().chain(round.store.gateways.keys());
         let here: Vec<&str> = objects
             .filter(|object| *object.kind == *kind && *object.namespace == *namespace)
             .map(|object| &*object.name)

@@ -8,15 +8,14 @@ use std::{
     collections::HashSet,
     sync::{Arc, mpsc},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use sluicegate_manifest::{
-    Severity,
-    source::{Input, Watcher},
-};
+use sluicegate_kube::{Kind, Objects, Source, Waiting};
+use sluicegate_manifest::{Severity, source::Watcher};
+use sluicegate_resource::ReadKind;
 use sluicegate_snapshot::Publisher;
 use sluicegate_stats::Registry;
 use sluicegate_xds::pb::envoy::config::core::v3::Node;
@@ -65,6 +64,12 @@ pub(super) enum Control {
     Bootstrap(Arc<Client>),
     /// A bootstrap without a management server.
     Fixed { _publisher: Publisher },
+    /// An API server is watched.
+    Cluster {
+        source: Source,
+        /// Before the API server has shown everything.
+        nothing: Arc<Round>,
+    },
 }
 
 /// Publishes the first snapshot, and starts whatever publishes others.
@@ -74,8 +79,15 @@ pub(super) fn start(
     registry: &Registry,
 ) -> Result<(Control, Rounds), Failure> {
     let options = config.pipeline.clone();
+    if let Some(cluster) = &config.cluster {
+        let kinds: Vec<Kind> = sluicegate_resource::kinds().map(kind).collect();
+        let source = Source::start(&cluster.client, &kinds);
+        let pipeline = Pipeline::of_cluster(source.objects().clone(), options.clone());
+        return NewControl::new(pipeline, options, outlets).follow_cluster(source);
+    }
     let Some(start) = &config.proxy else {
-        return NewControl::new(config.inputs.clone(), options, outlets).first_round();
+        let pipeline = Pipeline::new(config.inputs.clone(), options.clone());
+        return NewControl::new(pipeline, options, outlets).first_round();
     };
     let publisher = outlets.publisher;
     let control = match &start.dynamic {
@@ -99,8 +111,24 @@ impl Control {
     pub(super) fn client(&self) -> Option<Arc<Client>> {
         match self {
             Self::Bootstrap(client) => Some(client.clone()),
-            Self::Fixed { .. } | Self::Manifests { .. } => None,
+            Self::Fixed { .. } | Self::Manifests { .. } | Self::Cluster { .. } => None,
         }
+    }
+
+    /// What was seen of an API server, when one is watched, and the round before it was.
+    pub(super) fn cluster(&self) -> Option<(&Arc<Objects>, &Arc<Round>)> {
+        match self {
+            Self::Cluster { source, nothing } => Some((source.objects(), nothing)),
+            Self::Bootstrap(_) | Self::Fixed { .. } | Self::Manifests { .. } => None,
+        }
+    }
+}
+
+fn kind(read: ReadKind) -> Kind {
+    Kind {
+        group: read.group,
+        name: read.name,
+        versions: read.versions,
     }
 }
 
@@ -120,8 +148,7 @@ fn client(start: &proxy::Start, dynamic: &proxy::Dynamic) -> sluicegate_xds_clie
 }
 
 impl NewControl {
-    fn new(inputs: Vec<Input>, options: Options, outlets: Outlets) -> Self {
-        let pipeline = Pipeline::new(inputs, options.clone());
+    fn new(pipeline: Pipeline, options: Options, outlets: Outlets) -> Self {
         Self {
             pipeline,
             options,
@@ -134,7 +161,8 @@ impl NewControl {
         let started = Instant::now();
         // Without a single document there is no news, but there is a round.
         let round = self.pipeline.round()?;
-        let round = round.unwrap_or_else(|| Stages::new(self.options).round(&[]));
+        let nothing = || Stages::new(self.options.clone()).round(&[]);
+        let round = round.unwrap_or_else(nothing);
         tell(&round, None, started);
         self.outlets.publish(&round);
         let rounds: Rounds = Arc::new(ArcSwap::from_pointee(round));
@@ -146,18 +174,73 @@ impl NewControl {
             let _ = changed.send(());
         })
         .context("watching the manifests")?;
+        self.spawn(rounds.clone(), changes)?;
+        Ok((Control::Manifests { _watcher: watcher }, rounds))
+    }
+
+    /// Publishes nothing until the API server has shown every object: half a configuration would
+    /// answer requests that the other half is for.
+    fn follow_cluster(self, source: Source) -> Result<(Control, Rounds), Failure> {
+        let nothing = Arc::new(Stages::new(self.options.clone()).round(&[]));
+        let rounds: Rounds = Arc::new(ArcSwap::new(nothing.clone()));
+        let (changed, changes) = mpsc::channel();
+        tokio::spawn(pass_on(source.objects().clone(), changed));
+        self.spawn(rounds.clone(), changes)?;
+        Ok((Control::Cluster { source, nothing }, rounds))
+    }
+
+    fn spawn(self, rounds: Rounds, changes: mpsc::Receiver<()>) -> Result<(), Failure> {
         let follower = Follower {
             pipeline: self.pipeline,
             outlets: self.outlets,
-            rounds: rounds.clone(),
+            rounds,
         };
         thread::Builder::new()
             .name("manifests".to_owned())
             .spawn(move || follower.follow(&changes))
             .context("starting the control thread")?;
-        Ok((Control::Manifests { _watcher: watcher }, rounds))
+        Ok(())
     }
 }
+
+/// Tells the control thread of changes at an API server, a burst of them once.
+async fn pass_on(objects: Arc<Objects>, changed: mpsc::Sender<()>) {
+    let mut changes = objects.changes();
+    let mut waited = String::new();
+    loop {
+        let patience = tokio::time::timeout(PATIENCE, changes.changed()).await;
+        match patience {
+            Ok(Ok(())) => {
+                tokio::time::sleep(BURST).await;
+                changes.mark_unchanged();
+                if changed.send(()).is_err() {
+                    return;
+                }
+            }
+            Ok(Err(_)) => return,
+            Err(_) => {
+                let Err(Waiting(kinds)) = objects.documents() else {
+                    continue;
+                };
+                let kinds = kinds.iter().map(|it| match &it.problem {
+                    Some(problem) => format!("{} ({problem})", it.kind),
+                    None => it.kind.to_string(),
+                });
+                let text = kinds.collect::<Vec<_>>().join(", ");
+                if text != waited {
+                    tracing::warn!("nothing is served yet, still waiting for: {text}");
+                    waited = text;
+                }
+            }
+        }
+    }
+}
+
+/// How long a burst of changes is waited for. Ours.
+const BURST: Duration = Duration::from_millis(20);
+
+/// Until it is said what is waited for. Ours.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 struct Follower {
     pipeline: Pipeline,

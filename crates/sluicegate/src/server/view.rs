@@ -16,7 +16,7 @@ use sluicegate_xds::pb::envoy::{
 use sluicegate_xds_client::Client;
 
 use super::{Logs, control::Rounds, fleet};
-use crate::pipeline;
+use crate::pipeline::{self, Round};
 
 pub(super) struct Shared {
     pub(super) rounds: Rounds,
@@ -39,6 +39,20 @@ impl Shared {
     /// The status of every object, with what the data plane reports.
     pub(super) fn statuses(&self) -> Vec<ObjectStatus> {
         let round = self.rounds.load();
+        self.statuses_of(&round, &self.runtime(&round))
+    }
+
+    /// The status of every object of a round.
+    pub(super) fn statuses_of(&self, round: &Round, runtime: &Runtime) -> Vec<ObjectStatus> {
+        let options = sluicegate_status::Options {
+            controller_names: self.options.attach.controller_names.clone(),
+            ..sluicegate_status::Options::default()
+        };
+        sluicegate_status::statuses(&round.store, &round.graph, &options, Some(runtime))
+    }
+
+    /// What only the running planes know.
+    pub(super) fn runtime(&self, round: &Round) -> Runtime {
         let report = self.data_plane.reports();
         let bind_errors = report.binds.iter().map(|error| {
             (
@@ -49,20 +63,15 @@ impl Shared {
         let refused = self
             .ads
             .as_ref()
-            .map(|server| fleet::refused(server.ledger(), &round));
+            .map(|server| fleet::refused(server.ledger(), round));
         let refused = refused.unwrap_or_default();
-        let runtime = Runtime {
+        Runtime {
             bind_errors: bind_errors.collect(),
             addresses: self.addresses(),
             refused_backends: refused.backends,
             refused_ports: refused.ports,
             refused_traffic_policies: refused.traffic_policies,
-        };
-        let options = sluicegate_status::Options {
-            controller_names: self.options.attach.controller_names.clone(),
-            ..sluicegate_status::Options::default()
-        };
-        sluicegate_status::statuses(&round.store, &round.graph, &options, Some(&runtime))
+        }
     }
 }
 

@@ -18,6 +18,7 @@ spec:
     )
 }
 
+/// A policy of the one route.
 pub(super) fn of_route(settings: &str) -> String {
     traffic("HTTPRoute", "web", settings)
 }

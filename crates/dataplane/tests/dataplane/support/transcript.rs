@@ -53,8 +53,8 @@ fn shown(head: &str, body: &[u8]) -> String {
             // Generated cookies and request ids.
             r#"="[0-9a-f]{15,16}""#,
             r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
-            // What is left of a timeout when a request is sent again.
-            r"timeout-ms: 1[0-4]\d{3}\b|timeout(-ms)?: \d*([1-9]\d|\d[1-9])m?\b",
+            // What is left of a timeout when a request is sent, perhaps once more.
+            r"timeout-ms: 1[0-5]\d{3}\b|timeout(-ms)?: \d*([1-9]\d|\d[1-9])m?\b",
         ]
         .map(|pattern| Regex::new(pattern).unwrap())
     });

@@ -87,13 +87,12 @@ impl BackendTrafficPolicy {
 }
 
 /// Settings below `spec` that are read and checked, and change no traffic yet.
-const NOT_ENFORCED: [&str; 12] = [
+const NOT_ENFORCED: [&str; 11] = [
     "admissionControl",
     "bandwidthLimit",
     "compression",
     "compressor",
     "connection.preconnect",
-    "faultInjection",
     "httpUpgrade",
     "loadBalancer.backendUtilization",
     "rateLimit",

@@ -10,7 +10,7 @@ use crate::{
 #[test]
 fn a_setting_that_changes_nothing_yet_is_told_so() {
     let policy = traffic_policy(concat!(
-        "faultInjection: {abort: {httpStatus: 500}}\n",
+        "bandwidthLimit: {request: {limit: {value: 1Mi, unit: Second}}}\n",
         "connection: {preconnect: {perEndpointPercent: 150}}\n",
         "timeout: {tcp: {connectTimeout: 1s}}",
     ));
@@ -20,8 +20,8 @@ fn a_setting_that_changes_nothing_yet_is_told_so() {
         "a valid policy",
         &policy.diagnostics,
         &[
+            told("spec.bandwidthLimit"),
             told("spec.connection.preconnect"),
-            told("spec.faultInjection"),
         ],
     );
 }

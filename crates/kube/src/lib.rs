@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A Kubernetes API server as a source of documents and a sink of status.
+//!
+//! In: the kinds that are read. Out: [`Document`](sluicegate_manifest::Document)s as a directory of
+//! manifests would give them, and `status` written back. While the API server is away, what was seen
+//! last stays.
+
+mod connect;
+mod discover;
+mod kind;
+mod lease;
+mod objects;
+mod source;
+mod status;
+mod watch;
+
+pub use connect::{Connection, Error, connect};
+pub use kind::Kind;
+pub use kube::Client;
+pub use lease::{Leadership, Lease};
+pub use objects::{KindState, Objects, Waiting};
+pub use source::Source;
+pub use status::{StatusWriter, Writes};
