@@ -11,7 +11,7 @@ use crate::{Attacher, Options};
 
 /// What the backend's policy says, what the traffic's says, and who sets `row` when the latter is
 /// attached to the route, and when it is attached to the Gateway.
-const ROWS: [(Row, &str, &str, Won, Won); 24] = [
+const ROWS: [(Row, &str, &str, Won, Won); 28] = [
     (
         Row::ConnectTimeout,
         "connectTimeout: 5s",
