@@ -142,6 +142,14 @@ impl BackendSource {
         }
     }
 
+    /// The address of a Service as a whole.
+    pub fn cluster_ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Service { object, .. } => object.spec.cluster_ip,
+            _ => None,
+        }
+    }
+
     /// Whether all addresses of its name are one endpoint. Envoy refuses that form for more than one
     /// name.
     pub fn is_one_endpoint(&self) -> bool {

@@ -87,21 +87,16 @@ impl BackendTrafficPolicy {
 }
 
 /// Settings below `spec` that are read and checked, and change no traffic yet.
-const NOT_ENFORCED: [&str; 14] = [
+const NOT_ENFORCED: [&str; 9] = [
     "admissionControl",
     "bandwidthLimit",
     "compression",
     "compressor",
     "connection.preconnect",
-    "healthCheck.active.http.requestBody",
     "loadBalancer.backendUtilization",
-    "loadBalancer.endpointOverride",
-    "loadBalancer.zoneAware",
     "rateLimit.global",
     "responseOverride",
-    "retry.numAttemptsPerPriority",
     "telemetry.tracing",
-    "useClientProtocol",
 ];
 
 /// Says that `setting` changes nothing, where it is set.
