@@ -51,8 +51,7 @@ impl Status {
         let mut controllers = shared.options.attach.controller_names.clone();
         controllers.push(sluicegate_status::Options::default().controller_name);
         let leadership = lease.leadership();
-        let writer =
-            StatusWriter::start(client, objects.clone(), leadership, controllers, MANAGER);
+        let writer = StatusWriter::start(client, objects.clone(), leadership, controllers, MANAGER);
         let task = tokio::spawn(follow(shared.clone(), nothing.clone(), writer));
         Self { lease, task }
     }
