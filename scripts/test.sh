@@ -12,7 +12,8 @@ step() { printf '\n== %s\n' "$*"; }
 step tools
 scripts/tools.sh
 SLUICEGATE_ENVOY="$(scripts/envoy.sh)"
-export SLUICEGATE_ENVOY PATH="$PWD/.tools/bin:$PATH"
+SLUICEGATE_KUBERNETES="$(scripts/kubernetes.sh)"
+export SLUICEGATE_ENVOY SLUICEGATE_KUBERNETES PATH="$PWD/.tools/bin:$PATH"
 
 step format
 cargo fmt --all --check

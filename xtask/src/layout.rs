@@ -41,6 +41,7 @@ const MAY_USE: &[(&str, &[&str], Purity)] = &[
         Purity::Pure,
     ),
     ("status", &["attach", "manifest", "resource"], Purity::Pure),
+    ("kube", &["manifest", "status"], Purity::Runs),
     ("stats", &[], Purity::Runs),
     ("dataplane", &["snapshot", "stats", "xds"], Purity::Runs),
     ("ads", &["snapshot", "stats", "xds"], Purity::Runs),

@@ -69,7 +69,8 @@ impl Logs {
 fn filter_for(level: LogLevel) -> EnvFilter {
     EnvFilter::new(match level {
         LogLevel::Trace => "trace",
-        LogLevel::Debug => "debug",
+        // Every request of the API server's client would be several lines.
+        LogLevel::Debug => "debug,hyper_util=info,kube_client=info,kube_runtime=info,tower=info",
         LogLevel::Info => "info",
         LogLevel::Warning => "warn",
         LogLevel::Error | LogLevel::Critical => "error",
