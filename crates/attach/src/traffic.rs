@@ -38,8 +38,10 @@ pub enum Rank {
     Rule,
     /// A route.
     Route,
-    /// A listener of a Gateway.
+    /// A listener of a Gateway or a ListenerSet.
     Listener,
+    /// A ListenerSet.
+    ListenerSet,
     /// A Gateway.
     Gateway,
 }
@@ -57,6 +59,7 @@ impl fmt::Display for Rank {
             Self::Rule => "rule",
             Self::Route => "route",
             Self::Listener => "listener",
+            Self::ListenerSet => "ListenerSet",
             Self::Gateway => "Gateway",
         })
     }

@@ -8,7 +8,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::{
     commands::{
-        bootstrap, check, completions, demo, diff, dump, explain, proxy, run, status, translate,
+        bootstrap, check, completions, crds, demo, diff, dump, explain, proxy, run, status,
+        translate,
     },
     failure::{Failure, Outcome},
 };
@@ -65,6 +66,8 @@ pub enum Command {
     Dump(dump::Arguments),
     /// Print the bootstrap of an Envoy that serves a Gateway from here
     Bootstrap(bootstrap::Arguments),
+    /// Print the custom resource definitions of policies and Backends for an API server
+    Crds(crds::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
 }
@@ -85,6 +88,7 @@ impl Cli {
             Command::Bootstrap(arguments) => bootstrap::run(&arguments),
             Command::Check(arguments) => check::run(&arguments),
             Command::Completions(arguments) => completions::run(&arguments),
+            Command::Crds(arguments) => crds::run(&arguments),
             Command::Demo(arguments) => demo::run(&arguments),
             Command::Diff(arguments) => diff::run(&arguments),
             Command::Dump(arguments) => dump::run(&arguments),

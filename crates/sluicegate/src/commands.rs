@@ -4,6 +4,7 @@
 pub mod bootstrap;
 pub mod check;
 pub mod completions;
+pub mod crds;
 pub mod demo;
 pub mod diff;
 pub mod dump;

@@ -7,6 +7,7 @@ pub mod changes;
 pub mod cli;
 pub mod commands;
 pub mod condition_table;
+pub mod crds;
 pub mod explain;
 pub mod failure;
 pub mod findings;

@@ -77,7 +77,7 @@ fn any_address(port: u16) -> Address {
 }
 
 fn https_filter_chain(port: u16, listener: &GatewayListener, graph: &Graph) -> FilterChain {
-    let route_configuration = names::route_configuration(port, Some(&listener.spec.name));
+    let route_configuration = names::route_configuration(port, Some(&names::section(listener)));
     FilterChain {
         name: route_configuration.clone(),
         filter_chain_match: listener

@@ -64,6 +64,7 @@ pub(super) async fn route(
         body,
         location: (!location.is_empty()).then_some(location.as_slice()),
         overloaded: false,
+        direct: true,
         fields: None,
     };
     Ok(send(session, exchange, &reply).await)
@@ -93,6 +94,7 @@ pub(super) async fn to_normal_path(
         body: b"",
         location: Some(&location),
         overloaded: false,
+        direct: false,
         fields: None,
     };
     Ok(send(session, exchange, &reply).await)
@@ -155,6 +157,7 @@ pub(super) async fn failure(
         body: &body,
         location: None,
         overloaded: failure == Failure::Overflow,
+        direct: false,
         fields: None,
     };
     send(session, exchange, &reply).await
@@ -165,6 +168,8 @@ struct Reply<'a> {
     body: &'a [u8],
     location: Option<&'a [u8]>,
     overloaded: bool,
+    /// By a redirect or a direct response, whose fields belong to it: a replacement has none of them.
+    direct: bool,
     /// Fields of a replacement, which leaves out what filters add.
     fields: Option<&'a Mutations>,
 }
@@ -182,6 +187,7 @@ pub(super) async fn replaced(
         body: &replacement.body,
         location: None,
         overloaded: false,
+        direct: false,
         fields: Some(&replacement.fields),
     };
     deliver(session, exchange, &reply).await
@@ -203,7 +209,12 @@ async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>)
         field: &field,
     };
     match custom_response::of_reply(session, &filters, &seen) {
-        Some(replacement) => replaced(session, exchange, reply.status, replacement).await,
+        Some(replacement) => {
+            if reply.direct {
+                exchange.record.mutations = None;
+            }
+            replaced(session, exchange, seen.status, replacement).await
+        }
         None => deliver(session, exchange, reply).await,
     }
 }

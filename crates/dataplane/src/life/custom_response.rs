@@ -10,7 +10,7 @@ use super::{
     answer,
     exchange::Exchange,
     finish,
-    respond::{framing, reusable},
+    respond::{framing, reusable, switches},
     session::{After, Session},
 };
 use crate::{
@@ -22,6 +22,10 @@ use crate::{
 pub(super) async fn of_upstream(session: &mut Session, exchange: &mut Exchange) -> Option<After> {
     let filters = exchange.record.filters.clone()?;
     let rules = rules(session, &filters)?;
+    // An upgraded stream goes on as it is; what is no response at all is told in other words.
+    if switches(exchange) || framing(exchange, false).is_err() {
+        return None;
+    }
     let (head, bytes) = (&exchange.response, exchange.answer.bytes());
     let status = head.status;
     let field = |name: &str| {
@@ -36,10 +40,7 @@ pub(super) async fn of_upstream(session: &mut Session, exchange: &mut Exchange) 
         local: false,
         field: &field,
     };
-    // What is no response at all is told in other words.
-    let replacement = rules
-        .find(&seen)
-        .filter(|_| status != 101 && framing(exchange, false).is_ok())?;
+    let replacement = rules.find(&seen)?;
     give_up(session, exchange);
     Some(answer::replaced(session, exchange, status, replacement).await)
 }

@@ -134,7 +134,7 @@ pub(super) fn write_head(
 }
 
 /// Whether the upstream agreed to an upgrade; one of HTTP/2 does so by a success.
-fn switches(exchange: &mut Exchange) -> bool {
+pub(super) fn switches(exchange: &mut Exchange) -> bool {
     if exchange.record.upgrade.is_none() {
         return false;
     }

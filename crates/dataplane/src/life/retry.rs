@@ -23,7 +23,8 @@ use super::{
     session::Session,
 };
 use crate::{
-    cluster::Host,
+    balance::{Overrides, PreviousPriorities},
+    cluster::{Again, Host},
     failure::Failure,
     pool::RetryLease,
     retry::{Event, Response, RetryOn, RetryPolicy},
@@ -52,6 +53,10 @@ pub(crate) struct Retry {
     pub(super) head: Vec<u8>,
     /// The hash that hosts are picked by.
     pub(super) hash: Option<u64>,
+    /// Hosts that the request names itself.
+    pub(super) overrides: Overrides,
+    /// What `retry_priority` remembers.
+    priorities: Option<PreviousPriorities>,
     tried: Vec<Rc<Host>>,
     lease: Option<RetryLease>,
 }
@@ -66,10 +71,13 @@ impl Retry {
     pub(super) fn clear(&mut self) {
         let mut head = std::mem::take(&mut self.head);
         let mut tried = std::mem::take(&mut self.tried);
+        let mut overrides = std::mem::take(&mut self.overrides);
         head.clear();
         tried.clear();
+        overrides.clear();
         *self = Self {
             head,
+            overrides,
             tried,
             ..Self::default()
         };
@@ -92,6 +100,7 @@ pub(super) fn begin(session: &Session, exchange: &mut Exchange, target: &Target<
     if conditions.is_empty() || conditions.iter().any(|header| header.matches(&view)) {
         retry.retry_on = policy.retry_on;
         retry.remaining = policy.num_retries;
+        retry.priorities = policy.previous_priorities.map(PreviousPriorities::new);
     }
 }
 
@@ -204,10 +213,14 @@ fn value<'a>(exchange: &'a Exchange, name: &str) -> Option<&'a str> {
 }
 
 fn note_host(exchange: &mut Exchange, policy: &RetryPolicy) {
-    if policy.previous_hosts
-        && let Some(host) = &exchange.record.host
-    {
+    let Some(host) = &exchange.record.host else {
+        return;
+    };
+    if policy.previous_hosts {
         exchange.retry.tried.push(host.clone());
+    }
+    if let Some(priorities) = &mut exchange.retry.priorities {
+        priorities.note(host.endpoint.borrow().priority);
     }
 }
 
@@ -278,11 +291,20 @@ impl Target<'_> {
 }
 
 /// A host for a retry: the policy's predicates avoid some.
-pub(super) fn pick(exchange: &Exchange, target: &Target<'_>) -> Option<Rc<Host>> {
-    let retry = &exchange.retry;
-    let attempts = target
-        .retry_policy()
-        .map_or(0, |policy| policy.host_selection_attempts);
-    let tried = |host: &Rc<Host>| retry.tried.iter().any(|other| Rc::ptr_eq(other, host));
-    target.cluster.pick_again(retry.hash, attempts, tried)
+pub(super) fn pick(exchange: &mut Exchange, target: &Target<'_>) -> Option<Rc<Host>> {
+    let Retry {
+        hash,
+        overrides,
+        priorities,
+        tried,
+        ..
+    } = &mut exchange.retry;
+    let policy = target.retry_policy();
+    let again = Again {
+        max_attempts: policy.map_or(0, |policy| policy.host_selection_attempts),
+        overrides,
+        priorities: priorities.as_mut(),
+    };
+    let tried = |host: &Rc<Host>| tried.iter().any(|other| Rc::ptr_eq(other, host));
+    target.cluster.pick_again(*hash, again, tried)
 }

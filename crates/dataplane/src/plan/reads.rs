@@ -66,7 +66,7 @@ envoy.config.core.v3.HeaderValue:key value raw_value
 envoy.config.core.v3.HeaderValueOption:header append append_action keep_empty_value
 envoy.config.core.v3.HealthCheck.CustomHealthCheck:*
 envoy.config.core.v3.HealthCheck.GrpcHealthCheck:service_name authority initial_metadata
-envoy.config.core.v3.HealthCheck.HttpHealthCheck:host path receive request_headers_to_add request_headers_to_remove expected_statuses retriable_statuses codec_client_type method response_buffer_size
+envoy.config.core.v3.HealthCheck.HttpHealthCheck:host path send receive request_headers_to_add request_headers_to_remove expected_statuses retriable_statuses codec_client_type method response_buffer_size
 envoy.config.core.v3.HealthCheck.Payload:text binary
 envoy.config.core.v3.HealthCheck.TcpHealthCheck:send receive
 envoy.config.core.v3.HealthCheck.TlsOptions:alpn_protocols
@@ -120,7 +120,7 @@ envoy.config.route.v3.RetryPolicy.RateLimitedRetryBackOff:reset_headers max_inte
 envoy.config.route.v3.RetryPolicy.ResetHeader:name format
 envoy.config.route.v3.RetryPolicy.RetryBackOff:base_interval max_interval
 envoy.config.route.v3.RetryPolicy.RetryHostPredicate:*
-envoy.config.route.v3.RetryPolicy.RetryPriority:*
+envoy.config.route.v3.RetryPolicy.RetryPriority:name typed_config
 envoy.config.route.v3.RetryPolicy:retry_on num_retries per_try_timeout per_try_idle_timeout retry_priority retry_host_predicate retry_options_predicates host_selection_retry_max_attempts retriable_status_codes retry_back_off rate_limited_retry_back_off retriable_headers retriable_request_headers refresh_cluster_on_retry
 envoy.config.route.v3.Route:name match route redirect direct_response filter_action non_forwarding_action metadata request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes request_body_buffer_limit stat_prefix typed_per_filter_config
 envoy.config.route.v3.RouteAction.HashPolicy.ConnectionProperties:source_ip
@@ -171,12 +171,15 @@ envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig:zone_aware_l
 envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig:slow_start_window aggression min_weight_percent
 envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest:choice_count active_request_bias slow_start_config locality_lb_config enable_full_scan selection_method
 envoy.extensions.load_balancing_policies.maglev.v3.Maglev:table_size consistent_hashing_lb_config locality_weighted_lb_config
+envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost.OverrideHostSource:header metadata
+envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost:override_host_sources selected_host_key fallback_policy
 envoy.extensions.load_balancing_policies.random.v3.Random:locality_lb_config
 envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash:hash_function minimum_ring_size maximum_ring_size use_hostname_for_hashing hash_balance_factor consistent_hashing_lb_config locality_weighted_lb_config
 envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin:slow_start_config locality_lb_config
 envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig:resolvers dns_resolver_options use_resolvers_as_fallback query_timeout_seconds query_tries rotate_nameservers
 envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig:
 envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate:
+envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig:update_frequency
 envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport:config transport_socket
 envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer:
 envoy.extensions.transport_sockets.tls.v3.CertificateProviderPluginInstance:*

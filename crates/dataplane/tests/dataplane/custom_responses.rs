@@ -11,7 +11,10 @@ use sluicegate_xds::{
                 route::v3::{DirectResponseAction, Route, route},
             },
             extensions::{
-                filters::http::custom_response::v3::CustomResponse,
+                filters::{
+                    http::custom_response::v3::CustomResponse,
+                    network::http_connection_manager::v3::http_connection_manager::UpgradeConfig,
+                },
                 http::custom_response::local_response_policy::v3::LocalResponsePolicy,
             },
             r#type::matcher::v3::{
@@ -38,7 +41,10 @@ use sluicegate_xds::{
     prost::{Message, Name},
 };
 
-use crate::support::{Gateway, Upstream, gateway::Resources, http2, xds};
+use crate::{
+    support::{Gateway, Upstream, gateway::Resources, http2, xds},
+    upgrades_http2::{ASK, shouting_http2, speaks_http2},
+};
 
 const CUSTOM: &str = "envoy.filters.http.custom_response";
 
@@ -101,10 +107,21 @@ fn replies(rules: Vec<(Predicate, LocalResponsePolicy)>) -> CustomResponse {
 }
 
 fn start(upstream: &Upstream, replies: &CustomResponse, change: impl Fn(&mut Route)) -> Gateway {
-    let mut resources = Resources::simple(&[upstream.address]);
+    started(Resources::simple(&[upstream.address]), replies, change)
+}
+
+fn started(
+    mut resources: Resources,
+    replies: &CustomResponse,
+    change: impl Fn(&mut Route),
+) -> Gateway {
     resources.listeners = vec![xds::listener(|manager| {
         let base = xds::filter(CUSTOM, &CustomResponse::default());
         manager.http_filters = vec![base, xds::router(false)];
+        manager.upgrade_configs = vec![UpgradeConfig {
+            upgrade_type: "websocket".to_owned(),
+            ..UpgradeConfig::default()
+        }];
     })];
     let mut route = xds::route("/", "c", |_| {});
     xds::set_filter(&mut route, CUSTOM, replies);
@@ -178,6 +195,51 @@ fn grpc_is_told_the_new_status() {
 }
 
 #[test]
+fn grpc_is_known_by_200_where_a_failure_is_told() {
+    let upstream = Upstream::start(|_| false);
+    let policy = || LocalResponsePolicy {
+        body: inline("away"),
+        ..LocalResponsePolicy::default()
+    };
+    let rules = vec![(status("503"), policy()), (status("200"), policy())];
+    let gateway = start(&upstream, &replies(rules[..1].to_vec()), |_| {});
+    let ask = |gateway: &Gateway| {
+        let response = gateway.client().ask(
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc\r\nContent-Length: 0\r\n\r\n",
+        );
+        let field = |name| response.field(name).map(str::to_owned);
+        (
+            response.status(),
+            field("grpc-status"),
+            field("grpc-message"),
+        )
+    };
+    let (status, code, message) = ask(&gateway);
+    assert_eq!((status, code.as_deref()), (200, Some("14")));
+    assert_ne!(message.as_deref(), Some("away"));
+    let gateway = start(&upstream, &replies(rules), |_| {});
+    let (status, code, message) = ask(&gateway);
+    assert_eq!((status, code.as_deref()), (200, Some("2")));
+    assert_eq!(message.as_deref(), Some("away"));
+}
+
+#[test]
+fn what_remains_of_a_request_does_not_spoil_the_next() {
+    let upstream = Upstream::answering(NOT_FOUND);
+    let policy = LocalResponsePolicy {
+        body: inline("gone"),
+        ..LocalResponsePolicy::default()
+    };
+    let gateway = start(&upstream, &replies(vec![(status("404"), policy)]), |_| {});
+    let mut client = gateway.client();
+    for _ in 0..2 {
+        let response = client.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+        assert_eq!((response.status(), response.text()), (404, "gone"));
+    }
+    assert_eq!(client.get("/free").text(), "absent");
+}
+
+#[test]
 fn the_first_rule_that_holds_counts() {
     let kind = |text: &str| {
         let input = HttpResponseHeaderMatchInput {
@@ -216,6 +278,23 @@ fn the_first_rule_that_holds_counts() {
     }
 }
 
+/// The backend says 200 to it, by HTTP/2.
+#[test]
+fn an_upgrade_is_no_response() {
+    let upstream = shouting_http2(200);
+    let mut resources = Resources::simple(&[upstream.address]);
+    speaks_http2(&mut resources.clusters[0]);
+    let policy = LocalResponsePolicy {
+        body: inline("ours"),
+        ..LocalResponsePolicy::default()
+    };
+    let gateway = started(resources, &replies(vec![(status("200"), policy)]), |_| {});
+    let mut client = gateway.client();
+    assert_eq!(client.ask(ASK).status(), 101);
+    client.send("there");
+    client.until(|bytes| (bytes == b"HI THERE").then_some(8));
+}
+
 #[test]
 fn answers_made_here_get_another_face_too() {
     let upstream = Upstream::answering("HTTP/1.1 503 No\r\nContent-Length: 6\r\n\r\ntheirs");
@@ -238,7 +317,7 @@ fn answers_made_here_get_another_face_too() {
     });
     assert_eq!(
         gateway.client().exact("GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
-        "HTTP/1.1 503 Service Unavailable\r\nx-route: -\r\ncontent-length: 4\r\n\
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\n\
          content-type: text/plain\r\ndate: *\r\nserver: envoy\r\n\r\nours"
     );
 }

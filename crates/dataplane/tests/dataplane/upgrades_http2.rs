@@ -25,7 +25,7 @@ use crate::support::{
     xds,
 };
 
-const ASK: &str = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+pub(crate) const ASK: &str = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                    Sec-WebSocket-Key: k\r\n\r\n";
 
 fn resources(address: std::net::SocketAddr, cluster: impl FnOnce(&mut Cluster)) -> Resources {
@@ -51,7 +51,7 @@ fn connects() -> Http2ProtocolOptions {
     }
 }
 
-fn speaks_http2(cluster: &mut Cluster) {
+pub(crate) fn speaks_http2(cluster: &mut Cluster) {
     xds::http2(cluster, Common::default(), connects());
 }
 
@@ -70,7 +70,7 @@ fn shouting() -> Upstream {
 }
 
 /// The same by HTTP/2, with the request's pseudo fields in the answer.
-fn shouting_http2(status: u16) -> http2::Upstream {
+pub(crate) fn shouting_http2(status: u16) -> http2::Upstream {
     let mut builder = server::Builder::new();
     builder.enable_connect_protocol();
     http2::Upstream::start(builder, move |request, mut respond| async move {

@@ -25,7 +25,7 @@ use crate::pipeline::Round;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TrafficFacts {
-    /// `Gateway namespace/name, listener` of each listener where it is so; for a backend, the routes.
+    /// `Gateway namespace/name, listener` (or `ListenerSet …`) of each listener where it is so; for a backend, the routes.
     pub listeners: Vec<String>,
     /// The policy.
     pub policy: RankedPolicy,
@@ -46,7 +46,7 @@ pub struct TrafficFacts {
 pub struct RankedPolicy {
     /// Kind, namespace and name.
     pub policy: String,
-    /// `rule`, `route`, `listener` or `Gateway`.
+    /// `rule`, `route`, `listener`, `ListenerSet` or `Gateway`.
     pub rank: String,
     /// `file:line`.
     pub source: String,
@@ -224,7 +224,7 @@ pub(super) fn of_rule(round: &Round, route: &str, index: usize) -> Vec<TrafficFa
                 facts.listeners.clone_from(&it.listeners);
                 **it == facts
             });
-            let name = format!("{}, {}", gateway.object.reference(), listener.spec.name);
+            let name = format!("{}, {}", listener.owner, listener.spec.name);
             match same {
                 Some(same) => same.listeners.push(name),
                 None => {

@@ -29,7 +29,7 @@ pub const ALL: &[(&str, &str, &str)] = &[
     (
         "HostnameConflict",
         "hostname-conflict",
-        "Two listeners of a Gateway have the same port and hostname; neither serves.",
+        "Two listeners of a Gateway have the same port and hostname; neither serves, except that the earlier one does where a ListenerSet has the other.",
     ),
     (
         "Invalid",
@@ -112,6 +112,11 @@ pub const ALL: &[(&str, &str, &str)] = &[
         "A BackendTLSPolicy has no usable certificate authority; its backends answer 500.",
     ),
     (
+        "NotAllowed",
+        "not-allowed",
+        "A Gateway does not take listeners of this ListenerSet's namespace.",
+    ),
+    (
         "NotAllowedByListeners",
         "not-allowed-by-listeners",
         "No listener of the parent takes this route.",
@@ -127,9 +132,14 @@ pub const ALL: &[(&str, &str, &str)] = &[
         "With one endpoint, an unhealthy endpoint is still used.",
     ),
     (
+        "ParentNotAccepted",
+        "parent-not-accepted",
+        "The Gateway of a ListenerSet is not accepted.",
+    ),
+    (
         "ParentNotFound",
         "parent-not-found",
-        "A parentRef names a Gateway that does not exist.",
+        "A parentRef names a Gateway or ListenerSet that does not exist.",
     ),
     (
         "PortUnavailable",
@@ -139,7 +149,7 @@ pub const ALL: &[(&str, &str, &str)] = &[
     (
         "ProtocolConflict",
         "protocol-conflict",
-        "Two listeners of a port have different protocols; neither serves.",
+        "Two listeners of a port have different protocols; neither serves, except that the earlier one does where a ListenerSet has the other.",
     ),
     (
         "RefNotPermitted",

@@ -5,7 +5,7 @@
 //! fixed 500 where the rule cannot be honoured.
 
 use sluicegate_attach::{Graph, ResolvedBackend, ResolvedMirror, ResolvedRule, TrafficPolicy};
-use sluicegate_resource::gateway::{Filter, Fraction, RouteMatch, UrlRewrite};
+use sluicegate_resource::gateway::{Filter, Fraction, PathMatch, RouteMatch, UrlRewrite};
 use sluicegate_xds::pb::envoy::{
     config::{
         core::v3::RuntimeFractionalPercent,
@@ -92,7 +92,7 @@ fn action(
 ) -> Action {
     let Rule { rule, traffic } = *whole;
     if rule.broken.is_some() {
-        return internal_server_error();
+        return refusal(one);
     }
     let redirect = all_filters.iter().find_map(|filter| match filter {
         Filter::RequestRedirect(redirect) => Some(redirect),
@@ -102,14 +102,17 @@ fn action(
         return Action::Redirect(filters::redirect(redirect, &one.path, context));
     }
     if traffic.is_some_and(|policy| policy.closed.is_some()) {
-        return internal_server_error();
+        return refusal(one);
     }
     let Some(specifier) = cluster_specifier(whole, context) else {
-        return internal_server_error();
+        return refusal(one);
     };
     let mut action = RouteAction {
         cluster_specifier: Some(specifier),
-        cluster_not_found_response_code: ClusterNotFoundResponseCode::InternalServerError as i32,
+        cluster_not_found_response_code: match one.path {
+            PathMatch::Grpc(_) => ClusterNotFoundResponseCode::ServiceUnavailable,
+            _ => ClusterNotFoundResponseCode::InternalServerError,
+        } as i32,
         timeout: retry::timeout(&rule.rule).and_then(pb::duration),
         retry_policy: retry::retry_policy(&rule.rule),
         request_mirror_policies: rule.mirrors.iter().map(mirror).collect(),
@@ -126,10 +129,12 @@ fn action(
     Action::Route(action)
 }
 
-/// Gateway API's answer for a rule that cannot be honoured.
-fn internal_server_error() -> Action {
+/// Gateway API's answer for a rule that cannot be honoured: 500, and for gRPC `UNAVAILABLE`, which
+/// is what Envoy makes of 503.
+fn refusal(one: &RouteMatch) -> Action {
+    let grpc = matches!(one.path, PathMatch::Grpc(_));
     Action::DirectResponse(DirectResponseAction {
-        status: 500,
+        status: if grpc { 503 } else { 500 },
         ..DirectResponseAction::default()
     })
 }

@@ -9,10 +9,16 @@ use std::time::Duration;
 use sluicegate_attach::{Graph, ResolvedRule, Row, TrafficPolicy, weigh_one};
 use sluicegate_resource::ObjectRef;
 use sluicegate_resource::envoygateway::backend_traffic_policy::{Retry, RetryTrigger};
-use sluicegate_xds::pb::envoy::config::route::v3::{
-    RetryPolicy, RouteAction,
-    retry_policy::RetryBackOff,
-    route_action::{MaxStreamDuration, UpgradeConfig},
+use sluicegate_xds::{
+    any,
+    pb::envoy::{
+        config::route::v3::{
+            RetryPolicy, RouteAction,
+            retry_policy::{RetryBackOff, RetryPriority, retry_priority::ConfigType},
+            route_action::{MaxStreamDuration, UpgradeConfig},
+        },
+        extensions::retry::priority::previous_priorities::v3::PreviousPrioritiesConfig,
+    },
 };
 
 use super::{
@@ -143,9 +149,24 @@ fn retry_policy(retry: &Retry) -> RetryPolicy {
         retriable_status_codes: codes,
         per_try_timeout: per_try.and_then(pb::duration),
         retry_back_off: retry_back_off(retry),
+        retry_priority: retry
+            .num_attempts_per_priority
+            .filter(|attempts| *attempts > 0)
+            .map(previous_priorities),
         retry_host_predicate: vec![previous_hosts()],
         host_selection_retry_max_attempts: HOST_SELECTION_ATTEMPTS,
         ..RetryPolicy::default()
+    }
+}
+
+/// Other priorities after so many attempts.
+fn previous_priorities(attempts: u32) -> RetryPriority {
+    let config = PreviousPrioritiesConfig {
+        update_frequency: i32::try_from(attempts).unwrap_or(i32::MAX),
+    };
+    RetryPriority {
+        name: "envoy.retry_priorities.previous_priorities".to_owned(),
+        config_type: Some(ConfigType::TypedConfig(any::pack(&config))),
     }
 }
 

@@ -87,20 +87,15 @@ impl BackendTrafficPolicy {
 }
 
 /// Settings below `spec` that are read and checked, and change no traffic yet.
-const NOT_ENFORCED: [&str; 13] = [
+const NOT_ENFORCED: [&str; 8] = [
     "admissionControl",
     "bandwidthLimit",
     "compression",
     "compressor",
     "connection.preconnect",
-    "healthCheck.active.http.requestBody",
     "loadBalancer.backendUtilization",
-    "loadBalancer.endpointOverride",
-    "loadBalancer.zoneAware",
     "rateLimit.global",
-    "retry.numAttemptsPerPriority",
     "telemetry.tracing",
-    "useClientProtocol",
 ];
 
 /// Says that `setting` changes nothing, where it is set.

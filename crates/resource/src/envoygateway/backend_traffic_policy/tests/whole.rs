@@ -11,7 +11,7 @@ use crate::{
 fn a_setting_that_changes_nothing_yet_is_told_so() {
     let policy = traffic_policy(concat!(
         "bandwidthLimit: {request: {limit: {value: 1Mi, unit: Second}}}\n",
-        "retry: {numAttemptsPerPriority: 2, numRetries: 3}\n",
+        "connection: {preconnect: {perEndpointPercent: 150}}\n",
         "timeout: {tcp: {connectTimeout: 1s}}",
     ));
     assert!(policy.is_valid());
@@ -21,7 +21,7 @@ fn a_setting_that_changes_nothing_yet_is_told_so() {
         &policy.diagnostics,
         &[
             told("spec.bandwidthLimit"),
-            told("spec.retry.numAttemptsPerPriority"),
+            told("spec.connection.preconnect"),
         ],
     );
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Decoding of an HTTPRoute and its rules.
+//! Decoding of a route, and of the rules of an HTTPRoute.
 //!
 //! In: the root of a document. Out: the route; matches, filters and backends are next door.
 
 use sluicegate_manifest::FieldPath;
 
 use super::{
-    super::reference, Filter, HttpRoute, ParentRef, PathMatch, PathModifier, RouteMatch,
-    RouteRetry, RouteRule, RouteTimeouts, backends::backend_ref, filters::filters,
+    super::reference, Filter, ParentRef, PathMatch, PathModifier, Route, RouteMatch, RouteRetry,
+    RouteRule, RouteTimeouts, backends::backend_ref, filters::filters, grpc,
 };
 use crate::{
     Metadata,
@@ -16,16 +16,27 @@ use crate::{
     value::is_hostname,
 };
 
-impl Body for HttpRoute {
-    fn decode(root: &Block<'_>, _: &Metadata) -> Self {
+/// What the rules of a route look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Grpc,
+    Http,
+}
+
+impl Body for Route {
+    fn decode(root: &Block<'_>, metadata: &Metadata) -> Self {
+        let kind = match &*metadata.reference.kind {
+            "GRPCRoute" => Kind::Grpc,
+            _ => Kind::Http,
+        };
         let spec = root.required("spec");
-        spec.and_then(|field| field.object(Self::spec))
+        spec.and_then(|field| field.object(|block| Self::spec(block, kind)))
             .unwrap_or_default()
     }
 }
 
-impl HttpRoute {
-    fn spec(block: &Block<'_>) -> Self {
+impl Route {
+    fn spec(block: &Block<'_>, kind: Kind) -> Self {
         block.unsupported(&["useDefaultGateways"]);
         let parents = block.list("parentRefs", 0..=32);
         let hostnames = block.list("hostnames", 0..=16);
@@ -34,9 +45,12 @@ impl HttpRoute {
             (field, items)
         });
         let rules = match rules {
-            Some((field, items)) => decode_rules(&field, &items),
+            Some((field, items)) => decode_rules(&field, &items, kind),
             // API default: one rule that matches everything.
-            None => vec![default_rule(block.field.path().field("rules").index(0))],
+            None => vec![default_rule(
+                block.field.path().field("rules").index(0),
+                kind,
+            )],
         };
         Self {
             parent_refs: parent_refs(&parents),
@@ -94,10 +108,14 @@ fn hostname(field: &Field<'_>) -> Option<String> {
     Some(hostname.to_owned())
 }
 
-fn decode_rules(field: &Field<'_>, items: &[Field<'_>]) -> Vec<RouteRule> {
+fn decode_rules(field: &Field<'_>, items: &[Field<'_>], kind: Kind) -> Vec<RouteRule> {
     let mut rules: Vec<RouteRule> = Vec::new();
     for item in items {
-        let Some(rule) = item.object(|block| rule(block, item)) else {
+        let decoded = item.object(|block| match kind {
+            Kind::Grpc => grpc::rule(block, item),
+            Kind::Http => rule(block, item),
+        });
+        let Some(rule) = decoded else {
             continue;
         };
         if rule.name.is_some() && rules.iter().any(|other| other.name == rule.name) {
@@ -115,10 +133,13 @@ fn decode_rules(field: &Field<'_>, items: &[Field<'_>]) -> Vec<RouteRule> {
     rules
 }
 
-fn default_rule(path: FieldPath) -> RouteRule {
+fn default_rule(path: FieldPath, kind: Kind) -> RouteRule {
     RouteRule {
         name: None,
-        matches: vec![RouteMatch::default_match()],
+        matches: vec![match kind {
+            Kind::Grpc => grpc::any_method(),
+            Kind::Http => RouteMatch::default_match(),
+        }],
         filters: Vec::new(),
         backend_refs: Vec::new(),
         timeouts: RouteTimeouts::default(),
@@ -139,10 +160,10 @@ fn rule(block: &Block<'_>, item: &Field<'_>) -> RouteRule {
             .iter()
             .filter_map(|item| item.object(RouteMatch::decode))
             .collect(),
-        filters: filters(block),
+        filters: filters(block, Kind::Http),
         backend_refs: backend_refs
             .iter()
-            .filter_map(|item| item.object(|block| backend_ref(block, item)))
+            .filter_map(|item| item.object(|block| backend_ref(block, item, Kind::Http)))
             .collect(),
         timeouts: timeouts
             .and_then(|field| field.object(|block| RouteTimeouts::decode(block, &field)))

@@ -3,18 +3,18 @@
 //!
 //! In: the block of a `backendRef`. Out: a reference with the API's defaults.
 
-use super::{super::reference, BackendRef, filters::filters};
+use super::{super::reference, BackendRef, decode::Kind, filters::filters};
 use crate::admission::{Block, Field};
 
 /// The largest weight of a backend.
 const MAX_WEIGHT: u32 = 1_000_000;
 
 /// A backend of a rule: a reference with a weight and filters.
-pub(super) fn backend_ref(block: &Block<'_>, item: &Field<'_>) -> BackendRef {
+pub(super) fn backend_ref(block: &Block<'_>, item: &Field<'_>, kind: Kind) -> BackendRef {
     BackendRef {
         // API default: 1.
         weight: block.u32("weight", 0..=MAX_WEIGHT).unwrap_or(1),
-        filters: filters(block),
+        filters: filters(block, kind),
         ..backend_object(block, item)
     }
 }

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-//! HTTPRoute.
+//! Routes: one model for HTTPRoute and GRPCRoute; which of them it is stands in its reference.
 //!
-//! In: a document (`decode`, `matches`, `filters`, `backends`). Out: these types.
+//! In: a document (`decode`, `grpc`, `matches`, `filters`, `backends`). Out: these types.
 
 mod backends;
 mod decode;
 mod filters;
+mod grpc;
 mod matches;
 
 use std::time::Duration;
 
 use sluicegate_manifest::FieldPath;
 
-/// An HTTPRoute.
+/// An HTTPRoute or a GRPCRoute.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct HttpRoute {
+pub struct Route {
     /// `parentRefs`.
     pub parent_refs: Vec<ParentRef>,
     /// `hostnames`; empty means the listener's.
@@ -77,10 +78,21 @@ pub struct RouteMatch {
 pub enum PathMatch {
     /// Byte-equal.
     Exact(String),
+    /// Method of a gRPC service; only gRPC requests match.
+    Grpc(GrpcMethod),
     /// By path elements.
     PathPrefix(String),
     /// The whole path, RE2 syntax.
     RegularExpression(String),
+}
+
+/// A gRPC method, as `method` of a GRPCRoute's match has it; what is absent matches everything.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GrpcMethod {
+    /// `service`, with its package.
+    pub service: Option<Matcher>,
+    /// `method`.
+    pub method: Option<Matcher>,
 }
 
 /// How a header or query value is compared.
@@ -90,6 +102,15 @@ pub enum Matcher {
     Exact(String),
     /// The whole value, RE2 syntax.
     RegularExpression(String),
+}
+
+impl Matcher {
+    /// The value or the pattern.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Exact(text) | Self::RegularExpression(text) => text,
+        }
+    }
 }
 
 /// A header match; the name is lower case.

@@ -9,7 +9,7 @@ mod redirect;
 
 use super::{
     super::reference, BackendRef, Filter, Fraction, HeaderModifier, RequestMirror,
-    backends::backend_object,
+    backends::backend_object, decode::Kind,
 };
 use crate::{
     admission::{Block, Field},
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Filter types with the member that each needs, and whether a list may have it twice.
-const TYPES: &[(&str, &str, bool)] = &[
+const TYPES: &[Type] = &[
     ("RequestHeaderModifier", "requestHeaderModifier", false),
     ("ResponseHeaderModifier", "responseHeaderModifier", false),
     ("RequestMirror", "requestMirror", true),
@@ -28,13 +28,26 @@ const TYPES: &[(&str, &str, bool)] = &[
     ("ExternalAuth", "externalAuth", false),
 ];
 
+/// Types that a GRPCRoute has.
+const GRPC_TYPES: [&str; 4] = [
+    "RequestHeaderModifier",
+    "ResponseHeaderModifier",
+    "RequestMirror",
+    "ExtensionRef",
+];
+
 /// Decodes `filters`, at most 16.
-pub(super) fn filters(block: &Block<'_>) -> Vec<Filter> {
+pub(super) fn filters(block: &Block<'_>, kind: Kind) -> Vec<Filter> {
     let items = block.list("filters", 0..=16);
+    let types: Vec<_> = TYPES
+        .iter()
+        .filter(|(name, ..)| kind == Kind::Http || GRPC_TYPES.contains(name))
+        .collect();
     let mut seen: Vec<&str> = Vec::new();
     let mut filters = Vec::new();
     for item in &items {
-        let Some((name, filter)) = item.object(|block| filter(block, item)).flatten() else {
+        let Some((name, filter)) = item.object(|block| filter(block, item, &types)).flatten()
+        else {
             continue;
         };
         let repeats = TYPES
@@ -57,8 +70,15 @@ pub(super) fn filters(block: &Block<'_>) -> Vec<Filter> {
     filters
 }
 
-fn filter(block: &Block<'_>, item: &Field<'_>) -> Option<(&'static str, Option<Filter>)> {
-    let choices: Vec<_> = TYPES
+/// A filter type, with the member that it needs, and whether a list may have it twice.
+type Type = (&'static str, &'static str, bool);
+
+fn filter(
+    block: &Block<'_>,
+    item: &Field<'_>,
+    types: &[&Type],
+) -> Option<(&'static str, Option<Filter>)> {
+    let choices: Vec<_> = types
         .iter()
         .map(|kind| (kind.0, (kind.0, kind.1)))
         .collect();
@@ -66,7 +86,7 @@ fn filter(block: &Block<'_>, item: &Field<'_>) -> Option<(&'static str, Option<F
         .required("type")
         .and_then(|field| field.choice(&choices));
     let mut chosen = None;
-    for (name, member, _) in TYPES {
+    for (name, member, _) in types {
         let field = block.optional(member);
         match kind {
             Some((wanted, _)) if wanted == *name => {

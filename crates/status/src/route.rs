@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Status of an HTTPRoute.
+//! Status of a route.
 //!
 //! In: its verdict. Out: an entry per parentRef that is ours, in the route's order.
 

@@ -64,7 +64,7 @@ fn path_match(block: &Block<'_>, field: &Field<'_>) -> PathMatch {
     }
 }
 
-fn check_regex(pattern: &str, field: &Field<'_>) {
+pub(super) fn check_regex(pattern: &str, field: &Field<'_>) {
     if let Some(problem) = regex::problem(pattern) {
         field.reject(format!("must be a regular expression of RE2: {problem}"));
     }
@@ -108,7 +108,7 @@ fn has_path_characters(path: &str) -> bool {
     true
 }
 
-fn headers(items: &[Field<'_>]) -> Vec<HeaderMatch> {
+pub(super) fn headers(items: &[Field<'_>]) -> Vec<HeaderMatch> {
     let mut headers: Vec<HeaderMatch> = Vec::new();
     for item in items {
         let Some((name, value)) = item.object(|block| named(block, 4096)).flatten() else {
