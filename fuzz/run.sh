@@ -12,7 +12,7 @@ set -eu
 cd "$(dirname "$0")"
 seconds=${1:-30}
 [ $# -eq 0 ] || shift
-[ $# -gt 0 ] || set -- chunks documents durations proxy_header quantities request_head response_head
+[ $# -gt 0 ] || set -- chunks documents durations http2_frames proxy_header quantities request_head response_head
 
 # With an explicit target the flags do not reach build scripts and macros.
 host=$(rustc -vV | sed -n 's/^host: //p')

@@ -43,4 +43,4 @@ cargo xtask peer
 
 step instruction, system call and allocation gates
 cargo build --profile bench-release --locked -p sluicegate
-bench/indicators.sh --report-only HTTP/2
+bench/indicators.sh

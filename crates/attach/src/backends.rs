@@ -14,6 +14,7 @@ use sluicegate_resource::{
 
 use crate::{
     Backend, BackendKey, BackendSource, EffectivePolicy, ProtocolClass, TlsMaterial, TlsPolicy,
+    grpc,
     policies::Bound,
     suitability,
     targets::{service_entry_keys, service_keys},
@@ -28,14 +29,21 @@ pub(crate) fn build(
     previous: &BTreeMap<BackendKey, Arc<Backend>>,
 ) -> BTreeMap<BackendKey, Arc<Backend>> {
     let slices = slices_by_service(store);
+    let called = grpc::called(store);
     let mut backends = BTreeMap::new();
-    let mut add = |key: BackendKey, source: BackendSource| {
+    let mut build = |key: BackendKey, source: BackendSource| {
         let inputs = Inputs::of(&key, source, bound, tls_policies);
         let kept = previous.get(&key).filter(|backend| inputs.are_of(backend));
         let backend = kept
             .cloned()
             .unwrap_or_else(|| Arc::new(inputs.into_backend(key.clone())));
         backends.insert(key, backend);
+    };
+    let mut add = |key: BackendKey, source: BackendSource| {
+        if called.contains(&key) && protocol(&source) != ProtocolClass::Http2 {
+            build(key.of_grpc(), source.clone());
+        }
+        build(key, source);
     };
     for service in store.services.values() {
         let own = slices.get(service.reference()).cloned().unwrap_or_default();
@@ -56,6 +64,7 @@ pub(crate) fn build(
             object: backend.reference().clone(),
             host: None,
             port: 0,
+            grpc: false,
         };
         let groups = groups(backend, store);
         add(
@@ -193,8 +202,11 @@ impl Inputs {
 
     fn into_backend(self, key: BackendKey) -> Backend {
         let mut backend = Backend {
+            protocol: match key.grpc {
+                true => ProtocolClass::Http2,
+                false => protocol(&self.source),
+            },
             key,
-            protocol: protocol(&self.source),
             policy: EffectivePolicy::merge(&self.valid),
             source: self.source,
             bound: self.bound,

@@ -18,6 +18,7 @@ use crate::{
     certificate::KeyPair,
     grants::permitted,
     hostname::covers,
+    listener_sets,
     verdict::{ListenerVerdict, Outcome},
 };
 
@@ -52,6 +53,7 @@ pub(crate) fn build(store: &Store, options: &Options) -> Vec<Gateway> {
             }
         }
         gateway.accepted = accepted(&gateway);
+        listener_sets::judge(&mut gateway);
         gateways.push(gateway);
     }
     gateways.sort_by(|a, b| a.object.reference().cmp(b.object.reference()));
@@ -75,18 +77,24 @@ fn is_ours(gateway: &Object<gateway::Gateway>, store: &Store, options: &Options)
 }
 
 fn build_one(object: &Arc<Object<gateway::Gateway>>, store: &Store) -> Gateway {
-    let mut listeners: Vec<Listener> = object
-        .spec
-        .listeners
-        .iter()
-        .map(|spec| listener(object, spec, store))
-        .collect();
+    let owned = |owner: &ObjectRef, specs: &[gateway::Listener]| -> Vec<Listener> {
+        let specs = specs.iter();
+        specs.map(|spec| listener(owner, spec, store)).collect()
+    };
+    let mut listeners = owned(object.reference(), &object.spec.listeners);
     mark_conflicts(&mut listeners);
+    let listener_sets = listener_sets::of(object, store);
+    for set in listener_sets.iter().filter(|set| set.accepted.is_ok()) {
+        for listener in owned(set.object.reference(), &set.object.spec.listeners) {
+            listener_sets::add(listener, &mut listeners);
+        }
+    }
     mark_overlaps(&mut listeners);
     Gateway {
         object: object.clone(),
         accepted: Outcome::Ok,
         listeners,
+        listener_sets,
     }
 }
 
@@ -106,8 +114,7 @@ fn accepted(gateway: &Gateway) -> Outcome {
         return Outcome::No("UnsupportedAddress", message);
     }
     if gateway
-        .listeners
-        .iter()
+        .listeners_of(gateway.object.reference())
         .all(|listener| !listener.verdict.accepted.is_ok())
     {
         return Outcome::No("ListenersNotValid", "no listener is valid".to_owned());
@@ -115,19 +122,15 @@ fn accepted(gateway: &Gateway) -> Outcome {
     Outcome::Ok
 }
 
-fn listener(
-    gateway: &Object<gateway::Gateway>,
-    spec: &gateway::Listener,
-    store: &Store,
-) -> Listener {
+fn listener(owner: &ObjectRef, spec: &gateway::Listener, store: &Store) -> Listener {
     let mut verdict = ListenerVerdict::default();
     let mut certificates = Vec::new();
     match spec.protocol.as_str() {
-        "HTTP" => verdict.supported_kinds = vec!["HTTPRoute"],
+        "HTTP" => verdict.supported_kinds = vec!["HTTPRoute", "GRPCRoute"],
         "HTTPS" => {
-            verdict.supported_kinds = vec!["HTTPRoute"];
+            verdict.supported_kinds = vec!["HTTPRoute", "GRPCRoute"];
             for reference in spec.tls.iter().flat_map(|tls| &tls.certificate_refs) {
-                match certificate(gateway, reference, store) {
+                match certificate(owner, reference, store) {
                     Ok(pair) => certificates.push(Arc::new(pair)),
                     Err((reason, message)) => verdict.resolved_refs = Outcome::No(reason, message),
                 }
@@ -145,7 +148,7 @@ fn listener(
     restrict_kinds(&mut verdict, &spec.allowed_routes.kinds);
     Listener {
         spec: spec.clone(),
-        gateway_namespace: gateway.metadata.namespace().to_owned(),
+        owner: owner.clone(),
         certificates,
         routes: Vec::new(),
         verdict,
@@ -173,12 +176,12 @@ fn restrict_kinds(verdict: &mut ListenerVerdict, allowed: &[RouteKind]) {
 }
 
 fn certificate(
-    gateway: &Object<gateway::Gateway>,
+    owner: &ObjectRef,
     reference: &ObjectReference,
     store: &Store,
 ) -> Result<KeyPair, (&'static str, String)> {
     let bad = |message: String| ("InvalidCertificateRef", message);
-    let own = gateway.metadata.namespace();
+    let own = &*owner.namespace;
     let namespace = reference.namespace.as_deref().unwrap_or(own);
     let secret = ObjectRef::new(
         &reference.group,
@@ -189,7 +192,7 @@ fn certificate(
     if !reference.group.is_empty() || reference.kind != "Secret" {
         return Err(bad(format!("{secret} is not a Secret")));
     }
-    if !permitted(store, "Gateway", own, &secret) {
+    if !permitted(store, &owner.kind, own, &secret) {
         let message = format!("no ReferenceGrant in {namespace} lets {own} use {secret}");
         return Err(("RefNotPermitted", message));
     }
@@ -212,26 +215,35 @@ fn certificate(
 /// Listeners of one Gateway that cannot be told apart: all of them lose (spec 4.3).
 fn mark_conflicts(listeners: &mut [Listener]) {
     for index in 0..listeners.len() {
-        let mine = &listeners[index].spec;
-        let others = || {
-            let others = listeners.iter().enumerate();
-            others.filter(move |(at, other)| *at != index && other.spec.port == mine.port)
-        };
-        let reason = if others().any(|(_, other)| other.spec.protocol != mine.protocol) {
-            "ProtocolConflict"
-        } else if others().any(|(_, other)| other.spec.hostname == mine.hostname) {
-            "HostnameConflict"
-        } else {
-            continue;
-        };
-        let message = format!(
-            "another listener on port {} cannot be told apart from it",
-            mine.port
-        );
-        let verdict = &mut listeners[index].verdict;
-        verdict.conflicted = Some(reason);
-        verdict.accepted = Outcome::No(reason, message);
+        let others = listeners.iter().enumerate();
+        let others = others.filter(|(at, _)| *at != index);
+        let others = others.map(|(_, other)| &other.spec);
+        if let Some(reason) = conflict(&listeners[index].spec, others) {
+            lose(&mut listeners[index], reason);
+        }
     }
+}
+
+/// Why `mine` cannot be told apart from one of `others`.
+pub(crate) fn conflict<'a>(
+    mine: &gateway::Listener,
+    others: impl Iterator<Item = &'a gateway::Listener>,
+) -> Option<&'static str> {
+    let here: Vec<_> = others.filter(|other| other.port == mine.port).collect();
+    if here.iter().any(|other| other.protocol != mine.protocol) {
+        return Some("ProtocolConflict");
+    }
+    let same = here.iter().any(|other| other.hostname == mine.hostname);
+    same.then_some("HostnameConflict")
+}
+
+pub(crate) fn lose(listener: &mut Listener, reason: &'static str) {
+    let message = format!(
+        "another listener on port {} cannot be told apart from it",
+        listener.spec.port
+    );
+    listener.verdict.conflicted = Some(reason);
+    listener.verdict.accepted = Outcome::No(reason, message);
 }
 
 fn mark_overlaps(listeners: &mut [Listener]) {

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 use sluicegate_resource::{
     Object, ObjectRef,
     core::{EndpointSlice, Service, ServicePort},
-    gateway::{Filter, Fraction, HttpRoute, RouteRule},
+    gateway::{Filter, Fraction, Route, RouteRule},
     istio::{ServiceEntry, ServiceEntryPort},
     kgateway::{self, BackendType, StaticHost},
 };
@@ -48,6 +48,27 @@ pub struct BackendKey {
     pub host: Option<Arc<str>>,
     /// The port; 0 for a Backend.
     pub port: u16,
+    /// Whether it is what GRPCRoutes use of a backend that does not say that it speaks HTTP/2: a
+    /// cluster of its own beside the base cluster, with the same policies.
+    pub grpc: bool,
+}
+
+impl BackendKey {
+    /// The key that others use of the same backend.
+    pub fn base(&self) -> Self {
+        Self {
+            grpc: false,
+            ..self.clone()
+        }
+    }
+
+    /// The key that GRPCRoutes use of the same backend, unless that speaks HTTP/2 anyway.
+    pub fn of_grpc(&self) -> Self {
+        Self {
+            grpc: true,
+            ..self.clone()
+        }
+    }
 }
 
 impl fmt::Display for BackendKey {
@@ -57,10 +78,9 @@ impl fmt::Display for BackendKey {
             write!(f, " host {host}")?;
         }
         if self.port > 0 {
-            write!(f, " port {}", self.port)
-        } else {
-            Ok(())
+            write!(f, " port {}", self.port)?;
         }
+        f.write_str(if self.grpc { " for gRPC" } else { "" })
     }
 }
 
@@ -122,6 +142,14 @@ impl BackendSource {
         }
     }
 
+    /// The address of a Service as a whole.
+    pub fn cluster_ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Service { object, .. } => object.spec.cluster_ip,
+            _ => None,
+        }
+    }
+
     /// Whether all addresses of its name are one endpoint. Envoy refuses that form for more than one
     /// name.
     pub fn is_one_endpoint(&self) -> bool {
@@ -163,17 +191,36 @@ pub struct Gateway {
     pub object: Arc<Object<sluicegate_resource::gateway::Gateway>>,
     /// `InvalidParameters`, `ListenersNotValid`, `UnsupportedAddress`.
     pub accepted: Outcome,
-    /// Listeners in the Gateway's order.
+    /// Its own listeners in its order, then those of ListenerSets, in their order of precedence.
     pub listeners: Vec<Listener>,
+    /// ListenerSets that name it, in order of precedence.
+    pub listener_sets: Vec<AttachedListenerSet>,
 }
 
-/// A listener of a Gateway.
+impl Gateway {
+    /// The listeners that `owner`, the Gateway or a ListenerSet, has.
+    pub fn listeners_of<'a>(&'a self, owner: &'a ObjectRef) -> impl Iterator<Item = &'a Listener> {
+        let listeners = self.listeners.iter();
+        listeners.filter(move |listener| listener.owner == *owner)
+    }
+}
+
+/// A ListenerSet that names a Gateway.
+#[derive(Debug, Clone)]
+pub struct AttachedListenerSet {
+    /// The object.
+    pub object: Arc<Object<sluicegate_resource::gateway::ListenerSet>>,
+    /// `NotAllowed`, `ParentNotAccepted`, `ListenersNotValid`.
+    pub accepted: Outcome,
+}
+
+/// A listener of a Gateway or a ListenerSet.
 #[derive(Debug)]
 pub struct Listener {
     /// The listener as decoded.
     pub spec: sluicegate_resource::gateway::Listener,
-    /// Namespace of the Gateway; references without one mean it.
-    pub gateway_namespace: String,
+    /// The Gateway or ListenerSet that has it; references without a namespace mean its own.
+    pub owner: ObjectRef,
     /// Certificates, in order.
     pub certificates: Vec<Arc<KeyPair>>,
     /// Routes in order of precedence (oldest first).
@@ -186,7 +233,7 @@ pub struct Listener {
 #[derive(Debug, Clone)]
 pub struct AttachedRoute {
     /// The route.
-    pub route: Arc<Object<HttpRoute>>,
+    pub route: Arc<Object<Route>>,
     /// Hostnames that listener and route have in common; `*` for every host.
     pub hostnames: Vec<String>,
     /// Its rules with backends resolved.

@@ -11,7 +11,9 @@ mod effective;
 mod gateways;
 mod grants;
 mod graph;
+mod grpc;
 mod hostname;
+mod listener_sets;
 mod parents;
 mod policies;
 mod routes;
@@ -26,8 +28,8 @@ pub mod verdict;
 pub use certificate::KeyPair;
 pub use effective::{Beaten, EffectivePolicy, Winner};
 pub use graph::{
-    AttachedRoute, Backend, BackendKey, BackendSource, Gateway, Graph, Listener, ProtocolClass,
-    ResolvedBackend, ResolvedMirror, ResolvedRule,
+    AttachedListenerSet, AttachedRoute, Backend, BackendKey, BackendSource, Gateway, Graph,
+    Listener, ProtocolClass, ResolvedBackend, ResolvedMirror, ResolvedRule,
 };
 pub use hostname::{covers, specificity};
 pub use tls::{CaSource, CertificateSource, TlsMaterial};

@@ -6,7 +6,7 @@
 
 use sluicegate_resource::{
     Object, ObjectRef, Store,
-    gateway::{FromNamespaces, HttpRoute, NamespaceSelector, ParentRef},
+    gateway::{FromNamespaces, NamespaceSelector, ParentRef, Route},
 };
 
 use crate::{Gateway, Listener, hostname::intersection, verdict::Outcome};
@@ -18,35 +18,37 @@ pub(crate) type Places = Vec<(usize, Vec<String>)>;
 pub(crate) fn places(
     store: &Store,
     gateway: &Gateway,
-    route: &Object<HttpRoute>,
+    route: &Object<Route>,
     parent: &ParentRef,
 ) -> Result<Places, Outcome> {
+    let owner = parent_object(route, parent);
     let named = gateway
         .listeners
         .iter()
         .enumerate()
         .filter(|(_, listener)| {
-            parent
-                .section_name
-                .as_ref()
-                .is_none_or(|name| *name == listener.spec.name)
+            listener.owner == owner
+                && parent
+                    .section_name
+                    .as_ref()
+                    .is_none_or(|name| *name == listener.spec.name)
                 && parent.port.is_none_or(|port| port == listener.spec.port)
         });
     let named: Vec<(usize, &Listener)> = named.collect();
     if named.is_empty() {
-        let message = format!("{} has no such listener", gateway.object.reference());
+        let message = format!("{owner} has no such listener");
         return Err(Outcome::No("NoMatchingParent", message));
     }
     let namespace = route.metadata.namespace();
+    let kind = &*route.reference().kind;
     let allowed: Vec<(usize, &Listener)> = named
         .into_iter()
         .filter(|(_, listener)| {
-            listener.verdict.supported_kinds.contains(&"HTTPRoute")
-                && admits(store, gateway, listener, namespace)
+            listener.verdict.supported_kinds.contains(&kind) && admits(store, listener, namespace)
         })
         .collect();
     if allowed.is_empty() {
-        let message = format!("no listener takes an HTTPRoute of namespace {namespace}");
+        let message = format!("no listener takes {kind}s of namespace {namespace}");
         return Err(Outcome::No("NotAllowedByListeners", message));
     }
     let places: Places = allowed
@@ -61,7 +63,7 @@ pub(crate) fn places(
     Ok(places)
 }
 
-fn common_hostnames(listener: &Listener, route: &Object<HttpRoute>) -> Vec<String> {
+fn common_hostnames(listener: &Listener, route: &Object<Route>) -> Vec<String> {
     let own = listener.spec.hostname.as_deref();
     if route.spec.hostnames.is_empty() {
         return intersection(own, None).into_iter().collect();
@@ -74,11 +76,29 @@ fn common_hostnames(listener: &Listener, route: &Object<HttpRoute>) -> Vec<Strin
         .collect()
 }
 
-fn admits(store: &Store, gateway: &Gateway, listener: &Listener, namespace: &str) -> bool {
-    match &listener.spec.allowed_routes.from {
+fn admits(store: &Store, listener: &Listener, namespace: &str) -> bool {
+    let from = &listener.spec.allowed_routes.from;
+    from_allows(store, from, &listener.owner.namespace, namespace)
+}
+
+/// The object that a parentRef names.
+pub(crate) fn parent_object(route: &Object<Route>, parent: &ParentRef) -> ObjectRef {
+    let own = route.metadata.namespace();
+    let namespace = parent.namespace.as_deref().unwrap_or(own);
+    ObjectRef::new(&parent.group, &parent.kind, namespace, &parent.name)
+}
+
+/// Whether something in namespace `own` lets in what is in `namespace`.
+pub(crate) fn from_allows(
+    store: &Store,
+    from: &FromNamespaces,
+    own: &str,
+    namespace: &str,
+) -> bool {
+    match from {
         FromNamespaces::All => true,
         FromNamespaces::None => false,
-        FromNamespaces::Same => namespace == gateway.object.metadata.namespace(),
+        FromNamespaces::Same => namespace == own,
         FromNamespaces::Selector(selector) => store
             .namespaces
             .get(&ObjectRef::new("", "Namespace", "", namespace))

@@ -44,7 +44,7 @@ impl Bound {
     /// The policies of a backend, in order of precedence.
     pub(crate) fn of(&self, key: &BackendKey) -> impl Iterator<Item = &BoundPolicy> {
         self.by_backend
-            .get(key)
+            .get(&key.base())
             .into_iter()
             .flatten()
             .map(|index| &self.policies[*index])
@@ -199,10 +199,16 @@ fn ancestor(
         verdict.accepted = Outcome::No("TargetNotFound", format!("{object} does not exist"));
         return verdict;
     };
-    let backends: Vec<&Arc<Backend>> = keys.iter().filter_map(|key| backends.get(key)).collect();
-    verdict.attachment = attachment(bound, &backends);
-    for backend in backends {
-        add_backend(&mut verdict, bound, backend);
+    let of_grpc = |key: &BackendKey| backends.get(&key.of_grpc());
+    let both = |key| backends.get(key).into_iter().chain(of_grpc(key));
+    let found: Vec<&Arc<Backend>> = keys.iter().flat_map(both).collect();
+    verdict.attachment = attachment(bound, &found);
+    for backend in found {
+        let other = match backend.key.grpc {
+            true => backends.get(&backend.key.base()),
+            false => of_grpc(&backend.key),
+        };
+        add_backend(&mut verdict, bound, backend, other);
     }
     verdict
 }
@@ -229,7 +235,13 @@ fn attachment(bound: &BoundPolicy, backends: &[&Arc<Backend>]) -> Attachment {
     }
 }
 
-fn add_backend(verdict: &mut AncestorVerdict, bound: &BoundPolicy, backend: &Backend) {
+/// What has an effect on the `other` cluster of the same backend has an effect.
+fn add_backend(
+    verdict: &mut AncestorVerdict,
+    bound: &BoundPolicy,
+    backend: &Backend,
+    other: Option<&Arc<Backend>>,
+) {
     let mine = |winner: &crate::Winner| Arc::ptr_eq(&winner.policy, &bound.policy);
     if bound.policy.spec.tls.is_some() {
         let winner = backend
@@ -242,7 +254,8 @@ fn add_backend(verdict: &mut AncestorVerdict, bound: &BoundPolicy, backend: &Bac
         }
     }
     for (unit, (winner, reason)) in &backend.policy.without_effect {
-        if mine(winner) && *unit != Unit::Tls {
+        let in_vain = other.is_none_or(|it| it.policy.without_effect.contains_key(unit));
+        if mine(winner) && *unit != Unit::Tls && in_vain {
             push(
                 &mut verdict.warnings,
                 "NoEffect",

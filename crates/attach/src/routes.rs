@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Attaching HTTPRoutes: to listeners above, to backends below.
+//! Attaching routes: to listeners above, to backends below.
 //!
 //! In: the store, Gateways, backends. Out: Gateways with their routes, and a verdict per route and
 //! parent.
@@ -12,13 +12,13 @@ use std::{
 use sluicegate_manifest::FieldPath;
 use sluicegate_resource::{
     Object, ObjectRef, Store,
-    gateway::{BackendRef, Filter, HttpRoute, ParentRef, RouteRule},
+    gateway::{BackendRef, Filter, ParentRef, Route, RouteRule},
 };
 
 use crate::{
     AttachedRoute, Backend, BackendKey, Gateway, ResolvedBackend, ResolvedMirror, ResolvedRule,
     grants::permitted,
-    parents::places,
+    parents::{parent_object, places},
     verdict::{BrokenReference, Outcome, ParentVerdict, RouteVerdict},
 };
 
@@ -30,7 +30,7 @@ pub(crate) fn attach(
     mut gateways: Vec<Gateway>,
     backends: &Backends,
 ) -> (Vec<Gateway>, Vec<RouteVerdict>) {
-    let mut routes: Vec<_> = store.http_routes.values().collect();
+    let mut routes: Vec<_> = store.routes.values().collect();
     routes.sort_by(|a, b| a.metadata.age_order().cmp(&b.metadata.age_order()));
     let mut verdicts = Vec::new();
     for route in routes {
@@ -46,7 +46,7 @@ pub(crate) fn attach(
 fn attach_one(
     store: &Store,
     gateways: &mut [Gateway],
-    route: &Arc<Object<HttpRoute>>,
+    route: &Arc<Object<Route>>,
     backends: &Backends,
 ) -> RouteVerdict {
     let mut parents = Vec::new();
@@ -80,28 +80,24 @@ fn attach_one(
     }
 }
 
+/// The Gateway of ours that a parentRef names, or that the ListenerSet belongs to that it names.
 fn gateway_of<'a>(
     gateways: &'a mut [Gateway],
-    route: &Object<HttpRoute>,
+    route: &Object<Route>,
     parent: &ParentRef,
 ) -> Option<&'a mut Gateway> {
-    if parent.group != "gateway.networking.k8s.io" || parent.kind != "Gateway" {
-        return None;
-    }
-    let namespace = parent
-        .namespace
-        .as_deref()
-        .unwrap_or(route.metadata.namespace());
-    let reference = ObjectRef::new(&parent.group, &parent.kind, namespace, &parent.name);
-    gateways
-        .iter_mut()
-        .find(|gateway| *gateway.object.reference() == reference)
+    let reference = parent_object(route, parent);
+    gateways.iter_mut().find(|gateway| {
+        let mut sets = gateway.listener_sets.iter();
+        *gateway.object.reference() == reference
+            || sets.any(|set| *set.object.reference() == reference)
+    })
 }
 
 /// Two parentRefs may lead to one listener; the route is there once.
 fn add(
     listener: &mut crate::Listener,
-    route: &Arc<Object<HttpRoute>>,
+    route: &Arc<Object<Route>>,
     hostnames: Vec<String>,
     rules: &Arc<Vec<ResolvedRule>>,
 ) {
@@ -124,14 +120,14 @@ fn add(
 
 fn resolve(
     store: &Store,
-    route: &Object<HttpRoute>,
+    route: &Object<Route>,
     backends: &Backends,
 ) -> (Arc<Vec<ResolvedRule>>, Vec<BrokenReference>) {
     let mut problems: Vec<BrokenReference> = Vec::new();
     let resolver = Resolver {
         store,
         backends,
-        namespace: route.metadata.namespace(),
+        route: route.reference(),
     };
     let rules = route
         .spec
@@ -173,7 +169,7 @@ const REASONS: [&str; 4] = [
 struct Resolver<'a> {
     store: &'a Store,
     backends: &'a Backends,
-    namespace: &'a str,
+    route: &'a ObjectRef,
 }
 
 impl Resolver<'_> {
@@ -240,7 +236,10 @@ impl Resolver<'_> {
     }
 
     fn backend(&self, reference: &BackendRef) -> Result<BackendKey, (&'static str, String)> {
-        let namespace = reference.namespace.as_deref().unwrap_or(self.namespace);
+        let namespace = reference
+            .namespace
+            .as_deref()
+            .unwrap_or(&self.route.namespace);
         let object = ObjectRef::new(
             &reference.group,
             &reference.kind,
@@ -253,10 +252,10 @@ impl Resolver<'_> {
             let message = format!("{object}: backends are Service, Backend or Hostname");
             return Err(("InvalidKind", message));
         }
-        if !hostname && !permitted(self.store, "HTTPRoute", self.namespace, &object) {
+        if !hostname && !permitted(self.store, &self.route.kind, &self.route.namespace, &object) {
             let message = format!(
                 "no ReferenceGrant in {namespace} lets {} use {object}",
-                self.namespace
+                self.route.namespace
             );
             return Err(("RefNotPermitted", message));
         }
@@ -272,6 +271,7 @@ impl Resolver<'_> {
                 object: object.clone(),
                 host: None,
                 port,
+                grpc: false,
             };
             self.backends.get(&key)
         };
@@ -290,15 +290,24 @@ impl Resolver<'_> {
                 let message = format!("{}: appProtocol {protocol} is not supported", backend.key);
                 Err(("UnsupportedProtocol", message))
             }
-            None => Ok(backend.key.clone()),
+            None => Ok(self.for_this_kind(&backend.key)),
         }
+    }
+
+    fn for_this_kind(&self, key: &BackendKey) -> BackendKey {
+        let of_grpc = key.of_grpc();
+        let other = &*self.route.kind == "GRPCRoute" && self.backends.contains_key(&of_grpc);
+        if other { of_grpc } else { key.clone() }
     }
 
     /// A host of a ServiceEntry, looked up in every namespace: Istio hosts are mesh-wide names.
     fn by_hostname(&self, host: &str, port: u16) -> Option<&Arc<Backend>> {
-        self.backends
-            .values()
-            .find(|backend| backend.key.port == port && backend.key.host.as_deref() == Some(host))
+        self.backends.values().find(|backend| {
+            let BackendKey {
+                host: known, grpc, ..
+            } = &backend.key;
+            backend.key.port == port && known.as_deref() == Some(host) && !grpc
+        })
     }
 }
 

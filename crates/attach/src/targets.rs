@@ -45,6 +45,7 @@ impl Targets {
                 object: object.clone(),
                 host: None,
                 port: 0,
+                grpc: false,
             };
             index.backends.insert(object, vec![key]);
         }
@@ -147,6 +148,7 @@ pub(crate) fn service_keys(service: &Object<Service>) -> Vec<BackendKey> {
         object: service.reference().clone(),
         host: None,
         port: port.port,
+        grpc: false,
     })
     .collect()
 }
@@ -160,6 +162,7 @@ pub(crate) fn service_entry_keys(entry: &Object<ServiceEntry>, host: &str) -> Ve
         object: entry.reference().clone(),
         host: Some(host.into()),
         port: number,
+        grpc: false,
     };
     entry
         .spec

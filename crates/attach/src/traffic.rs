@@ -37,8 +37,10 @@ pub enum Rank {
     Rule,
     /// A route.
     Route,
-    /// A listener of a Gateway.
+    /// A listener of a Gateway or a ListenerSet.
     Listener,
+    /// A ListenerSet.
+    ListenerSet,
     /// A Gateway.
     Gateway,
 }
@@ -56,6 +58,7 @@ impl fmt::Display for Rank {
             Self::Rule => "rule",
             Self::Route => "route",
             Self::Listener => "listener",
+            Self::ListenerSet => "ListenerSet",
             Self::Gateway => "Gateway",
         })
     }

@@ -10,7 +10,7 @@ use sluicegate_manifest::FieldPath;
 use sluicegate_resource::{
     Object, ObjectRef,
     envoygateway::BackendTrafficPolicy,
-    gateway::{BackendTlsPolicy, HttpRoute, ParentRef},
+    gateway::{BackendTlsPolicy, ParentRef, Route},
     kgateway::BackendConfigPolicy,
 };
 
@@ -167,7 +167,7 @@ pub struct BrokenReference {
 #[derive(Debug, Clone)]
 pub struct RouteVerdict {
     /// The route.
-    pub route: Arc<Object<HttpRoute>>,
+    pub route: Arc<Object<Route>>,
     /// One per parentRef that is ours, in the route's order.
     pub parents: Vec<ParentVerdict>,
     /// Its rules with their references chased, accepted by a parent or not.

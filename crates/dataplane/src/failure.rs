@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::{http::HeadError, tls::TlsError};
+use crate::{filter::Abort, http::HeadError, tls::TlsError};
 
 /// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub(crate) enum Failure {
     ConnectFailed(ConnectError),
     /// `connect_timeout` passed.
     ConnectTimeout,
+    /// A fault on purpose.
+    FaultAbort(Abort),
     /// `request_headers_timeout` passed.
     HeadersTimeout,
     /// More header fields than the listener takes, on HTTP/2.
@@ -39,12 +41,16 @@ pub(crate) enum Failure {
     NoRoute,
     /// A circuit breaker is open.
     Overflow,
+    /// The body is larger than the route takes.
+    PayloadTooLarge,
     /// `per_try_idle_timeout` passed.
     PerTryIdle,
     /// `per_try_timeout` passed.
     PerTryTimeout,
     /// The upstream sent something that is not HTTP.
     Protocol,
+    /// Over a local rate limit, which chooses the status.
+    RateLimited(u16),
     /// The upstream did not begin with the request: RST_STREAM(REFUSED_STREAM).
     RefusedStream,
     /// The upstream gave the request up: RST_STREAM.
@@ -138,6 +144,12 @@ impl Failure {
                 "UF",
                 "upstream_reset_before_response_started{connection_timeout}",
             ),
+            Self::FaultAbort(abort) => local(
+                abort.status(),
+                "fault filter abort",
+                "FI",
+                "fault_filter_abort",
+            ),
             Self::HeadersTimeout => client(408, "request header timeout", "-", ""),
             Self::Http2Headers => client(0, "", "DR", "http2.too_many_headers"),
             Self::Http2Underscore => client(0, "", "DR", "http2.unexpected_underscore"),
@@ -160,6 +172,9 @@ impl Failure {
                 "UO",
                 "upstream_reset_before_response_started{overflow}",
             ),
+            Self::PayloadTooLarge => {
+                client(413, "Payload Too Large", "-", "request_payload_too_large")
+            }
             Self::PerTryIdle => Row {
                 blame: Blame::Upstream,
                 ..local(504, TIMEOUT, "UT", "upstream_per_try_idle_timeout")
@@ -178,6 +193,9 @@ impl Failure {
                     "upstream_reset_before_response_started{protocol_error}",
                 )
             },
+            Self::RateLimited(status) => {
+                local(status, "local_rate_limited", "RL", "local_rate_limited")
+            }
             Self::RefusedStream => reset(
                 "upstream connect error or disconnect/reset before headers. \
                  reset reason: remote refused stream reset",
@@ -225,6 +243,16 @@ impl Failure {
                     "upstream_max_stream_duration_reached",
                 )
             },
+        }
+    }
+
+    /// What gRPC is told, where that does not follow from the status.
+    pub(crate) fn grpc_status(self) -> Option<u32> {
+        match self {
+            // The client's time was up, which gRPC tells from other causes.
+            Self::MaxDuration => Some(4),
+            Self::FaultAbort(Abort::Grpc(status)) => Some(status),
+            _ => None,
         }
     }
 

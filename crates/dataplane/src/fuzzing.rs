@@ -4,6 +4,8 @@
 //!
 //! In: bytes. Out: what they were taken for, copied, and what would be sent on.
 
+mod http2;
+
 use std::net::SocketAddr;
 
 use sluicegate_xds::pb::envoy::extensions::filters::network::http_connection_manager::v3::{
@@ -19,6 +21,8 @@ use crate::{
     plan::ConnectionManager,
     route::{Mutations, PathRewrite},
 };
+
+pub use http2::{Conversation, converse, decode_heads, encode_heads};
 
 /// What became of a message.
 #[derive(Debug)]

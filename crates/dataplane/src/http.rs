@@ -23,7 +23,8 @@ pub(crate) use date::{Clock, MONTHS, WEEKDAYS, civil, rfc3339};
 pub(crate) use field::{Known, Span};
 pub(crate) use framing::{Framing, Trailers, push_size};
 pub(crate) use head::{
-    HeadError, Limits, Parsed, RequestHead, ResponseHead, Written, leading_empty_lines,
+    HeadError, Limits, Parsed, RequestHead, ResponseHead, Written, is_field_value, is_token,
+    leading_empty_lines, lower_name,
 };
 pub(crate) use local_reply::LocalReply;
 pub(crate) use message::Message;

@@ -14,6 +14,7 @@ mod connect;
 mod control;
 mod data_plane;
 mod failure;
+mod filter;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -9,6 +9,8 @@ mod attempt;
 mod checkout;
 mod exchange;
 mod facts;
+mod fault;
+mod filters;
 mod finish;
 mod forward_body;
 mod grpc_timeout;
@@ -20,8 +22,10 @@ mod match_route;
 mod mirror;
 mod pick_host;
 mod pump;
+mod rate_limit;
 mod receive_head;
 mod receive_response_head;
+mod request_buffer;
 mod respond;
 mod retry;
 mod send_head;
@@ -91,7 +95,12 @@ async fn request(session: &mut Session, exchange: &mut Exchange) -> Result<After
         return answer::to_normal_path(session, exchange).await;
     }
     let routes = session.routes();
-    let route = match match_route::match_route(session, exchange, &routes)? {
+    let found = match_route::match_route(session, exchange, &routes)?;
+    if exchange.record.filters.is_some() {
+        // In a box: a request without filters does not carry the space along.
+        Box::pin(filters::request(session, exchange)).await?;
+    }
+    let route = match found {
         Found::Forward(route) => route,
         Found::Answer(route) => return answer::route(session, exchange, route).await,
     };

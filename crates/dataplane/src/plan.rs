@@ -13,6 +13,7 @@ mod dns;
 mod endpoint;
 mod examine;
 mod filter_chain;
+mod filters;
 mod hash_policy;
 mod health_check;
 mod host_set;
@@ -31,7 +32,10 @@ mod unsupported;
 mod value;
 mod zone_aware;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 pub(crate) use balancing::Balancing;
 pub(crate) use breakers::Thresholds;
@@ -83,6 +87,18 @@ impl Plan {
     /// The cluster with this id, if it exists now.
     pub(crate) fn cluster(&self, id: ClusterId) -> Option<&Arc<ClusterPlan>> {
         self.clusters.get(id.index())?.as_ref()
+    }
+
+    /// The names of routes that have numbers of their own.
+    pub(crate) fn route_stat_names(&self) -> HashSet<&str> {
+        let listeners = self.listeners.iter();
+        let chains = listeners.flat_map(|listener| listener.chains.all());
+        let inline = chains.filter_map(|chain| match &chain.manager.routes {
+            Routes::Inline(table) => Some(table),
+            Routes::Named(_) => None,
+        });
+        let tables = self.routes.values().chain(inline);
+        tables.flat_map(|table| table.stat_names()).collect()
     }
 }
 

@@ -80,6 +80,21 @@ stat_group! {
 }
 
 stat_group! {
+    /// What one route with a `stat_prefix` did on one worker; under
+    /// `vhost.<virtual host>.route.<stat_prefix>.`.
+    pub(crate) struct RouteStats {
+        upstream_rq: ResponseCodes,
+        upstream_rq_retry: Counter,
+        upstream_rq_retry_limit_exceeded: Counter,
+        upstream_rq_retry_overflow: Counter,
+        upstream_rq_retry_success: Counter,
+        upstream_rq_time: Histogram,
+        upstream_rq_timeout: Counter,
+        upstream_rq_total: Counter,
+    }
+}
+
+stat_group! {
     /// TLS of one cluster or listener on one worker; under `cluster.<name>.ssl.` and
     /// `listener.<address>_<port>.ssl.`, only where there is TLS.
     pub(crate) struct SslStats {
@@ -207,6 +222,30 @@ stat_group! {
     pub(crate) struct ConnectionLimitStats {
         active_connections: Gauge,
         limited_connections: Counter,
+    }
+}
+
+stat_group! {
+    /// What the fault filter of one connection manager did on one worker; under
+    /// `http.<stat_prefix>.fault.`.
+    pub(crate) struct FaultStats {
+        aborts_injected: Counter,
+        delays_injected: Counter,
+        // Never limited here: always 0.
+        faults_overflow: Counter,
+        response_rl_injected: Counter,
+        active_faults: Gauge,
+    }
+}
+
+stat_group! {
+    /// What local rate limits did on one worker; under `<stat_prefix>.http_local_rate_limit.`.
+    pub(crate) struct RateLimitStats {
+        enabled: Counter,
+        enforced: Counter,
+        ok: Counter,
+        rate_limited: Counter,
+        shadow_mode: Counter,
     }
 }
 

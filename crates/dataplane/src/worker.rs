@@ -40,8 +40,8 @@ use crate::{
     listen::{self, Listening, Places},
     plan::Plan,
     stats::{
-        ClusterStats, CodecStats, ConnectionLimitStats, Http2Stats, HttpStats, ListenerStats,
-        SslStats,
+        ClusterStats, CodecStats, ConnectionLimitStats, FaultStats, Http2Stats, HttpStats,
+        ListenerStats, RateLimitStats, RouteStats, SslStats,
     },
 };
 
@@ -79,6 +79,9 @@ pub(crate) struct Worker {
     listener_stats: RefCell<HashMap<String, Arc<ListenerStats>>>,
     listener_ssl_stats: RefCell<HashMap<String, Arc<SslStats>>>,
     limit_stats: RefCell<HashMap<String, Arc<ConnectionLimitStats>>>,
+    route_stats: RefCell<HashMap<String, Arc<RouteStats>>>,
+    fault_stats: RefCell<HashMap<String, Arc<FaultStats>>>,
+    rate_limit_stats: RefCell<HashMap<String, Arc<RateLimitStats>>>,
     #[expect(
         clippy::vec_box,
         reason = "requests hold the box; moving it costs a pointer"
@@ -179,6 +182,9 @@ async fn run(start: Start) {
         listener_stats: RefCell::default(),
         listener_ssl_stats: RefCell::default(),
         limit_stats: RefCell::default(),
+        route_stats: RefCell::default(),
+        fault_stats: RefCell::default(),
+        rate_limit_stats: RefCell::default(),
         exchanges: RefCell::default(),
         listening: RefCell::default(),
         sweeper: Notify::new(),
@@ -264,6 +270,11 @@ impl Worker {
             |listener| current.get(&listener.name) != Some(&listener.version),
             self.drain(),
         );
+        let mut route_stats = self.route_stats.borrow_mut();
+        if !route_stats.is_empty() {
+            let names = plan.route_stat_names();
+            route_stats.retain(|name, _| names.contains(name.as_str()));
+        }
         *self.zone.borrow_mut() = zone;
         *self.plan.borrow_mut() = plan;
         self.generation.set(self.generation.get() + 1);
@@ -339,6 +350,23 @@ impl Worker {
             "connection_limit.",
             prefix,
         )
+    }
+
+    /// The numbers of a route: `<virtual host>.route.<stat_prefix>`.
+    pub(crate) fn route_stats(&self, name: &str) -> Arc<RouteStats> {
+        registered(&self.route_stats, &self.registry, "vhost.", name)
+    }
+
+    /// The numbers of a connection manager's fault filter.
+    pub(crate) fn fault_stats(&self, prefix: &str) -> Arc<FaultStats> {
+        let name = format!("{prefix}.fault");
+        registered(&self.fault_stats, &self.registry, "http.", &name)
+    }
+
+    /// The numbers of local rate limits.
+    pub(crate) fn rate_limit_stats(&self, prefix: &str) -> Arc<RateLimitStats> {
+        let name = format!("{prefix}.http_local_rate_limit");
+        registered(&self.rate_limit_stats, &self.registry, "", &name)
     }
 
     /// The TLS numbers of a listener.

@@ -7,9 +7,10 @@ mod backend_tls_policy;
 #[allow(clippy::module_inception, reason = "the file is named for the kind")]
 mod gateway;
 mod gateway_class;
-mod http_route;
+mod listener_set;
 mod reference;
 mod reference_grant;
+mod route;
 
 pub use backend_tls_policy::{
     BackendTlsPolicy, BackendTlsTarget, BackendTlsValidation, CaCertificateRef, SubjectAltName,
@@ -19,12 +20,13 @@ pub use gateway::{
     ObjectReference, RouteKind, SelectorRequirement,
 };
 pub use gateway_class::GatewayClass;
-pub use http_route::{
-    BackendRef, Filter, Fraction, HeaderMatch, HeaderModifier, HeaderValue, HttpRoute, Matcher,
-    ParentRef, PathMatch, PathModifier, QueryParamMatch, RequestMirror, RequestRedirect,
+pub use listener_set::ListenerSet;
+pub use reference_grant::{GrantFrom, GrantTo, ReferenceGrant};
+pub use route::{
+    BackendRef, Filter, Fraction, GrpcMethod, HeaderMatch, HeaderModifier, HeaderValue, Matcher,
+    ParentRef, PathMatch, PathModifier, QueryParamMatch, RequestMirror, RequestRedirect, Route,
     RouteMatch, RouteRetry, RouteRule, RouteTimeouts, UrlRewrite,
 };
-pub use reference_grant::{GrantFrom, GrantTo, ReferenceGrant};
 
 #[cfg(test)]
 mod tests;

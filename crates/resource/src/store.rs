@@ -12,7 +12,7 @@ use crate::{
     core::{ConfigMap, EndpointSlice, Namespace, Secret, Service},
     decode::Resource,
     envoygateway::BackendTrafficPolicy,
-    gateway::{BackendTlsPolicy, Gateway, GatewayClass, HttpRoute, ReferenceGrant},
+    gateway::{BackendTlsPolicy, Gateway, GatewayClass, ListenerSet, ReferenceGrant, Route},
     istio::ServiceEntry,
     kgateway::{Backend, BackendConfigPolicy},
 };
@@ -37,10 +37,12 @@ pub struct Store {
     pub gateway_classes: Objects<GatewayClass>,
     /// Gateways.
     pub gateways: Objects<Gateway>,
-    /// HTTPRoutes.
-    pub http_routes: Objects<HttpRoute>,
+    /// ListenerSets.
+    pub listener_sets: Objects<ListenerSet>,
     /// ReferenceGrants.
     pub reference_grants: Objects<ReferenceGrant>,
+    /// Routes of every kind.
+    pub routes: Objects<Route>,
     /// BackendTLSPolicies.
     pub backend_tls_policies: Objects<BackendTlsPolicy>,
     /// BackendConfigPolicies, Invalid ones included.
@@ -75,11 +77,12 @@ impl Store {
             Resource::EndpointSlice(object) => drop(self.endpoint_slices.insert(reference, object)),
             Resource::Gateway(object) => drop(self.gateways.insert(reference, object)),
             Resource::GatewayClass(object) => drop(self.gateway_classes.insert(reference, object)),
-            Resource::HttpRoute(object) => drop(self.http_routes.insert(reference, object)),
+            Resource::ListenerSet(object) => drop(self.listener_sets.insert(reference, object)),
             Resource::Namespace(object) => drop(self.namespaces.insert(reference, object)),
             Resource::ReferenceGrant(object) => {
                 drop(self.reference_grants.insert(reference, object));
             }
+            Resource::Route(object) => drop(self.routes.insert(reference, object)),
             Resource::Secret(object) => drop(self.secrets.insert(reference, object)),
             Resource::Service(object) => drop(self.services.insert(reference, object)),
             Resource::ServiceEntry(object) => drop(self.service_entries.insert(reference, object)),

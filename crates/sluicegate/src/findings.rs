@@ -4,6 +4,7 @@
 //! In: a [`Round`]. Out: diagnostics: those of reading and decoding, and the verdicts of attachment
 //! and translation turned into diagnostics that point at the right field.
 
+mod advice;
 mod codes;
 mod gateways;
 mod place;
@@ -17,6 +18,7 @@ use sluicegate_manifest::{Diagnostic, Origin};
 
 use crate::pipeline::Round;
 
+pub use advice::is_practice;
 pub use codes::ALL as CODES;
 
 /// Every finding of `round`, in the order file, position.
@@ -27,6 +29,7 @@ pub fn findings(round: &Round) -> Vec<Diagnostic> {
     policies::add(round, &mut found);
     tls_policies::add(round, &mut found);
     traffic_policies::add(round, &mut found);
+    advice::add(round, &mut found);
     translation::add(round, &mut found);
     found.sort_by_cached_key(position);
     found

@@ -37,7 +37,7 @@ pub struct Pipeline {
 /// Where documents come from.
 #[derive(Debug)]
 enum Origin {
-    Files(Loader),
+    Files(Box<Loader>),
     Cluster(Cluster),
 }
 
@@ -84,7 +84,7 @@ impl Pipeline {
     /// A pipeline that has read nothing yet.
     pub fn new(inputs: Vec<Input>, options: Options) -> Self {
         Self {
-            origin: Origin::Files(Loader::new(inputs)),
+            origin: Origin::Files(Box::new(Loader::new(inputs))),
             stages: Stages::new(options),
             fragments: None,
         }
@@ -105,7 +105,7 @@ impl Pipeline {
     pub fn with_fragments(mut self, header: Option<FragmentHeader>) -> Self {
         self.origin = match self.origin {
             Origin::Files(loader) if header.is_some() => {
-                Origin::Files(loader.with_fragments(Fragments::Taken))
+                Origin::Files(Box::new(loader.with_fragments(Fragments::Taken)))
             }
             origin => origin,
         };

@@ -17,8 +17,10 @@ use std::{
     path::Path,
 };
 
-use harness::{cases, documents, name_of, options, round, shown, shuffle, texts};
-use sluicegate::pipeline::Stages;
+use harness::{
+    cases, diagnostics, documents, expects_findings, name_of, options, round, shown, shuffle, texts,
+};
+use sluicegate::{findings::findings, pipeline::Stages};
 use sluicegate_dataplane::examine;
 use sluicegate_snapshot::ResourceType;
 
@@ -112,7 +114,11 @@ fn show(case: &Path) -> BTreeMap<String, String> {
     let (documents, problems) = documents(&texts(case));
     let mut round = round(&documents, options(case));
     round.diagnostics.splice(0..0, problems);
-    shown(&round)
+    let mut shown = shown(&round);
+    if expects_findings(case) {
+        shown.insert("findings.txt".to_owned(), diagnostics(&findings(&round)));
+    }
+    shown
 }
 
 fn expected(case: &Path) -> BTreeMap<String, String> {

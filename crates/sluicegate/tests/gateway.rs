@@ -9,6 +9,16 @@
     reason = "a panic is the failure report of a test"
 )]
 
+#[path = "gateway/filters.rs"]
+mod filters;
+#[path = "common/grpc.rs"]
+mod grpc;
+#[path = "gateway/grpc_routes.rs"]
+mod grpc_routes;
+#[path = "gateway/listener_sets.rs"]
+mod listener_sets;
+#[path = "gateway/settings.rs"]
+mod settings;
 #[path = "gateway/traffic.rs"]
 mod traffic;
 

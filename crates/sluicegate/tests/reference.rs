@@ -2,6 +2,7 @@
 //! The generated reference pages.
 //!
 //! In: the tables in the code. Out: `docs/reference/*.md`, compared; `UPDATE_DOCS=1` writes them.
+//! `upstream-situations.md` is written by hand, and held to the tests that it names.
 
 #![allow(
     clippy::unwrap_used,
@@ -60,4 +61,55 @@ fn diagnostics_page_is_up_to_date() {
         writeln!(text, "| `{code}` | {meaning} |").unwrap();
     }
     compare("diagnostics.md", &text);
+}
+
+/// Every situation has a case or a test that exists, or a reason.
+#[test]
+fn upstream_situations_are_held_by_what_they_name() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = fs::read_to_string(root.join("docs/reference/upstream-situations.md")).unwrap();
+    let sources = sources(&root.join("crates"));
+    let rows = page.lines().filter_map(|line| {
+        let cells = line.strip_prefix("| `")?.strip_suffix(" |")?;
+        cells.split_once("` | ")
+    });
+    let rows: Vec<(&str, &str)> = rows.collect();
+    for (situation, held) in &rows {
+        let named = |word: &str| -> Vec<String> {
+            let word = format!("{word} `");
+            let parts = held.split(word.as_str()).skip(1);
+            parts
+                .map(|it| it[..it.find('`').unwrap()].to_owned())
+                .collect()
+        };
+        let (cases, tests) = (named("case"), named("test"));
+        for case in &cases {
+            let expected = root.join("tests/cases").join(case).join("expect");
+            assert!(expected.is_dir(), "{situation}: there is no case {case}");
+        }
+        for test in &tests {
+            let function = format!("fn {test}(");
+            let known = sources.iter().any(|text| text.contains(&function));
+            assert!(known, "{situation}: there is no test {test}");
+        }
+        let reasons = ["not enforced: ", "not served: ", "not here: "];
+        let excused = reasons.iter().any(|reason| held.starts_with(reason));
+        let held = excused || !cases.is_empty() || !tests.is_empty();
+        assert!(held, "{situation}: neither a test nor a reason");
+    }
+    let (first, _) = page.split_once("\n## Other inputs").unwrap();
+    assert_eq!(first.matches("\n| `").count(), 106);
+}
+
+/// The Rust files below a directory.
+fn sources(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory)
+        .unwrap()
+        .map(|it| it.unwrap().path());
+    let texts = entries.flat_map(|path| match path.extension() {
+        Some(extension) if extension == "rs" => vec![fs::read_to_string(&path).unwrap()],
+        _ if path.is_dir() => sources(&path),
+        _ => Vec::new(),
+    });
+    texts.collect()
 }

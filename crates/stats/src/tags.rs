@@ -27,6 +27,7 @@ impl<'a> Tagged<'a> {
                 into.connection_manager(rest);
             }
             Some(("listener", rest)) => into.listener(rest),
+            Some(("vhost", rest)) => into.virtual_host(rest),
             Some((scope @ ("server" | "thread_local_cluster_manager"), rest)) => {
                 into.name.push_str(scope);
                 into.name.push('.');
@@ -64,6 +65,24 @@ impl<'a> Tagged<'a> {
         };
         self.finish(rest);
         self.tags.push(("envoy_cluster_name", cluster));
+    }
+
+    /// After `vhost.`: a virtual host, then `route.` and a prefix.
+    fn virtual_host(&mut self, rest: &'a str) {
+        self.name.push_str("vhost.");
+        let Some((host, rest)) = rest.split_once('.') else {
+            return self.finish(rest);
+        };
+        self.tags.push(("envoy_virtual_host", host));
+        let route = rest.strip_prefix("route.");
+        match route.and_then(|rest| rest.split_once('.')) {
+            Some((route, rest)) => {
+                self.tags.push(("envoy_route", route));
+                self.name.push_str("route.");
+                self.finish(rest);
+            }
+            None => self.finish(rest),
+        }
     }
 
     /// After `http.`: the prefix of the connection manager, then perhaps `rds.<route>.`.
@@ -234,6 +253,20 @@ mod tests {
                 "server.worker_0.watchdog_miss",
                 "server.worker.watchdog_miss",
                 &[("envoy_worker_id", "0")],
+            ),
+            (
+                "vhost.V.route.a/b.c.upstream_rq_2xx",
+                "vhost.route.c.upstream_rq_xx",
+                &[
+                    ("envoy_response_code_class", "2"),
+                    ("envoy_virtual_host", "V"),
+                    ("envoy_route", "a/b"),
+                ],
+            ),
+            (
+                "vhost.V.W.route.a.upstream_rq_total",
+                "vhost.W.route.a.upstream_rq_total",
+                &[("envoy_virtual_host", "V")],
             ),
             ("server.live", "server.live", &[]),
             (

@@ -4,7 +4,7 @@
 //! In: the Gateway as the graph has it, and what a running data plane knows. Out: its conditions,
 //! addresses and listeners.
 
-mod listener;
+pub(crate) mod listener;
 
 use serde_json::{Map, Value, json};
 use sluicegate_attach::{Gateway, verdict::Outcome};
@@ -21,9 +21,8 @@ pub(crate) fn status(gateway: &Gateway, context: &Context<'_>) -> ObjectStatus {
     let conditions = programmed(gateway, context.runtime, conditions);
     let conditions = resolved_refs(gateway, conditions);
     let listeners: Vec<Value> = gateway
-        .listeners
-        .iter()
-        .map(|listener| listener::status(gateway, listener, context.runtime))
+        .listeners_of(gateway.object.reference())
+        .map(|listener| listener::status((gateway, generation), listener, context.runtime))
         .collect();
     let mut status = Map::new();
     let reference = gateway.object.reference();
@@ -36,6 +35,11 @@ pub(crate) fn status(gateway: &Gateway, context: &Context<'_>) -> ObjectStatus {
             .map(|value| json!({ "type": "IPAddress", "value": value }));
         status.insert("addresses".into(), addresses.collect());
     }
+    let sets = gateway.listener_sets.iter();
+    let sets = sets.filter(|set| set.accepted.is_ok()).count();
+    if sets > 0 {
+        status.insert("attachedListenerSets".into(), sets.into());
+    }
     status.insert("conditions".into(), conditions.into_json());
     status.insert("listeners".into(), listeners.into());
     ObjectStatus {
@@ -46,8 +50,7 @@ pub(crate) fn status(gateway: &Gateway, context: &Context<'_>) -> ObjectStatus {
 
 fn accepted(gateway: &Gateway, conditions: Conditions) -> Conditions {
     let some_bad = gateway
-        .listeners
-        .iter()
+        .listeners_of(gateway.object.reference())
         .any(|listener| !listener.verdict.accepted.is_ok());
     match &gateway.accepted {
         Outcome::Ok if some_bad => conditions.add(
@@ -67,8 +70,7 @@ fn programmed(gateway: &Gateway, runtime: Option<&Runtime>, conditions: Conditio
         return conditions.add(name, State::False, "Invalid", "The Gateway is not accepted");
     }
     let mut ready = gateway
-        .listeners
-        .iter()
+        .listeners_of(gateway.object.reference())
         .filter(|listener| listener.verdict.is_programmed())
         .peekable();
     if ready.peek().is_none() {
@@ -107,7 +109,11 @@ fn programmed(gateway: &Gateway, runtime: Option<&Runtime>, conditions: Conditio
 }
 
 /// Why a port serves nothing, or not what it should.
-fn port_error<'r>(gateway: &ObjectRef, port: u16, runtime: &'r Runtime) -> Option<&'r String> {
+pub(crate) fn port_error<'r>(
+    gateway: &ObjectRef,
+    port: u16,
+    runtime: &'r Runtime,
+) -> Option<&'r String> {
     let refused = runtime.refused_ports.get(&(gateway.clone(), port));
     runtime.bind_errors.get(&port).or(refused)
 }
@@ -125,8 +131,7 @@ fn unusable<'a>(gateway: &'a Gateway, runtime: &Runtime) -> Option<&'a str> {
 
 fn resolved_refs(gateway: &Gateway, conditions: Conditions) -> Conditions {
     let broken: Vec<&str> = gateway
-        .listeners
-        .iter()
+        .listeners_of(gateway.object.reference())
         .filter(|listener| !listener.verdict.resolved_refs.is_ok())
         .map(|listener| listener.spec.name.as_str())
         .collect();

@@ -13,7 +13,8 @@ mod backend_traffic_policy;
 mod condition;
 mod gateway;
 mod gateway_class;
-mod http_route;
+mod listener_set;
+mod route;
 
 use std::collections::BTreeMap;
 
@@ -134,8 +135,12 @@ pub fn statuses(
         graph
             .routes
             .iter()
-            .map(|route| http_route::status(route, &context)),
+            .map(|route| route::status(route, &context)),
     );
+    for gateway in &graph.gateways {
+        let sets = gateway.listener_sets.iter();
+        statuses.extend(sets.map(|set| listener_set::status(gateway, set, &context)));
+    }
     let policies = graph.policies.iter();
     statuses.extend(policies.map(|policy| backend_config_policy::status(policy, &context)));
     let policies = graph.tls_policies.iter();
@@ -156,8 +161,10 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// The controller of a Gateway: the one that its class names.
-    fn controller_of(&self, gateway: &ObjectRef) -> &str {
+    /// The controller of a Gateway, or of that of a ListenerSet: the one that its class names.
+    fn controller_of(&self, object: &ObjectRef) -> &str {
+        let set = self.store.listener_sets.get(object);
+        let gateway = set.map_or(object, |set| &set.spec.parent);
         let class = self.store.gateways.get(gateway).and_then(|gateway| {
             let name = &gateway.spec.gateway_class_name;
             let class = ObjectRef::new(condition::GATEWAY_API, "GatewayClass", "", name);

@@ -278,6 +278,7 @@ fn what_an_envoy_refuses_is_told_on_the_policy_of_that_backend() {
         object: service.clone(),
         host: None,
         port,
+        grpc: false,
     };
     let text = "
 apiVersion: v1
@@ -335,7 +336,10 @@ fn gateway_with_one_bad_listener() {
     assert_eq!(words(&mine["conditions"]), expected);
     let [one, two] = [0, 1].map(|index| &mine["listeners"][index]);
     assert_eq!(one["attachedRoutes"], 1);
-    let kinds = json!([{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute"}]);
+    let kinds = json!([
+        {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute"},
+        {"group": "gateway.networking.k8s.io", "kind": "GRPCRoute"},
+    ]);
     assert_eq!(one["supportedKinds"], kinds);
     assert_eq!(two["supportedKinds"], json!([]));
     let expected = [

@@ -11,6 +11,7 @@ use sluicegate_resource::ObjectRef;
 use sluicegate_snapshot::{Builder, Resource, ResourceType, Snapshot, Version};
 use sluicegate_xds::{
     prost::{Message, Name},
+    sorted,
     validate::violations,
 };
 
@@ -187,13 +188,16 @@ fn translate_port(
 ) {
     for configuration in route::route_configurations(port, listeners, (graph, variants)) {
         let name = configuration.name.clone();
-        resources.extend(checked(
-            ResourceType::Route,
-            &name,
-            &configuration,
-            Version(0),
-            refused,
-        ));
+        let kind = ResourceType::Route;
+        let hosts = configuration.virtual_hosts.iter();
+        let mut routes = hosts.flat_map(|host| &host.routes);
+        // One entry has one order.
+        let body = if routes.any(|route| route.typed_per_filter_config.len() > 1) {
+            sorted::encode(&configuration)
+        } else {
+            configuration.encode_to_vec()
+        };
+        resources.extend(checked_body(kind, &name, body, Version(0), refused));
     }
     for (name, message) in secret::secrets(listeners) {
         resources.extend(checked(
@@ -224,6 +228,17 @@ pub(crate) fn checked<M: Message + Name>(
     refused: &mut Vec<Refused>,
 ) -> Option<Arc<Resource>> {
     let body = message.encode_to_vec();
+    checked_body(resource_type, name, body, depends_on, refused)
+}
+
+/// The same for a message that is encoded.
+fn checked_body(
+    resource_type: ResourceType,
+    name: &str,
+    body: Vec<u8>,
+    depends_on: Version,
+    refused: &mut Vec<Refused>,
+) -> Option<Arc<Resource>> {
     let problem = match violations(resource_type.message_name(), &body) {
         Ok(found) if found.is_empty() => None,
         Ok(found) => Some(

@@ -16,7 +16,7 @@ mod tls;
 mod traffic;
 
 pub(crate) use http_options::header_key_format;
-pub(crate) use traffic::{apply as apply_traffic, endpoints_of_their_own, hash_policies};
+pub(crate) use traffic::{Difference, apply as apply_traffic, hash_policies};
 
 use sluicegate_attach::{Backend, BackendSource};
 

@@ -280,7 +280,8 @@ fn parse_locality(text: &str) -> Option<Locality> {
     })
 }
 
-fn lb_endpoint(address: &str, port: u16) -> LbEndpoint {
+/// An endpoint without a name.
+pub(crate) fn lb_endpoint(address: &str, port: u16) -> LbEndpoint {
     with_hostname(address, port, "", None)
 }
 

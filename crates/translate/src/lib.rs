@@ -10,6 +10,7 @@ mod build;
 mod cluster;
 mod endpoint;
 pub mod fields;
+mod filter;
 mod listener;
 pub mod names;
 mod pb;

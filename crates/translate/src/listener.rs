@@ -31,7 +31,7 @@ use sluicegate_xds::pb::envoy::{
     },
 };
 
-use crate::{cluster::header_key_format, names, pb, secret};
+use crate::{cluster::header_key_format, filter::http_filters, names, pb, secret};
 
 /// The listener of `port`.
 pub(crate) fn listener(port: u16, listeners: &[&GatewayListener], graph: &Graph) -> Listener {
@@ -47,7 +47,7 @@ pub(crate) fn listener(port: u16, listeners: &[&GatewayListener], graph: &Graph)
         let options = http_protocol_options(listeners, graph);
         vec![FilterChain {
             name: names::listener(port),
-            filters: filters(&names::route_configuration(port, None), options),
+            filters: filters(&names::route_configuration(port, None), options, listeners),
             ..FilterChain::default()
         }]
     };
@@ -77,7 +77,7 @@ fn any_address(port: u16) -> Address {
 }
 
 fn https_filter_chain(port: u16, listener: &GatewayListener, graph: &Graph) -> FilterChain {
-    let route_configuration = names::route_configuration(port, Some(&listener.spec.name));
+    let route_configuration = names::route_configuration(port, Some(&names::section(listener)));
     FilterChain {
         name: route_configuration.clone(),
         filter_chain_match: listener
@@ -91,6 +91,7 @@ fn https_filter_chain(port: u16, listener: &GatewayListener, graph: &Graph) -> F
         filters: filters(
             &route_configuration,
             http_protocol_options(&[listener], graph),
+            &[listener],
         ),
         transport_socket: Some(pb::transport_socket(
             "envoy.transport_sockets.tls",
@@ -124,8 +125,14 @@ fn tls_inspector() -> ListenerFilter {
     }
 }
 
-fn filters(route_configuration: &str, options: Option<Http1ProtocolOptions>) -> Vec<Filter> {
-    let manager = http_connection_manager(route_configuration, options);
+fn filters(
+    route_configuration: &str,
+    options: Option<Http1ProtocolOptions>,
+    listeners: &[&GatewayListener],
+) -> Vec<Filter> {
+    let mut manager = http_connection_manager(route_configuration, options);
+    let others = http_filters(listeners);
+    manager.http_filters.splice(..0, others);
     vec![Filter {
         name: "envoy.filters.network.http_connection_manager".into(),
         config_type: Some(filter::ConfigType::TypedConfig(any::pack(&manager))),

@@ -13,7 +13,7 @@ mod traffic;
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use sluicegate_attach::{AttachedRoute, Graph, Listener, ResolvedRule, covers, specificity};
-use sluicegate_resource::gateway::{PathMatch, RouteMatch};
+use sluicegate_resource::gateway::{Matcher, PathMatch, RouteMatch};
 use sluicegate_xds::pb::envoy::config::route::v3::{Route, RouteConfiguration, VirtualHost};
 
 use crate::{names, variant::Variants};
@@ -31,7 +31,7 @@ pub(crate) fn route_configurations(
         return vec![route_configuration(port, None, listeners, context)];
     }
     let one = |listener: &&Listener| {
-        route_configuration(port, Some(&listener.spec.name), &[*listener], context)
+        route_configuration(port, Some(&names::section(listener)), &[*listener], context)
     };
     listeners.iter().map(one).collect()
 }
@@ -117,28 +117,32 @@ fn routes(attached: Vec<&AttachedRoute>, context: &action::Context<'_>) -> Vec<R
     // A stable sort: ties keep age, then the order in the object.
     matches.sort_by_key(|(.., one)| precedence(one));
     let route = |(route, index, rule, at, one): (&AttachedRoute, usize, _, _, _)| {
-        let metadata = &route.route.metadata;
-        let name = format!(
-            "{}/{}/rule/{index}/match/{at}",
-            metadata.namespace(),
-            metadata.name()
-        );
+        let name = names::route(route.route.reference(), index, at);
         let traffic = route.traffic.get(index).and_then(Option::as_ref);
         let rule = action::Rule {
             rule,
             traffic: traffic.map(|traffic| &*traffic.policy),
         };
-        action::route(name, &rule, one, context)
+        Route {
+            stat_prefix: traffic::stat_prefix(&rule, route.route.reference()),
+            ..action::route(name, &rule, one, context)
+        }
     };
     matches.into_iter().map(route).collect()
 }
 
-/// Exact, then regular expressions, then prefixes, each by length; then method, headers, query.
+/// Methods of gRPC, which only gRPC requests match, by the length of service and method (spec 5.4);
+/// then exact paths, then regular expressions, then prefixes, each by length; then method, headers,
+/// query.
 fn precedence(one: &RouteMatch) -> impl Ord + use<> {
     let (kind, length) = match &one.path {
-        PathMatch::Exact(path) => (0, path.len()),
-        PathMatch::RegularExpression(path) => (1, path.len()),
-        PathMatch::PathPrefix(path) => (2, path.len()),
+        PathMatch::Grpc(method) => {
+            let length = |part: &Option<Matcher>| part.as_ref().map_or(0, |it| it.text().len());
+            (0, (length(&method.service), length(&method.method)))
+        }
+        PathMatch::Exact(path) => (1, (path.len(), 0)),
+        PathMatch::RegularExpression(path) => (2, (path.len(), 0)),
+        PathMatch::PathPrefix(path) => (3, (path.len(), 0)),
     };
     (
         kind,

@@ -48,7 +48,7 @@ pub(crate) fn certificate_refs(
         .iter()
         .flat_map(|tls| &tls.certificate_refs);
     references.map(|reference| {
-        let own = listener.gateway_namespace.as_str();
+        let own = &*listener.owner.namespace;
         (reference.namespace.as_deref().unwrap_or(own), reference)
     })
 }

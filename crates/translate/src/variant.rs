@@ -19,7 +19,7 @@ use sluicegate_xds::{
     prost::Message,
 };
 
-use crate::{Options, Refused, build::checked, cluster, names};
+use crate::{Options, Refused, build::checked, cluster, cluster::Difference, names};
 
 type Key = (BackendKey, Identity);
 
@@ -193,17 +193,16 @@ fn make(backend: &Arc<Backend>, policy: &Arc<TrafficPolicy>, options: &Options) 
     let base = cluster::cluster(backend, options);
     let mut variant = base.clone();
     cluster::apply_traffic(&mut variant, backend, policy, &weighed);
-    let differs = variant != base;
-    let endpoints = cluster::endpoints_of_their_own(&mut variant, backend, policy, &weighed);
+    let difference = Difference::of(backend, policy, &weighed);
+    let endpoints = difference.endpoints(&mut variant, backend);
+    let differs = variant != base || endpoints.is_some();
     if let (Some(eds), None) = (&mut variant.eds_cluster_config, &endpoints) {
         eds.service_name.clone_from(&base.name);
     }
-    let body = variant.encode_to_vec();
-    // Endpoints move, the port of their probes does not.
-    let health = policy.spec.health_check.as_ref();
-    let port = health.and_then(|it| it.value.active.as_ref()?.value.port);
-    let port = Version(port.unwrap_or_default().into());
-    let hash = Resource::new(ResourceType::Cluster, &base.name, body, port).version;
+    let mut body = variant.encode_to_vec();
+    // Endpoints move, what is different about them does not.
+    body.extend(format!("{difference:?}").bytes());
+    let hash = Resource::new(ResourceType::Cluster, &base.name, body, Version(0)).version;
     Made {
         backend: backend.clone(),
         policy: policy.clone(),

@@ -6,7 +6,7 @@
 
 use std::io;
 
-use prost_reflect::{DynamicMessage, SerializeOptions};
+use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, ReflectMessage, SerializeOptions};
 use serde::Serialize;
 use serde_json::{
     Serializer, Value,
@@ -46,12 +46,45 @@ pub enum JsonError {
 pub fn message_to_value(full_name: &str, bytes: &[u8]) -> Result<Value, JsonError> {
     let message = decode(full_name, bytes)?;
     let options = SerializeOptions::new().use_proto_field_name(true);
-    message
+    let mut value = message
         .serialize_with_options(serde_json::value::Serializer, &options)
         .map_err(|source| JsonError::Serialize {
             name: full_name.to_owned(),
             source,
-        })
+        })?;
+    sort_maps(&mut value, &message.descriptor());
+    Ok(value)
+}
+
+/// Sorts the entries of maps, which decoded messages keep in no order.
+fn sort_maps(value: &mut Value, descriptor: &MessageDescriptor) {
+    let Value::Object(object) = value else {
+        return;
+    };
+    if let Some(Value::String(url)) = object.get("@type") {
+        let inner = url.rsplit('/').next().unwrap_or_default();
+        let inner = pool().get_message_by_name(inner);
+        if let Some(inner) = inner.filter(|inner| inner != descriptor) {
+            return sort_maps(value, &inner);
+        }
+    }
+    for field in descriptor.fields() {
+        let (Some(value), Kind::Message(inner)) = (object.get_mut(field.name()), field.kind())
+        else {
+            continue;
+        };
+        match value {
+            Value::Object(entries) if field.is_map() => {
+                entries.sort_keys();
+                if let Kind::Message(inner) = inner.map_entry_value_field().kind() {
+                    let values = entries.values_mut();
+                    values.for_each(|value| sort_maps(value, &inner));
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| sort_maps(item, &inner)),
+            other => sort_maps(other, &inner),
+        }
+    }
 }
 
 /// A message of known type as JSON.
@@ -173,8 +206,9 @@ mod tests {
         Cluster, cluster::CommonLbConfig, cluster::DiscoveryType,
     };
     use envoy_types::pb::envoy::config::core::v3::Metadata;
+    use envoy_types::pb::envoy::config::route::v3::Route;
     use envoy_types::pb::envoy::r#type::v3::Percent;
-    use envoy_types::pb::google::protobuf::{Any, Duration};
+    use envoy_types::pb::google::protobuf::{Any, Duration, Struct};
 
     use super::*;
 
@@ -200,6 +234,29 @@ mod tests {
                         \"value\": 7\n  }\n }\n}\n";
         assert_eq!(text, expected);
         assert_eq!(from_str::<Cluster>(&text).unwrap(), cluster);
+    }
+
+    #[test]
+    fn maps_are_in_order() {
+        let names = ["b", "a", "d", "c"];
+        let route = Route {
+            typed_per_filter_config: names
+                .map(|name| {
+                    let metadata = Metadata {
+                        filter_metadata: names.map(|name| (name.into(), Struct::default())).into(),
+                        ..Metadata::default()
+                    };
+                    (name.into(), crate::any::pack(&metadata))
+                })
+                .into(),
+            ..Route::default()
+        };
+        let value = to_value(&route).unwrap();
+        let keys =
+            |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
+        let configs = &value["typed_per_filter_config"];
+        assert_eq!(keys(configs), ["a", "b", "c", "d"]);
+        assert_eq!(keys(&configs["c"]["filter_metadata"]), ["a", "b", "c", "d"]);
     }
 
     #[test]

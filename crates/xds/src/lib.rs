@@ -10,6 +10,7 @@ pub mod descriptor;
 pub mod json;
 mod packed;
 pub mod reference;
+pub mod sorted;
 mod unread;
 pub mod validate;
 

@@ -35,9 +35,11 @@ pub(crate) type Known = BTreeMap<Identity, Arc<TrafficPolicy>>;
 pub(super) struct Fact {
     /// Index of the policy.
     pub(super) policy: usize,
-    /// Where.
+    /// The Gateway of the listener.
     pub(super) gateway: ObjectRef,
-    /// Where.
+    /// Who has the listener: the Gateway, or a ListenerSet.
+    pub(super) owner: ObjectRef,
+    /// The listener.
     pub(super) listener: String,
     /// What.
     pub(super) what: What,
@@ -73,7 +75,11 @@ pub(super) fn apply(
     for gateway in gateways {
         let object = gateway.object.reference();
         for listener in &mut gateway.listeners {
-            let place = (object, listener.spec.name.as_str());
+            let place = On {
+                gateway: object,
+                owner: &listener.owner,
+                listener: &listener.spec.name,
+            };
             for route in &mut listener.routes {
                 let rules = route.rules.iter();
                 let traffic = rules.map(|rule| round.rule(place, route, rule)).collect();
@@ -99,8 +105,13 @@ struct Candidate {
     rank: Rank,
 }
 
-/// A Gateway and one of its listeners.
-type On<'a> = (&'a ObjectRef, &'a str);
+/// A listener, who has it, and its Gateway.
+#[derive(Clone, Copy)]
+struct On<'a> {
+    gateway: &'a ObjectRef,
+    owner: &'a ObjectRef,
+    listener: &'a str,
+}
 
 impl Round<'_> {
     fn rule(
@@ -146,7 +157,12 @@ impl Round<'_> {
 
     /// Most specific first.
     fn candidates(&self, on: On<'_>, route: &AttachedRoute, rule: &ResolvedRule) -> Vec<Candidate> {
-        let (gateway, listener) = on;
+        let On {
+            gateway,
+            owner,
+            listener,
+        } = on;
+        let of_set = (owner != gateway).then(|| self.bound.holder(owner, None));
         let object = route.route.reference();
         let rule_name = rule.rule.name.as_deref();
         let holders = [
@@ -155,7 +171,8 @@ impl Round<'_> {
                 rule_name.and_then(|name| self.bound.holder(object, Some(name))),
             ),
             (Rank::Route, self.bound.holder(object, None)),
-            (Rank::Listener, self.bound.holder(gateway, Some(listener))),
+            (Rank::Listener, self.bound.holder(owner, Some(listener))),
+            (Rank::ListenerSet, of_set.flatten()),
             (Rank::Gateway, self.bound.holder(gateway, None)),
         ];
         let found = holders.into_iter();
@@ -323,11 +340,12 @@ impl Round<'_> {
         self.note(policy, on, What::Warning(warning));
     }
 
-    fn note(&mut self, policy: usize, (gateway, listener): On<'_>, what: What) {
+    fn note(&mut self, policy: usize, on: On<'_>, what: What) {
         self.facts.push(Fact {
             policy,
-            gateway: gateway.clone(),
-            listener: listener.to_owned(),
+            gateway: on.gateway.clone(),
+            owner: on.owner.clone(),
+            listener: on.listener.to_owned(),
             what,
         });
     }

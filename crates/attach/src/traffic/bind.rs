@@ -25,7 +25,7 @@ use crate::{
 /// What a policy is attached to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
-    /// A Gateway or a route.
+    /// A Gateway, a ListenerSet or a route.
     pub(super) object: ObjectRef,
     /// A listener or a rule of it.
     pub(super) section: Option<String>,
@@ -164,10 +164,16 @@ fn named(store: &Store, namespace: &str, target: &TargetReference) -> (Place, Ou
             let listeners = gateway.spec.listeners.iter();
             listeners.map(|listener| listener.name.as_str()).collect()
         }),
-        TargetKind::HttpRoute => store.http_routes.get(&place.object).map(|route| {
-            let rules = route.spec.rules.iter();
-            rules.filter_map(|rule| rule.name.as_deref()).collect()
+        TargetKind::ListenerSet => store.listener_sets.get(&place.object).map(|set| {
+            let listeners = set.spec.listeners.iter();
+            listeners.map(|listener| listener.name.as_str()).collect()
         }),
+        TargetKind::HttpRoute | TargetKind::GrpcRoute => {
+            store.routes.get(&place.object).map(|route| {
+                let rules = route.spec.rules.iter();
+                rules.filter_map(|rule| rule.name.as_deref()).collect()
+            })
+        }
         other => {
             let message = format!("a {} is not read yet", other.name());
             return (place, Outcome::No("Unsupported", message));
@@ -203,8 +209,13 @@ fn selected(store: &Store, namespace: &str, target: &SelectedTarget) -> Vec<Obje
             let all = store.gateways.values().map(|object| &object.metadata);
             all.filter(chosen).map(reference).collect()
         }
-        TargetKind::HttpRoute => {
-            let all = store.http_routes.values().map(|object| &object.metadata);
+        TargetKind::ListenerSet => {
+            let all = store.listener_sets.values().map(|object| &object.metadata);
+            all.filter(chosen).map(reference).collect()
+        }
+        TargetKind::HttpRoute | TargetKind::GrpcRoute => {
+            let all = store.routes.values().map(|object| &object.metadata);
+            let all = all.filter(|metadata| *metadata.reference.kind == *target.kind.name());
             all.filter(chosen).map(reference).collect()
         }
         _ => Vec::new(),

@@ -84,9 +84,14 @@ macro_rules! rows {
 }
 
 rows! {
+    RoutingType "routingType" Behaviour,
+        |it| there(it.routing_type.as_ref()), None;
     LoadBalancer "loadBalancer" Behaviour,
         |it| there(it.load_balancer.as_ref()),
         Some((Unit::LoadBalancer, "", |it| there(it.load_balancer()?.algorithm.as_ref())));
+    ZoneAware "loadBalancer.zoneAware" Fact,
+        |it| there(it.load_balancer.as_ref()?.value.zone_aware.as_ref()),
+        Some((Unit::LoadBalancer, "zoneAware", |it| there(it.load_balancer()?.zone_aware.as_ref())));
     MaxConnections "circuitBreaker.maxConnections" Limit,
         |it| breaker(it)?.max_connections,
         Some((Unit::CircuitBreakers, "maxConnections", |it| it.circuit_breakers()?.max_connections));
@@ -181,6 +186,8 @@ rows! {
             |it| there(it.common_http_protocol_options()?.idle_timeout)));
     MaxConnectionDuration "timeout.http.maxConnectionDuration" Behaviour,
         |it| there(timeout(it)?.max_connection_duration), None;
+    UseClientProtocol "useClientProtocol" Behaviour,
+        |it| there(it.use_client_protocol.as_ref()), None;
 }
 
 fn there<T>(value: Option<T>) -> Option<u32> {

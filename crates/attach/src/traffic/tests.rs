@@ -11,7 +11,7 @@ use crate::{Attacher, Options};
 
 /// What the backend's policy says, what the traffic's says, and who sets `row` when the latter is
 /// attached to the route, and when it is attached to the Gateway.
-const ROWS: [(Row, &str, &str, Won, Won); 24] = [
+const ROWS: [(Row, &str, &str, Won, Won); 28] = [
     (
         Row::ConnectTimeout,
         "connectTimeout: 5s",
@@ -170,6 +170,36 @@ const ROWS: [(Row, &str, &str, Won, Won); 24] = [
         Row::ProxyProtocol,
         "connectTimeout: 1s",
         "proxyProtocol: {version: V1}",
+        Won::Alone,
+        Won::Alone,
+    ),
+    (
+        Row::ZoneAware,
+        "loadBalancer: {random: {}, zoneAware: {preferLocal: {}}}",
+        "loadBalancer: {type: Random, zoneAware: {preferLocal: {}}}",
+        Won::Backend,
+        // The balancer that it belongs to has lost.
+        Won::Nobody,
+    ),
+    (
+        Row::ZoneAware,
+        "connectTimeout: 1s",
+        "loadBalancer: {type: Random, zoneAware: {preferLocal: {}}}",
+        Won::Alone,
+        Won::Alone,
+    ),
+    (
+        Row::RoutingType,
+        "connectTimeout: 1s",
+        "routingType: Service",
+        // There is no clusterIP.
+        Won::Nobody,
+        Won::Nobody,
+    ),
+    (
+        Row::UseClientProtocol,
+        "connectTimeout: 1s",
+        "useClientProtocol: true",
         Won::Alone,
         Won::Alone,
     ),

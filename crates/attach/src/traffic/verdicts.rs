@@ -2,7 +2,7 @@
 //! What became of each BackendTrafficPolicy.
 //!
 //! In: policies with their places, routes with their parents, facts. Out: an entry per ancestor: the
-//! Gateway for a policy of a Gateway or a route, or the target itself where no Gateway of ours is
+//! Gateway or ListenerSet for a policy of one or of a route, or the target itself where no Gateway of ours is
 //! behind it.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use super::{
     bind::{Bound, BoundTraffic, Place},
 };
 use crate::{
-    Gateway,
+    AttachedListenerSet, Gateway,
     grants::GATEWAY_API,
     verdict::{Outcome, RouteVerdict, TrafficAncestor, TrafficVerdict},
 };
@@ -74,11 +74,15 @@ fn verdict(
             }
         }
     }
-    let ancestors = ancestors.into_iter();
+    let objects: Vec<ObjectRef> = ancestors.keys().map(|(object, _)| object.clone()).collect();
     TrafficVerdict {
         policy: bound.policy.clone(),
         ancestors: ancestors
-            .map(|(key, outcome)| ancestor(key, outcome, facts))
+            .into_iter()
+            .map(|(key, outcome)| {
+                let here = facts_of(&key, &objects, facts);
+                ancestor(key, outcome, &here)
+            })
             .collect(),
         unmatched_selectors: bound.unmatched_selectors.clone(),
         errors: bound.errors.clone(),
@@ -86,10 +90,11 @@ fn verdict(
 }
 
 fn ancestors_of(place: &Place, gateways: &[Gateway], routes: &[RouteVerdict]) -> Vec<Key> {
-    if &*place.object.kind == "Gateway" {
-        let ours = gateways
-            .iter()
-            .any(|gateway| *gateway.object.reference() == place.object);
+    if matches!(&*place.object.kind, "Gateway" | "ListenerSet") {
+        let is_it = |set: &AttachedListenerSet| *set.object.reference() == place.object;
+        let ours = gateways.iter().any(|gateway| {
+            *gateway.object.reference() == place.object || gateway.listener_sets.iter().any(is_it)
+        });
         return match ours {
             true => vec![(place.object.clone(), place.section.clone())],
             false => Vec::new(),
@@ -106,22 +111,30 @@ fn ancestors_of(place: &Place, gateways: &[Gateway], routes: &[RouteVerdict]) ->
                 .namespace
                 .as_deref()
                 .unwrap_or(&place.object.namespace);
-            let gateway = ObjectRef::new(GATEWAY_API, "Gateway", namespace, &parent.name);
-            (gateway, parent.section_name.clone())
+            let object = ObjectRef::new(GATEWAY_API, &parent.kind, namespace, &parent.name);
+            (object, parent.section_name.clone())
         })
         .collect()
 }
 
-fn ancestor((object, section): Key, outcome: Outcome, facts: &[&Fact]) -> TrafficAncestor {
-    let here: Vec<&Fact> = facts
-        .iter()
-        .copied()
-        .filter(|fact| {
-            fact.gateway == object && section.as_ref().is_none_or(|name| *name == fact.listener)
-        })
-        .collect();
+/// What became of the policy at an ancestor: a fact about a listener of a ListenerSet is told there,
+/// or at the Gateway when the ListenerSet is no ancestor.
+fn facts_of<'f>(
+    (object, section): &Key,
+    ancestors: &[ObjectRef],
+    facts: &[&'f Fact],
+) -> Vec<&'f Fact> {
+    let facts = facts.iter().copied().filter(|fact| match section {
+        Some(name) => fact.owner == *object && fact.listener == *name,
+        None if ancestors.contains(&fact.owner) => fact.owner == *object,
+        None => fact.gateway == *object,
+    });
+    facts.collect()
+}
+
+fn ancestor((object, section): Key, outcome: Outcome, here: &[&Fact]) -> TrafficAncestor {
     let accepted = match outcome {
-        Outcome::Ok => accepted(&here),
+        Outcome::Ok => accepted(here),
         no => no,
     };
     let mut verdict = TrafficAncestor {

@@ -3,7 +3,7 @@
 //!
 //! In: a policy in force and a backend with its own. Out: which of the former's settings hold.
 
-use sluicegate_resource::envoygateway::backend_traffic_policy::HealthChecker;
+use sluicegate_resource::envoygateway::backend_traffic_policy::{HealthChecker, RoutingType};
 
 use super::{BackendSide, Class, Row, RowVerdict, TrafficPolicy, Weighed};
 use crate::{Backend, ProtocolClass};
@@ -72,7 +72,9 @@ fn other(row: Row, backend: &Backend) -> Option<(BackendSide, u32)> {
 }
 
 fn unusable(row: Row, traffic: &TrafficPolicy, backend: &Backend) -> Option<String> {
+    let client = traffic.spec.use_client_protocol.as_ref();
     let http2 = backend.protocol == ProtocolClass::Http2;
+    let may_be_http2 = http2 || client.is_some_and(|it| it.value);
     let key = &backend.key;
     match row {
         Row::InitialStreamWindowSize
@@ -80,7 +82,7 @@ fn unusable(row: Row, traffic: &TrafficPolicy, backend: &Backend) -> Option<Stri
         | Row::MaxConcurrentStreams
         | Row::OnInvalidMessage
         | Row::ConnectionKeepalive
-            if !http2 =>
+            if !may_be_http2 =>
         {
             Some(format!(
                 "{key} speaks HTTP/1.1; http2 needs appProtocol kubernetes.io/h2c, or http2 or grpc \
@@ -90,6 +92,12 @@ fn unusable(row: Row, traffic: &TrafficPolicy, backend: &Backend) -> Option<Stri
         Row::ActiveHealthCheck if !http2 && asks_by_grpc(traffic) => Some(format!(
             "{key} speaks HTTP/1.1; a gRPC health check needs HTTP/2"
         )),
+        Row::RoutingType if asks_for_service(traffic) && backend.source.cluster_ip().is_none() => {
+            Some(format!(
+                "{key} has no clusterIP: requests go to its endpoints"
+            ))
+        }
+        Row::ZoneAware => balanced_by_its_own(traffic, backend),
         Row::DnsRefreshRate | Row::RespectDnsTtl | Row::LookupFamily
             if !backend.source.resolves_names() =>
         {
@@ -97,6 +105,18 @@ fn unusable(row: Row, traffic: &TrafficPolicy, backend: &Backend) -> Option<Stri
         }
         _ => None,
     }
+}
+
+fn asks_for_service(traffic: &TrafficPolicy) -> bool {
+    let routing = traffic.spec.routing_type.as_ref();
+    routing.is_some_and(|it| it.value == RoutingType::Service)
+}
+
+/// Zones are a part of the choice of a balancer.
+fn balanced_by_its_own(traffic: &TrafficPolicy, backend: &Backend) -> Option<String> {
+    let balancer = weigh_one(Row::LoadBalancer, traffic, backend)?;
+    let key = &backend.key;
+    (!balancer.is_in_force()).then(|| format!("loadBalancer is not in force for {key}"))
 }
 
 fn asks_by_grpc(traffic: &TrafficPolicy) -> bool {

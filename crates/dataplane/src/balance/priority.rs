@@ -30,7 +30,7 @@ pub(crate) struct Share {
 
 impl Availability {
     /// `count` of the hosts that matter, in percent with overprovisioning.
-    fn percent(&self, count: u32, factor: u32) -> u32 {
+    pub(super) fn percent(&self, count: u32, factor: u32) -> u32 {
         (u64::from(factor) * u64::from(count))
             .checked_div(u64::from(self.total.saturating_sub(self.excluded)))
             .map_or(0, |percent| percent.min(100) as u32)

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     balance::{
         Availability, Balancer, HashTable, ListedHost, LocalityHosts, LocalityWeighted, Pick,
-        WeighedHost, normalise_hosts, normalise_localities, shares,
+        Share, WeighedHost, normalise_hosts, normalise_localities, shares,
     },
     plan::{Balancing, Endpoint},
     stats::ClusterStats,
@@ -107,10 +107,23 @@ impl Group {
 impl Source<'_> {
     /// Groups that take load: healthy hosts of each priority first, then degraded ones. Balancers
     /// of `old` go on where they were.
-    pub(super) fn groups(&self, mut old: Vec<Group>, rng: &mut Rng) -> Vec<Group> {
-        let levels = self.levels();
-        let shares = shares(&levels, self.factor, self.balancing.panic_threshold);
-        let numbered = || (0..).zip(&shares);
+    pub(super) fn groups(&self, old: Vec<Group>, rng: &mut Rng) -> Vec<Group> {
+        self.sharing(&self.shares(&self.levels()), old, rng)
+    }
+
+    /// The share of each priority.
+    pub(super) fn shares(&self, levels: &[Availability]) -> Vec<Share> {
+        shares(levels, self.factor, self.balancing.panic_threshold)
+    }
+
+    /// The same with these shares.
+    pub(super) fn sharing(
+        &self,
+        shares: &[Share],
+        mut old: Vec<Group>,
+        rng: &mut Rng,
+    ) -> Vec<Group> {
+        let numbered = || (0..).zip(shares);
         let healthy = numbered()
             .filter(|(_, share)| share.healthy > 0)
             .map(|(priority, share)| (priority, share.healthy, share.panic, false));
@@ -138,7 +151,8 @@ impl Source<'_> {
             .collect()
     }
 
-    fn levels(&self) -> Vec<Availability> {
+    /// Host counts of each priority.
+    pub(super) fn levels(&self) -> Vec<Availability> {
         let hosts = &self.hosts;
         let count = hosts.iter().map(|host| host.endpoint.priority as usize + 1);
         let mut levels = vec![Availability::default(); count.max().unwrap_or(0)];

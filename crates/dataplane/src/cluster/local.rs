@@ -20,7 +20,7 @@ use super::{
     groups::{Group, Member, Source},
 };
 use crate::{
-    balance::Pick,
+    balance::{Overrides, Pick, PreviousPriorities},
     plan::{ClusterConfig, ClusterPlan, Endpoints},
     retry::select_host,
     stats::{ClusterStats, SslStats},
@@ -148,36 +148,80 @@ impl LocalCluster {
     fn regroup(&self, members: &mut Members) {
         self.generation.set(self.generations());
         let zone = self.zone.borrow();
-        let source = Source {
-            balancing: &self.config.balancing,
-            factor: members.endpoints.overprovisioning,
-            zone: zone.as_ref(),
-            stats: &self.stats,
-            shared: &self.shared,
-            hosts: members.hosts.iter().map(|host| Member::new(host)).collect(),
-            now: self.shared.health.now(),
-        };
+        let source = self.source(members, zone.as_ref());
         let old = std::mem::take(&mut members.groups);
         members.groups = source.groups(old, &mut members.rng);
     }
 
+    fn source<'a>(&'a self, members: &Members, zone: Option<&'a Zone>) -> Source<'a> {
+        Source {
+            balancing: &self.config.balancing,
+            factor: members.endpoints.overprovisioning,
+            zone,
+            stats: &self.stats,
+            shared: &self.shared,
+            hosts: members.hosts.iter().map(|host| Member::new(host)).collect(),
+            now: self.shared.health.now(),
+        }
+    }
+
     /// A host for a request with this hash: by priority, then by the balancer.
-    pub(crate) fn pick(&self, hash: Option<u64>) -> Option<Rc<Host>> {
-        self.select(hash, 0)
+    pub(crate) fn pick(&self, hash: Option<u64>, overrides: &mut Overrides) -> Option<Rc<Host>> {
+        self.overriding(overrides).or_else(|| self.select(hash, 0))
     }
 
     /// A host for a retry: at most `max_attempts` further selections try to avoid those that were
-    /// `tried`.
+    /// `tried`. `priorities` that were tried are avoided before that.
     pub(crate) fn pick_again(
         &self,
         hash: Option<u64>,
         max_attempts: u32,
+        overrides: &mut Overrides,
+        mut priorities: Option<&mut PreviousPriorities>,
         tried: impl Fn(&Rc<Host>) -> bool,
     ) -> Option<Rc<Host>> {
         // All selections go by one hash.
         let hashes = self.config.balancing.hashes();
         let hash = hashes.then(|| hash.unwrap_or_else(|| self.members.borrow_mut().rng.u64(..)));
-        select_host(max_attempts, |attempt| self.select(hash, attempt), tried)
+        let select = |attempt| {
+            let named = self.overriding(overrides);
+            let other = || self.elsewhere(hash, attempt, priorities.as_deref_mut()?);
+            let usual = || self.select(hash, attempt);
+            named.or_else(other).or_else(usual)
+        };
+        select_host(max_attempts, select, tried)
+    }
+
+    /// The next host that the request itself names, whatever its health, as in Envoy.
+    fn overriding(&self, overrides: &mut Overrides) -> Option<Rc<Host>> {
+        if overrides.is_empty() {
+            return None;
+        }
+        self.refresh();
+        self.shared.health.note_traffic();
+        let members = self.members.borrow();
+        let find = |address| members.hosts.iter().find(|host| host.address == address);
+        overrides.by_ref().find_map(find).cloned()
+    }
+
+    /// A host of a priority that was not tried yet; none where the usual load holds.
+    fn elsewhere(
+        &self,
+        hash: Option<u64>,
+        attempt: u32,
+        priorities: &mut PreviousPriorities,
+    ) -> Option<Rc<Host>> {
+        self.refresh();
+        let mut members = self.members.borrow_mut();
+        let mut rng = members.rng.fork();
+        let zone = self.zone.borrow();
+        let source = self.source(&members, zone.as_ref());
+        let levels = source.levels();
+        let usual = source.shares(&levels);
+        let shares = priorities.shares(&levels, &usual, source.factor)?;
+        let mut groups = source.sharing(shares, Vec::new(), &mut rng);
+        self.shared.health.note_traffic();
+        self.choose(&members.hosts, &mut groups, &mut rng, (hash, attempt))
     }
 
     fn select(&self, hash: Option<u64>, attempt: u32) -> Option<Rc<Host>> {
@@ -187,12 +231,22 @@ impl LocalCluster {
         let Members {
             hosts, groups, rng, ..
         } = &mut *members;
+        self.choose(hosts, groups, rng, (hash, attempt))
+    }
+
+    fn choose(
+        &self,
+        hosts: &[Rc<Host>],
+        groups: &mut [Group],
+        rng: &mut Rng,
+        (hash, attempt): (Option<u64>, u32),
+    ) -> Option<Rc<Host>> {
         let balancing = &self.config.balancing;
         // Hashed requests choose their priority by the hash, and what has none draws one for both.
         let hash = balancing
             .hashes()
             .then(|| hash.unwrap_or_else(|| rng.u64(..)));
-        let group = match groups.as_mut_slice() {
+        let group = match groups {
             [only] => only,
             groups => {
                 let drawn = hash.unwrap_or_else(|| rng.u64(..)) % 100;

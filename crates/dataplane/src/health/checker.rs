@@ -142,8 +142,9 @@ impl Checker {
             }
             (Probe::Http(probe), Kept::Http2(session)) => {
                 let head = probe.request();
-                let opened = self.opened(&head, true);
-                let answer = session.ask(&opened, Vec::new(), body_limit(probe)).await?;
+                let opened = self.opened(&head, probe.body.is_empty());
+                let body = probe.body.clone();
+                let answer = session.ask(&opened, body, body_limit(probe)).await?;
                 let result = http_result(probe, &answer);
                 (answer, result)
             }

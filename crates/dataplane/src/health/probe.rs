@@ -21,6 +21,8 @@ pub(crate) struct HttpProbe {
     pub(crate) http2: bool,
     /// Fields after the host: [`probe_fields`].
     pub(crate) fields: Vec<(String, String)>,
+    /// `send`; empty is no body.
+    pub(crate) body: Vec<u8>,
     /// `expected_statuses`, half open; empty is 200 only.
     pub(crate) expected: Vec<(u16, u16)>,
     /// `retriable_statuses`, half open.
@@ -43,7 +45,7 @@ pub(crate) struct ProbeAnswer<'a> {
 }
 
 impl HttpProbe {
-    /// The request.
+    /// The head of the request.
     pub(crate) fn request(&self) -> Vec<u8> {
         let method = if self.method.is_empty() {
             "GET"
@@ -61,7 +63,7 @@ impl HttpProbe {
         }
         // Envoy's codec says so where a body could be expected.
         if !["GET", "HEAD", "DELETE", "TRACE"].contains(&method) {
-            text.push_str("content-length: 0\r\n");
+            text.push_str(&format!("content-length: {}\r\n", self.body.len()));
         }
         text.push_str("\r\n");
         text.into_bytes()

@@ -158,6 +158,18 @@ impl Known {
         }
     }
 
+    /// Whether it speaks of one connection, in HTTP/1 (RFC 9113 8.2.2).
+    pub(crate) fn is_of_connection(self) -> bool {
+        matches!(
+            self,
+            Self::Connection
+                | Self::KeepAlive
+                | Self::ProxyConnection
+                | Self::TransferEncoding
+                | Self::Upgrade
+        )
+    }
+
     /// Whether a trailer may have this name: not what frames, routes or hops (RFC 9110 6.5.1), which
     /// the next one might add to the head.
     pub(crate) fn may_trail(self) -> bool {

@@ -10,6 +10,7 @@ mod rendered;
 mod written;
 
 pub(super) use lines::{FieldLine, field_line, line_end, usual_line};
+pub(crate) use lines::{is_field_value, is_token, lower_name};
 pub(crate) use written::Written;
 
 use super::{

@@ -26,12 +26,14 @@ pub(crate) struct LocalReply<'a> {
     pub(crate) head_only: bool,
     /// The request was gRPC: status 200, the outcome in `grpc-status`.
     pub(crate) grpc: bool,
-    /// The client's time was up, which gRPC tells from other causes.
-    pub(crate) deadline: bool,
+    /// What gRPC is told, where that does not follow from the status.
+    pub(crate) grpc_status: Option<u32>,
     /// The client speaks HTTP/2: a missing body is not announced.
     pub(crate) http2: bool,
     /// Additions of the route, if one was found.
     pub(crate) mutations: Option<&'a Mutations>,
+    /// What filters add.
+    pub(crate) added: &'a [(&'static [u8], Vec<u8>)],
     /// Settings of the client's connection.
     pub(crate) manager: &'a ConnectionManager,
     /// For the date.
@@ -63,6 +65,9 @@ impl LocalReply<'_> {
             self.length(self.body.len(), out);
             self.line(b"content-type", b"text/plain", out);
         }
+        for (name, value) in self.added {
+            self.line(name, value, out);
+        }
         self.manager.response_case.push_new(b"date", out);
         out.extend_from_slice(b": ");
         self.clock.push(self.now, out);
@@ -93,12 +98,10 @@ impl LocalReply<'_> {
 
     fn grpc_lines(&self, out: &mut Vec<u8>) {
         self.line(b"content-type", b"application/grpc", out);
-        let status = if self.deadline {
-            "4"
-        } else {
-            grpc_status(self.status)
-        };
-        self.line(b"grpc-status", status.as_bytes(), out);
+        let mut status = Vec::new();
+        let code = self.grpc_status.unwrap_or(grpc_status(self.status));
+        push_decimal(u64::from(code), &mut status);
+        self.line(b"grpc-status", &status, out);
         if !self.body.is_empty() {
             self.line(b"grpc-message", self.body, out);
         }
@@ -120,13 +123,13 @@ impl LocalReply<'_> {
 }
 
 /// The gRPC status that stands for an HTTP status.
-fn grpc_status(status: u16) -> &'static str {
+fn grpc_status(status: u16) -> u32 {
     match status {
-        400 => "13",
-        401 => "16",
-        403 => "7",
-        404 => "12",
-        429 | 502..=504 => "14",
-        _ => "2",
+        400 => 13,
+        401 => 16,
+        403 => 7,
+        404 => 12,
+        429 | 502..=504 => 14,
+        _ => 2,
     }
 }

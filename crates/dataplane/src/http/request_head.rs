@@ -58,6 +58,8 @@ pub(crate) struct UpstreamRequest<'a> {
     pub(crate) http2: bool,
     /// `grpc-timeout` for the upstream.
     pub(crate) grpc_timeout: Option<String>,
+    /// The length of a body that came without one, and is known by now.
+    pub(crate) length: Option<u64>,
     /// The copy for a mirror: its host says so, and it comes from this address of the node.
     pub(crate) shadow: Option<&'a str>,
 }

@@ -45,6 +45,8 @@ pub(crate) struct DownstreamResponse<'a> {
     pub(crate) upgrade: Option<&'a [u8]>,
     /// `x-envoy-attempt-count`, if it is to be told.
     pub(crate) attempts: Option<u32>,
+    /// What filters add.
+    pub(crate) added: &'a [(&'static [u8], Vec<u8>)],
     /// Values of `set-cookie` fields to add.
     pub(crate) set_cookies: &'a [String],
     /// For the date.
@@ -104,6 +106,9 @@ impl DownstreamResponse<'_> {
         }
         if let Some(attempts) = self.attempts {
             writer.number(ATTEMPT_COUNT, u64::from(attempts), out);
+        }
+        for (name, value) in self.added {
+            writer.new_line(name, value, out);
         }
         if !passes(Known::Date, b"date") {
             self.case.push_new(b"date", out);

@@ -5,7 +5,7 @@
 //! connection's task goes to sleep. Above a cap the codec has to wait, so nothing grows.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     io,
     pin::Pin,
     rc::Rc,
@@ -14,6 +14,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::spare;
 use crate::io::Stream;
 
 /// The codec's end of a stream; its clone is the task's, who calls [`Gather::poll_send`].
@@ -23,8 +24,6 @@ pub(crate) struct Gather(Rc<RefCell<Gathered>>);
 #[derive(Debug)]
 struct Gathered {
     stream: Stream,
-    /// Bytes that were read before the codec took over.
-    early: Vec<u8>,
     out: Vec<u8>,
     sent: usize,
     received: u64,
@@ -32,14 +31,13 @@ struct Gathered {
 }
 
 impl Gather {
-    /// Takes over a stream and what was read from it.
-    pub(crate) fn new(stream: Stream, early: &[u8]) -> Self {
+    /// Takes over a stream.
+    pub(crate) fn new(stream: Stream) -> Self {
         Self(Rc::new(RefCell::new(Gathered {
             stream,
-            early: early.to_vec(),
             out: Vec::new(),
             sent: 0,
-            received: early.len() as u64,
+            received: 0,
             written: 0,
         })))
     }
@@ -52,11 +50,6 @@ impl Gather {
     /// Sends what was gathered. To be called before the task sleeps.
     pub(crate) fn poll_send(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.borrow_mut().poll_send(cx)
-    }
-
-    /// Gives the stream back, once the codec is gone.
-    pub(crate) fn into_stream(self) -> Stream {
-        std::mem::replace(&mut self.0.borrow_mut().stream, Stream::Gone)
     }
 
     /// Bytes received and written since this was last asked.
@@ -81,9 +74,7 @@ impl Gathered {
         self.sent = 0;
         if self.out.capacity() > 0 {
             // An idle connection holds no buffer.
-            let mut spare = std::mem::take(&mut self.out);
-            spare.clear();
-            SPARE.set(spare);
+            spare::put(std::mem::take(&mut self.out));
         }
         self.stream.poll_flush(cx)
     }
@@ -96,12 +87,6 @@ impl AsyncRead for Gather {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let gathered = &mut *self.0.borrow_mut();
-        if !gathered.early.is_empty() {
-            let count = gathered.early.len().min(buffer.remaining());
-            buffer.put_slice(&gathered.early[..count]);
-            gathered.early.drain(..count);
-            return Poll::Ready(Ok(()));
-        }
         let count = ready!(gathered.stream.poll_read_buf(cx, buffer))?;
         gathered.received += count as u64;
         Poll::Ready(Ok(()))
@@ -119,7 +104,7 @@ impl AsyncWrite for Gather {
             ready!(gathered.poll_send(cx))?;
         }
         if gathered.out.capacity() == 0 {
-            gathered.out = SPARE.take();
+            gathered.out = spare::take();
         }
         gathered.out.extend_from_slice(bytes);
         Poll::Ready(Ok(bytes.len()))
@@ -135,11 +120,6 @@ impl AsyncWrite for Gather {
         ready!(gathered.poll_send(cx))?;
         gathered.stream.poll_shutdown(cx)
     }
-}
-
-thread_local! {
-    /// The buffer of a connection that has sent everything, for the next one that gathers.
-    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// Bytes gathered before the codec has to wait.

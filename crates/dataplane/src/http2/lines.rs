@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use h2::ext::Protocol;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
     header::{CONTENT_LENGTH, HOST, TE},
     uri::Scheme,
 };
@@ -36,8 +36,7 @@ pub(crate) fn request(opened: &Opened<'_>) -> Option<Request<()>> {
         fields,
         host,
         upgrade,
-        ..
-    } = parse(opened.head, written, HeaderMap::new(), true);
+    } = parse(opened.head, written, true);
     let upgrade = upgrade.and_then(|kind| std::str::from_utf8(kind).ok());
     let host = host?;
     let uri = Uri::builder()
@@ -64,27 +63,9 @@ pub(crate) fn request(opened: &Opened<'_>) -> Option<Request<()>> {
     Some(request)
 }
 
-/// A response, from its head as written for HTTP/1, and that head's length: a body may follow.
-/// `fields` are empty.
-pub(super) fn response(head: &[u8], fields: HeaderMap) -> Option<(Response<()>, usize)> {
-    let (first, written) = Written::head(head);
-    let status = StatusCode::from_bytes(first.split(|byte| *byte == b' ').nth(1)?).ok()?;
-    // A switch is a success of CONNECT.
-    let status = match status {
-        StatusCode::SWITCHING_PROTOCOLS => StatusCode::OK,
-        other => other,
-    };
-    let parsed = parse(head, written, fields, false);
-    let mut response = Response::new(());
-    *response.status_mut() = status;
-    *response.version_mut() = http::Version::HTTP_2;
-    *response.headers_mut() = parsed.fields;
-    Some((response, parsed.length))
-}
-
 /// Trailers, from their lines.
 pub(crate) fn trailers(lines: &[u8]) -> HeaderMap {
-    let mut trailers = parse(lines, Written::lines(lines), HeaderMap::new(), false).fields;
+    let mut trailers = parse(lines, Written::lines(lines), false).fields;
     for name in [CONTENT_LENGTH, HOST, TE] {
         trailers.remove(name);
     }
@@ -111,19 +92,12 @@ struct Fields<'a> {
     host: Option<HeaderValue>,
     /// The value of the first Upgrade field.
     upgrade: Option<&'a [u8]>,
-    /// Bytes of the head.
-    length: usize,
 }
 
-/// Takes lines apart into `fields`, which are empty. `takes_host` keeps Host out of them: taking it
-/// out afterwards would move the last field to its place.
-fn parse<'a>(
-    bytes: &'a [u8],
-    mut written: Written<'a>,
-    mut fields: HeaderMap,
-    takes_host: bool,
-) -> Fields<'a> {
-    fields.reserve(USUAL);
+/// Takes lines apart. `takes_host` keeps Host out of the fields: taking it out afterwards would move
+/// the last field to its place.
+fn parse<'a>(bytes: &'a [u8], written: Written<'a>, takes_host: bool) -> Fields<'a> {
+    let mut fields = HeaderMap::with_capacity(USUAL);
     let (mut upgrade, mut host) = (None, None);
     let mut add = |name: HeaderName, value: HeaderValue| {
         if takes_host && name == HOST {
@@ -134,7 +108,7 @@ fn parse<'a>(
     };
     let mut copy = None;
     kept::with(|kept| {
-        for line in written.by_ref() {
+        for line in written {
             let line_bytes = &bytes[line.clone()];
             if let Some((name, value)) = kept.line(line_bytes) {
                 add(name, value);
@@ -147,7 +121,7 @@ fn parse<'a>(
             if field.known == Known::Upgrade {
                 upgrade = upgrade.or(Some(value));
             }
-            if FORBIDDEN.contains(&field.known) {
+            if field.known.is_of_connection() {
                 continue;
             }
             let value = if bytes.len() > COPIED {
@@ -168,7 +142,6 @@ fn parse<'a>(
         fields,
         host,
         upgrade,
-        length: written.at(),
     }
 }
 
@@ -176,15 +149,6 @@ fn parse<'a>(
 const COPIED: usize = 2048;
 /// Room for the fields of most heads.
 const USUAL: usize = 12;
-
-/// RFC 9113 8.2.2.
-const FORBIDDEN: [Known; 5] = [
-    Known::Connection,
-    Known::KeepAlive,
-    Known::ProxyConnection,
-    Known::TransferEncoding,
-    Known::Upgrade,
-];
 
 #[cfg(test)]
 mod tests {
@@ -205,9 +169,5 @@ mod tests {
         let values: Vec<_> = request.headers().get_all("x-a").iter().collect();
         assert_eq!(values, ["1", "2"]);
         assert_eq!(request.headers().len(), 2);
-        let head = b"HTTP/1.1 204 No Content\r\nconnection: close\r\ndate: x\r\n\r\n";
-        let (response, length) = response(head, HeaderMap::new()).expect("a response");
-        assert_eq!((response.status().as_u16(), length), (204, head.len()));
-        assert_eq!(response.headers().len(), 1);
     }
 }

@@ -84,6 +84,17 @@ impl Inbox {
         outcome
     }
 
+    /// Takes the bytes of a head over, instead of those held; an empty buffer is left in their place.
+    pub(crate) fn take_over(&mut self, bytes: &mut Vec<u8>, buffers: &Buffers) {
+        let mut bytes = std::mem::replace(bytes, buffers.small());
+        (self.start, self.end) = (0, bytes.len());
+        if bytes.len() == Buffers::LARGE {
+            // It must not be mistaken for a large one.
+            bytes.push(0);
+        }
+        buffers.recycle(std::mem::replace(&mut self.buffer, bytes));
+    }
+
     /// Bytes read since this was last asked.
     pub(crate) fn take_received(&mut self) -> u64 {
         std::mem::take(&mut self.received)

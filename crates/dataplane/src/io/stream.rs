@@ -24,7 +24,7 @@ pub(crate) enum Stream {
     /// Nothing: the HTTP/2 codec took the socket over.
     Gone,
     /// One stream of an HTTP/2 connection.
-    Http2(Box<Message>),
+    Http2(Message),
     /// Plain TCP.
     Tcp(TcpStream),
     /// TLS on TCP.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{
     attempt,
     exchange::Exchange,
-    facts, finish, http2,
+    facts, filters, finish, http2,
     session::{After, Session},
 };
 use crate::{
@@ -124,7 +124,7 @@ pub(super) async fn failure(
     }
     if row.status == 0 {
         if failure != Failure::ClientGone {
-            http2::reset(session).await;
+            http2::reset(session);
         } else if session.stream.is_http2() {
             session.stats.downstream_rq_rx_reset.inc();
             session.worker.http2_stats.rx_reset.inc();
@@ -176,6 +176,7 @@ async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>)
     let record = &exchange.record;
     let changes = record.mutations.as_deref();
     let formatted = changes.and_then(|all| facts::of_reply(session, exchange, reply.status, all));
+    let added = filters::response_fields(exchange);
     LocalReply {
         status: reply.status,
         body: reply.body,
@@ -185,9 +186,10 @@ async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>)
         close: record.close,
         head_only: record.head_only,
         grpc: record.grpc && reply.location.is_none(),
-        deadline: record.failure == Some(Failure::MaxDuration),
+        grpc_status: record.failure.and_then(Failure::grpc_status),
         http2,
         mutations: formatted.as_ref().or(changes),
+        added: &added,
         manager: session.manager(),
         clock: &session.worker.clock,
         now,
@@ -244,7 +246,7 @@ async fn cut(session: &mut Session, exchange: &mut Exchange) -> After {
     let gone = exchange.record.failure == Some(Failure::ClientGone);
     let flushed = !gone && flush(session, exchange).await;
     if !gone {
-        http2::reset(session).await;
+        http2::reset(session);
     }
     exchange.answer.clear(&session.worker.buffers);
     finish::count(session, exchange, finish::elapsed(exchange, Instant::now()));
@@ -275,11 +277,14 @@ fn count(session: &Session, exchange: &Exchange, failure: Failure, trying: bool)
         Failure::UpstreamMaxDuration => false,
         _ => row.blame == Blame::Upstream,
     };
-    if charged && !exchange.record.responding {
-        cluster.upstream_rq.inc(row.status);
-        cluster.external_upstream_rq.inc(row.status);
-    } else if exchange.record.responding {
-        cluster.upstream_rq.inc(exchange.record.status);
-        cluster.external_upstream_rq.inc(exchange.record.status);
+    let status = match exchange.record.responding {
+        true => exchange.record.status,
+        false if charged => row.status,
+        false => return,
+    };
+    cluster.upstream_rq.inc(status);
+    cluster.external_upstream_rq.inc(status);
+    if let Some(route) = &exchange.record.route {
+        route.upstream_rq.inc(status);
     }
 }

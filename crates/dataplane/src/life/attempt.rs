@@ -81,7 +81,12 @@ fn count(exchange: &Exchange, failure: Failure) {
     match failure {
         Failure::PerTryIdle => cluster.upstream_rq_per_try_idle_timeout.inc(),
         Failure::PerTryTimeout => cluster.upstream_rq_per_try_timeout.inc(),
-        Failure::RouteTimeout => cluster.upstream_rq_timeout.inc(),
+        Failure::RouteTimeout => {
+            cluster.upstream_rq_timeout.inc();
+            if let Some(route) = &exchange.record.route {
+                route.upstream_rq_timeout.inc();
+            }
+        }
         Failure::UpstreamMaxDuration => cluster.upstream_rq_max_duration_reached.inc(),
         Failure::Protocol => {
             cluster.upstream_cx_protocol_error.inc();

@@ -35,6 +35,9 @@ pub(super) async fn checkout(
         session.worker.wake_sweeper();
         return Err(Failure::Overflow);
     };
+    if let Some(route) = &exchange.record.route {
+        route.upstream_rq_total.inc();
+    }
     if upstream.requests == 0 {
         target.host.connected();
     }

@@ -12,11 +12,12 @@ use super::{pump::Pump, retry::Retry};
 use crate::{
     cluster::Host,
     failure::Failure,
+    filter::{Bucket, Filters},
     http::{RequestHead, ResponseHead},
     io::Inbox,
     pool::{Lane, RequestLease, Upstream},
     route::Mutations,
-    stats::ClusterStats,
+    stats::{ClusterStats, RouteStats},
 };
 
 /// A request with its response.
@@ -83,6 +84,14 @@ pub(crate) struct Record {
     pub(super) retry_flag: &'static str,
     /// `%RESPONSE_CODE_DETAILS%`.
     pub(super) details: &'static str,
+    /// A fault on purpose held it up.
+    pub(super) delayed: bool,
+    /// The bytes of a body that was taken in whole and had no length.
+    pub(super) collected: Option<u64>,
+    /// The rate limit that the client is told of.
+    pub(super) bucket: Option<Arc<Bucket>>,
+    /// The HTTP filters of its route.
+    pub(super) filters: Option<Arc<Filters>>,
     /// The response head was written.
     pub(super) responding: bool,
     /// The upstream connection can serve another request.
@@ -105,6 +114,8 @@ pub(crate) struct Record {
     pub(super) cluster_name: Option<Arc<str>>,
     /// Numbers of the cluster.
     pub(super) cluster: Option<Arc<ClusterStats>>,
+    /// Numbers of the route, where it has its own.
+    pub(super) route: Option<Arc<RouteStats>>,
     /// Cookies that make the client come back to the same host.
     pub(super) set_cookies: Vec<String>,
     /// Route timeout, to be started when the request is complete.

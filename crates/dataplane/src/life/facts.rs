@@ -4,6 +4,8 @@
 //! In: a connection and a request, at one of its phases. Out: header changes whose values are plain
 //! bytes; `None` for routes without formatters, whose values are.
 
+use std::borrow::Cow;
+
 use super::{exchange::Exchange, hash, session::Session};
 use crate::{
     cluster::Host,
@@ -53,6 +55,7 @@ pub(super) fn of_response(
         cluster: Some(&host.config.name),
         host: Some(host.address),
         status: head.status,
+        flags: &flags(exchange),
         details: "via_upstream",
         ..common(session, exchange)
     }))
@@ -82,14 +85,26 @@ pub(super) fn of_reply(
                 .or(exchange.record.cluster_name.as_ref())
                 .map(|name| &**name),
             host: host.map(|host| host.address),
-            flags: match exchange.record.flag {
-                "-" => "",
-                flag => flag,
-            },
+            flags: &flags(exchange),
             details: exchange.record.details,
             ..common(session, exchange)
         }),
     )
+}
+
+/// `%RESPONSE_FLAGS%`, in Envoy's order.
+fn flags(exchange: &Exchange) -> Cow<'static, str> {
+    const BEFORE_A_DELAY: [&str; 9] = ["LH", "UH", "UT", "LR", "UR", "UF", "UC", "UO", "NR"];
+    let flag = match exchange.record.flag {
+        "-" => "",
+        flag => flag,
+    };
+    match (exchange.record.delayed, flag) {
+        (false, flag) => flag.into(),
+        (true, "") => "DI".into(),
+        (true, flag) if BEFORE_A_DELAY.contains(&flag) => format!("{flag},DI").into(),
+        (true, flag) => format!("DI,{flag}").into(),
+    }
 }
 
 /// Keeps what changes of the response will want to know of the request: its head in the form in

@@ -25,6 +25,10 @@ pub(super) fn finish(session: &mut Session, exchange: &mut Exchange, now: Instan
             cluster.upstream_rq.inc(status);
             cluster.external_upstream_rq.inc(status);
             cluster.upstream_rq_time.record(elapsed);
+            if let Some(route) = &exchange.record.route {
+                route.upstream_rq.inc(status);
+                route.upstream_rq_time.record(elapsed);
+            }
             if status >= 500 {
                 host.stats.rq_error.inc();
             } else {

@@ -136,6 +136,7 @@ fn sent(exchange: &mut Exchange) {
     let now = if exchange.request.message.chunked
         || exchange.request.message.content_length.unwrap_or(0) > 0
         || exchange.retry.retries > 0
+        || record.delayed
     {
         Instant::now()
     } else {

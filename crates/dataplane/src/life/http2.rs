@@ -6,34 +6,32 @@
 
 use std::{
     cell::Cell,
-    future::{Future, poll_fn},
-    pin::Pin,
+    future::poll_fn,
+    io,
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
-use h2::{Reason, server};
 use tokio::time::Instant;
 
 use super::{answer, exchange::Exchange, linger, receive_head, request, session::Session};
 use crate::{
     failure::Failure,
     http::HeadError,
-    http2::{Gather, Keepalive, Message, Piece},
+    http2::{Event, Handle, Keepalive, Message, Options, Pings, Shared},
     io::Stream,
     plan::ConnectionManager,
 };
 
-type Codec = server::Connection<Gather, Piece>;
-
 /// The connection's own state.
 struct Connection {
-    codec: Codec,
-    io: Gather,
+    codec: Shared,
     keepalive: Option<Keepalive>,
     activity: Rc<Activity>,
     /// Since when no new streams are taken.
     draining: Option<Instant>,
+    /// Bytes written.
+    written: u64,
 }
 
 /// What its streams do.
@@ -47,6 +45,8 @@ struct Activity {
 /// A stream that is being served.
 pub(super) struct Served {
     session: Session,
+    /// The request's head is in there already.
+    exchange: Option<Box<Exchange>>,
     activity: Rc<Activity>,
 }
 
@@ -54,87 +54,67 @@ pub(super) struct Served {
 pub(super) async fn serve(session: &mut Session) {
     session.name_peer();
     session.note_local();
-    let stream = std::mem::replace(&mut session.stream, Stream::Gone);
-    let io = Gather::new(stream, session.inbox.bytes());
-    session.inbox.clear(&session.worker.buffers);
-    if let Some(mut codec) = handshake(session, &io).await {
-        let options = &session.manager().http2;
-        let mut connection = Connection {
-            keepalive: Keepalive::new(options.keepalive, codec.ping_pong()),
-            codec,
-            io: io.clone(),
-            activity: Rc::new(Activity {
-                running: Cell::new(0),
-                idle_since: Cell::new(Instant::now()),
-            }),
-            draining: None,
-        };
-        poll_fn(|cx| connection.poll(cx, session)).await;
-    }
-    let (received, written) = io.take_counts();
-    session.stats.downstream_cx_rx_bytes_total.add(received);
-    session.stats.downstream_cx_tx_bytes_total.add(written);
-    session.stream = io.into_stream();
+    let manager = session.manager();
+    let codec = Shared::new(options(manager));
+    let mut connection = Connection {
+        keepalive: Keepalive::new(manager.http2.keepalive, Some(Pings::Client(codec.clone()))),
+        codec,
+        activity: Rc::new(Activity {
+            running: Cell::new(0),
+            idle_since: Cell::new(Instant::now()),
+        }),
+        draining: None,
+        written: 0,
+    };
+    poll_fn(|cx| connection.poll(cx, session)).await;
+    connection.codec.lock().end();
+    let stats = &session.stats;
+    let received = session.inbox.take_received();
+    stats.downstream_cx_rx_bytes_total.add(received);
+    stats.downstream_cx_tx_bytes_total.add(connection.written);
     linger::linger(session).await;
 }
 
-fn builder(manager: &ConnectionManager) -> server::Builder {
+fn options(manager: &ConnectionManager) -> Options {
     let options = &manager.http2;
-    let bytes = u32::try_from(manager.limits.bytes).unwrap_or(u32::MAX);
-    let mut builder = server::Builder::new();
-    builder
-        .initial_window_size(options.stream_window)
-        .initial_connection_window_size(options.connection_window)
-        .max_concurrent_streams(options.max_concurrent_streams)
-        .header_table_size(options.header_table)
-        .max_header_list_size(bytes)
-        .max_send_buffer_size(SEND_BUFFER);
-    if options.allow_connect {
-        builder.enable_connect_protocol();
+    Options {
+        max_streams: options.max_concurrent_streams,
+        stream_window: options.stream_window,
+        connection_window: options.connection_window,
+        header_table: options.header_table,
+        allow_connect: options.allow_connect,
+        limits: manager.limits,
     }
-    builder
-}
-
-/// Waits for the rest of the preface.
-async fn handshake(session: &mut Session, io: &Gather) -> Option<Codec> {
-    let mut handshake = builder(session.manager()).handshake::<_, Piece>(io.clone());
-    let limit = session.manager().idle_timeout;
-    let deadline = limit.map(|limit| Instant::now() + limit);
-    poll_fn(|cx| {
-        session.mark.watch(cx);
-        match Pin::new(&mut handshake).poll(cx) {
-            Poll::Ready(Ok(codec)) => return Poll::Ready(Some(codec)),
-            Poll::Ready(Err(_)) => {
-                session.stats.downstream_cx_protocol_error.inc();
-                return Poll::Ready(None);
-            }
-            Poll::Pending => {}
-        }
-        if matches!(io.poll_send(cx), Poll::Ready(Err(_))) {
-            return Poll::Ready(None);
-        }
-        let deadline = [deadline, session.close_at()].into_iter().flatten().min();
-        session.timer.poll(cx, deadline).map(|()| None)
-    })
-    .await
 }
 
 impl Connection {
     fn poll(&mut self, cx: &mut Context<'_>, session: &mut Session) -> Poll<()> {
         session.mark.watch(cx);
+        self.codec.lock().watch(cx);
+        let polled = self.poll_all(cx, session);
+        self.codec.lock().rest();
+        polled
+    }
+
+    fn poll_all(&mut self, cx: &mut Context<'_>, session: &mut Session) -> Poll<()> {
         loop {
-            let accepted = self.poll_accept(cx, session);
-            // Whatever the codec wrote goes out before anybody sleeps.
-            let sent = self.io.poll_send(cx);
-            if accepted.is_ready() || matches!(sent, Poll::Ready(Err(_))) {
+            let ended = self.poll_receive(cx, session);
+            let keepalive = self.keepalive.as_mut();
+            let silent = keepalive.is_some_and(|keepalive| keepalive.poll(cx).is_ready());
+            let unread = self.codec.lock().congested();
+            // Whatever the streams wrote goes out before anybody sleeps.
+            let sent = self.poll_send(cx, &mut session.stream);
+            let finished = sent.is_ready() && self.codec.lock().finished();
+            if ended.is_ready() || finished || matches!(sent, Poll::Ready(Err(_))) {
                 session.stats.downstream_cx_destroy_remote.inc();
                 return Poll::Ready(());
             }
-            if let Some(keepalive) = &mut self.keepalive
-                && keepalive.poll(cx).is_ready()
-            {
+            if silent {
                 session.worker.http2_stats.keepalive_timeout.inc();
                 return Poll::Ready(());
+            }
+            if unread && !self.codec.lock().congested() {
+                continue;
             }
             let Some(deadline) = self.deadline(session) else {
                 return Poll::Pending;
@@ -152,36 +132,86 @@ impl Connection {
         }
     }
 
-    /// Takes streams in. Ready when the connection is over.
-    fn poll_accept(&mut self, cx: &mut Context<'_>, session: &mut Session) -> Poll<()> {
+    /// Reads, and takes streams in, as long as the client reads too. Ready when there is nothing more
+    /// to read.
+    fn poll_receive(&mut self, cx: &mut Context<'_>, session: &mut Session) -> Poll<()> {
         loop {
             if self.draining.is_none() && session.must_end() {
                 self.drain();
             }
-            match self.codec.poll_accept(cx) {
-                Poll::Ready(Some(Ok((request, respond)))) => {
-                    self.count(session);
-                    if self.draining.is_none() && session.draining() {
-                        self.drain();
-                    }
-                    let message = Message::server(request, respond);
-                    self.serve(session.of_stream(Stream::Http2(Box::new(message))));
+            loop {
+                let mut codec = self.codec.lock();
+                if codec.congested() {
+                    drop(codec);
+                    session.inbox.park(&session.worker.buffers);
+                    return Poll::Pending;
                 }
-                Poll::Ready(Some(Err(error))) => {
-                    if !error.is_io() && !error.is_remote() {
+                let (taken, event) = codec.receive(session.inbox.bytes());
+                drop(codec);
+                session.inbox.consume(taken);
+                match event {
+                    Some(Event::Request(place)) => self.accept(session, place),
+                    Some(Event::Broken) => {
                         session.stats.downstream_cx_protocol_error.inc();
+                        return Poll::Ready(());
                     }
-                    return Poll::Ready(());
+                    None => break,
                 }
-                Poll::Ready(None) => return Poll::Ready(()),
-                Poll::Pending => return Poll::Pending,
+            }
+            let buffers = &session.worker.buffers;
+            let filled = session
+                .inbox
+                .poll_fill(cx, &mut session.stream, buffers, usize::MAX);
+            match ready!(filled) {
+                Ok(count) if count > 0 => {}
+                _ => return Poll::Ready(()),
             }
         }
     }
 
+    fn poll_send(&mut self, cx: &mut Context<'_>, stream: &mut Stream) -> Poll<io::Result<()>> {
+        let mut codec = self.codec.lock();
+        while !codec.output().is_empty() {
+            let count = ready!(stream.poll_write(cx, codec.output(), b""))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            codec.wrote(count);
+            self.written += count as u64;
+        }
+        stream.poll_flush(cx)
+    }
+
+    /// Takes in the request whose head was received last.
+    fn accept(&mut self, session: &mut Session, place: u32) {
+        self.count(session);
+        if self.draining.is_none() && session.draining() {
+            self.drain();
+        }
+        let handle = Handle::new(&self.codec, place);
+        let mut of_stream = session.of_stream(Stream::Http2(Message::Served(handle)));
+        let worker = session.worker.clone();
+        let mut exchange = worker.exchange();
+        let mut codec = self.codec.lock();
+        let received = codec.head();
+        std::mem::swap(&mut exchange.request, &mut received.head);
+        of_stream
+            .inbox
+            .take_over(&mut received.lines, &worker.buffers);
+        drop(codec);
+        let activity = self.activity.clone();
+        activity.running.set(activity.running.get() + 1);
+        worker.http2_stats.streams_active.add(1);
+        worker.stream_tasks.serve(Served {
+            session: of_stream,
+            exchange: Some(exchange),
+            activity,
+        });
+    }
+
     /// Tells the client to open no more streams.
     fn drain(&mut self) {
-        self.codec.graceful_shutdown();
+        self.codec.lock().drain();
         self.draining = Some(Instant::now());
     }
 
@@ -194,14 +224,6 @@ impl Connection {
         }
         // Found once here, not by every stream.
         session.routes();
-    }
-
-    fn serve(&mut self, session: Session) {
-        let activity = self.activity.clone();
-        activity.running.set(activity.running.get() + 1);
-        let worker = session.worker.clone();
-        worker.http2_stats.streams_active.add(1);
-        worker.stream_tasks.serve(Served { session, activity });
     }
 
     /// When the connection is told to end, or given up, if nothing happens.
@@ -227,7 +249,9 @@ impl Served {
     /// Serves its request.
     pub(super) async fn serve(&mut self) {
         let session = &mut self.session;
-        let mut exchange = session.worker.exchange();
+        let Some(mut exchange) = self.exchange.take() else {
+            return;
+        };
         if let Err(failure) = request(session, &mut exchange).await {
             answer::failure(session, &mut exchange, failure).await;
         }
@@ -248,28 +272,21 @@ impl Served {
     }
 }
 
-/// The head that the codec decoded, in the form that HTTP/1 heads have.
+/// Looks at the head, which came in the form that HTTP/1 heads have.
 pub(super) fn receive_head(
     session: &mut Session,
     exchange: &mut Exchange,
     now: Instant,
 ) -> Result<(), Failure> {
-    let limits = session.manager().limits;
     let message = session.stream.message().ok_or(Failure::ClientGone)?;
-    let parts = message.take_request().ok_or(Failure::ClientGone)?;
-    let ends = message.ends();
-    let head = &mut exchange.request;
-    let rendered = session.inbox.render(&session.worker.buffers, |out| {
-        head.render(&parts, ends, limits, out)
-    });
-    message.reuse(parts.headers);
-    match rendered {
-        Ok(()) => receive_head::accept(session, exchange, now),
-        Err(HeadError::TooMany) => {
+    match message.take_refusal() {
+        None => receive_head::accept(session, exchange, now),
+        Some(HeadError::TooLarge) => Err(Failure::Http2Headers),
+        Some(HeadError::TooMany) => {
             session.worker.http2_stats.header_overflow.inc();
             Err(Failure::Http2Headers)
         }
-        Err(refused) => {
+        Some(refused) => {
             receive_head::accept(session, exchange, now)?;
             Err(Failure::BadRequest(refused))
         }
@@ -290,17 +307,9 @@ pub(super) fn send_response(session: &mut Session, exchange: &mut Exchange) -> R
 }
 
 /// Gives a stream up whose response cannot be completed.
-pub(super) async fn reset(session: &mut Session) {
-    if session.stream.is_http2() {
-        // A reset drops what the codec has not written yet.
-        tokio::task::yield_now().await;
-        tokio::task::yield_now().await;
-    }
+pub(super) fn reset(session: &mut Session) {
     if let Some(message) = session.stream.message() {
-        message.reset(Reason::INTERNAL_ERROR);
+        message.reset();
         session.worker.http2_stats.tx_reset.inc();
     }
 }
-
-/// Bytes of one stream that the codec holds for a slow client.
-const SEND_BUFFER: usize = 256 * 1024;

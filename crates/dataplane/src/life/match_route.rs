@@ -35,10 +35,13 @@ pub(super) fn match_route<'a>(
         return Err(Failure::NoRoute);
     };
     exchange.record.mutations = Some(route.response_headers.clone());
+    exchange.record.filters.clone_from(&route.filters);
     facts::keep_received(session, exchange);
     let Action::Route(action) = &route.action else {
         return Ok(Found::Answer(route));
     };
+    let name = action.stat_name.as_deref();
+    exchange.record.route = name.map(|name| session.worker.route_stats(name));
     upgrade(session, exchange, action)?;
     let started = exchange.record.started;
     let deadlines = &mut exchange.deadlines;

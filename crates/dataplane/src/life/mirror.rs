@@ -18,6 +18,7 @@ use tokio::{
 };
 
 use crate::{
+    balance::Overrides,
     cluster::LocalCluster,
     failure::Failure,
     http::{Framing, Limits, Parsed, ResponseHead, Trailers},
@@ -119,7 +120,7 @@ struct Body {
 async fn send(worker: &Rc<Worker>, mirrored: Mirrored, mut body: Body) -> Result<u16, Failure> {
     let host = mirrored
         .cluster
-        .pick(None)
+        .pick(None, &mut Overrides::default())
         .ok_or(Failure::NoHealthyUpstream)?;
     let mut upstream = match checkout(&host, Priority::Default, &mirrored.lane)? {
         Checkout::Ready(upstream) => upstream,

@@ -70,7 +70,17 @@ fn host_of(
     }
     let hash = hash::hash(session, exchange, cluster, &action.hash_policies);
     exchange.retry.hash = hash;
-    cluster.pick(hash).ok_or_else(|| {
+    let overrides = &mut exchange.retry.overrides;
+    let (head, bytes) = (&exchange.request, session.inbox.bytes());
+    for name in &cluster.config.balancing.override_headers {
+        // Only the first line of that name counts.
+        let mut fields = head.message.fields.iter();
+        let same = |found: &[u8]| found.eq_ignore_ascii_case(name.as_bytes());
+        if let Some(field) = fields.find(|field| same(field.name.of(bytes))) {
+            overrides.add(field.value.of(bytes));
+        }
+    }
+    cluster.pick(hash, overrides).ok_or_else(|| {
         cluster.stats.upstream_cx_none_healthy.inc();
         Failure::NoHealthyUpstream
     })

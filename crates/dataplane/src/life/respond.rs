@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{
     exchange::Exchange,
-    facts,
+    facts, filters,
     forward_body::{poll_deadlines, poll_upload},
     pick_host::Target,
     pump::{Ends, Stopped},
@@ -84,6 +84,7 @@ pub(super) fn write_head(
     let none = Mutations::default();
     let changes = exchange.record.mutations.as_deref().unwrap_or(&none);
     let formatted = facts::of_response(session, exchange, &target.host, changes);
+    let added = filters::response_fields(exchange);
     let record = &exchange.record;
     let head_only = record.head_only;
     DownstreamResponse {
@@ -119,6 +120,7 @@ pub(super) fn write_head(
             && !head_only
             && exchange.response.message.content_length.is_none()
             && !matches!(exchange.response.status, 204 | 304),
+        added: &added,
         set_cookies: &record.set_cookies,
         clock: &session.worker.clock,
         now,

@@ -23,6 +23,7 @@ use super::{
     session::Session,
 };
 use crate::{
+    balance::{Overrides, PreviousPriorities},
     cluster::Host,
     failure::Failure,
     pool::RetryLease,
@@ -52,6 +53,10 @@ pub(crate) struct Retry {
     pub(super) head: Vec<u8>,
     /// The hash that hosts are picked by.
     pub(super) hash: Option<u64>,
+    /// Hosts that the request names itself.
+    pub(super) overrides: Overrides,
+    /// What `retry_priority` remembers.
+    priorities: Option<PreviousPriorities>,
     tried: Vec<Rc<Host>>,
     lease: Option<RetryLease>,
 }
@@ -66,10 +71,13 @@ impl Retry {
     pub(super) fn clear(&mut self) {
         let mut head = std::mem::take(&mut self.head);
         let mut tried = std::mem::take(&mut self.tried);
+        let mut overrides = std::mem::take(&mut self.overrides);
         head.clear();
         tried.clear();
+        overrides.clear();
         *self = Self {
             head,
+            overrides,
             tried,
             ..Self::default()
         };
@@ -92,6 +100,7 @@ pub(super) fn begin(session: &Session, exchange: &mut Exchange, target: &Target<
     if conditions.is_empty() || conditions.iter().any(|header| header.matches(&view)) {
         retry.retry_on = policy.retry_on;
         retry.remaining = policy.num_retries;
+        retry.priorities = policy.previous_priorities.map(PreviousPriorities::new);
     }
 }
 
@@ -129,16 +138,23 @@ fn decide(
         return false;
     };
     let stats = &target.cluster.stats;
+    let route = exchange.record.route.as_deref();
     let retry = &mut exchange.retry;
     let wanted = retry.retry_on.retries(event);
     if retry.lease.take().is_some() && !wanted {
         stats.upstream_rq_retry_success.inc();
+        if let Some(route) = route {
+            route.upstream_rq_retry_success.inc();
+        }
     }
     if !wanted {
         return false;
     }
     let Some(left) = retry.remaining.checked_sub(1) else {
         stats.upstream_rq_retry_limit_exceeded.inc();
+        if let Some(route) = route {
+            route.upstream_rq_retry_limit_exceeded.inc();
+        }
         exchange.record.retry_flag = "URX";
         return false;
     };
@@ -146,6 +162,9 @@ fn decide(
     retry.lease = RetryLease::new(&target.cluster.shared, target.action.priority);
     if retry.lease.is_none() {
         stats.upstream_rq_retry_overflow.inc();
+        if let Some(route) = route {
+            route.upstream_rq_retry_overflow.inc();
+        }
         exchange.record.retry_flag = "UO";
         return false;
     }
@@ -194,10 +213,14 @@ fn value<'a>(exchange: &'a Exchange, name: &str) -> Option<&'a str> {
 }
 
 fn note_host(exchange: &mut Exchange, policy: &RetryPolicy) {
-    if policy.previous_hosts
-        && let Some(host) = &exchange.record.host
-    {
+    let Some(host) = &exchange.record.host else {
+        return;
+    };
+    if policy.previous_hosts {
         exchange.retry.tried.push(host.clone());
+    }
+    if let Some(priorities) = &mut exchange.retry.priorities {
+        priorities.note(host.endpoint.borrow().priority);
     }
 }
 
@@ -227,6 +250,9 @@ pub(super) async fn attempt(
     back_off(session, exchange).await?;
     let stats = &target.cluster.stats;
     stats.upstream_rq_retry.inc();
+    if let Some(route) = &exchange.record.route {
+        route.upstream_rq_retry.inc();
+    }
     if exchange.retry.wait_was_asked {
         stats.upstream_rq_retry_backoff_ratelimited.inc();
     } else {
@@ -265,11 +291,19 @@ impl Target<'_> {
 }
 
 /// A host for a retry: the policy's predicates avoid some.
-pub(super) fn pick(exchange: &Exchange, target: &Target<'_>) -> Option<Rc<Host>> {
-    let retry = &exchange.retry;
+pub(super) fn pick(exchange: &mut Exchange, target: &Target<'_>) -> Option<Rc<Host>> {
+    let Retry {
+        hash,
+        overrides,
+        priorities,
+        tried,
+        ..
+    } = &mut exchange.retry;
     let attempts = target
         .retry_policy()
         .map_or(0, |policy| policy.host_selection_attempts);
-    let tried = |host: &Rc<Host>| retry.tried.iter().any(|other| Rc::ptr_eq(other, host));
-    target.cluster.pick_again(retry.hash, attempts, tried)
+    let tried = |host: &Rc<Host>| tried.iter().any(|other| Rc::ptr_eq(other, host));
+    let priorities = priorities.as_mut();
+    let cluster = &target.cluster;
+    cluster.pick_again(*hash, attempts, overrides, priorities, tried)
 }

@@ -166,6 +166,7 @@ fn push(
         upgrade: exchange.record.upgrade.is_some(),
         http2: config.speaks.protocol(session.stream.is_http2()) == Protocol::Http2,
         grpc_timeout: exchange.record.grpc_timeout.map(grpc_timeout::value),
+        length: exchange.record.collected,
         shadow: mirror.map(|_| &*session.worker.local_address),
     }
     .push(out);

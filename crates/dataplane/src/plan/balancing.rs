@@ -11,7 +11,7 @@ use sluicegate_xds::{
     pb::envoy::{
         config::{
             cluster::v3::{
-                Cluster,
+                Cluster, LoadBalancingPolicy,
                 cluster::{
                     LbConfig, LbPolicy, SlowStartConfig as OldSlowStart,
                     common_lb_config::LocalityConfigSpecifier as OldLocality,
@@ -26,6 +26,7 @@ use sluicegate_xds::{
             },
             least_request::v3::LeastRequest as ProtoLeastRequest,
             maglev::v3::Maglev,
+            override_host::v3::OverrideHost,
             random::v3::Random,
             ring_hash::v3::RingHash,
             round_robin::v3::RoundRobin,
@@ -58,6 +59,8 @@ pub(crate) struct Balancing {
     pub(crate) panic_threshold: u32,
     /// Hash hostnames, not addresses.
     pub(crate) use_hostname: bool,
+    /// `override_host`: request headers that name hosts, most important first.
+    pub(crate) override_headers: Vec<String>,
     /// Hash policies of the cluster, which win over the route's.
     pub(crate) hash_policies: Vec<HashPolicy>,
     /// Settings seen here that are not enforced.
@@ -68,16 +71,7 @@ impl Balancing {
     /// Compiles the load balancing part of a cluster.
     pub(super) fn compile(cluster: &Cluster) -> Result<Self, String> {
         let mut balancing = match &cluster.load_balancing_policy {
-            Some(policies) => {
-                let configs = policies
-                    .policies
-                    .iter()
-                    .filter_map(|policy| policy.typed_extension_config.as_ref());
-                let mut known = configs.filter_map(|config| extension(config).transpose());
-                known
-                    .next()
-                    .ok_or_else(|| "no known load_balancing_policy".to_owned())??
-            }
+            Some(policies) => first_known(policies)?,
             None => old(cluster)?,
         };
         let common = cluster.common_lb_config.as_ref();
@@ -112,6 +106,7 @@ impl Balancing {
             zone_aware: ZoneAwareConfig::default(),
             panic_threshold: PANIC_THRESHOLD,
             use_hostname: false,
+            override_headers: Vec::new(),
             hash_policies: Vec::new(),
             unsupported: Vec::new(),
         }
@@ -159,6 +154,33 @@ impl Balancing {
     }
 }
 
+fn first_known(policies: &LoadBalancingPolicy) -> Result<Balancing, String> {
+    let configs = policies.policies.iter();
+    let configs = configs.filter_map(|policy| policy.typed_extension_config.as_ref());
+    let mut known = configs.filter_map(|config| extension(config).transpose());
+    let known = known.next();
+    known.ok_or_else(|| "no known load_balancing_policy".to_owned())?
+}
+
+/// The policy below it, with what requests may ask for.
+fn override_host(config: &OverrideHost) -> Result<Balancing, String> {
+    let fallback = config.fallback_policy.as_ref();
+    let mut balancing = first_known(fallback.ok_or("override_host without fallback_policy")?)?;
+    for source in &config.override_host_sources {
+        if source.metadata.is_some() {
+            balancing.unsupported.push("override_host_sources.metadata");
+        } else {
+            balancing.override_headers.push(source.header.clone());
+        }
+    }
+    if config.selected_host_key.is_some() {
+        balancing
+            .unsupported
+            .push("override_host.selected_host_key");
+    }
+    Ok(balancing)
+}
+
 /// A policy of `load_balancing_policy`; none if it is not known here.
 fn extension(config: &TypedExtensionConfig) -> Result<Option<Balancing>, String> {
     let Some(packed) = &config.typed_config else {
@@ -200,6 +222,9 @@ fn extension(config: &TypedExtensionConfig) -> Result<Option<Balancing>, String>
         return balancing
             .hashing(config.consistent_hashing_lb_config.as_ref())
             .map(Some);
+    }
+    if let Some(config) = any::unpack::<OverrideHost>(packed) {
+        return override_host(&config).map(Some);
     }
     if let Some(config) = any::unpack::<Maglev>(packed) {
         let size = config

@@ -118,7 +118,7 @@ impl FilterChains {
     }
 
     /// Every chain; one that is found under several names comes several times.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<FilterChain>> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<FilterChain>> {
         let named = self.exact.values().chain(self.wildcards.values());
         named.chain(&self.other)
     }

@@ -158,7 +158,13 @@ fn http(http: &HttpHealthCheck) -> Result<HttpProbe, String> {
         Ok(CodecClientType::Http2) => true,
         _ => return Err("health checks over HTTP/3 are not implemented".to_owned()),
     };
+    let body = http.send.as_ref().map(payload).transpose()?;
+    let body = body.unwrap_or_default();
+    if !body.is_empty() && !["POST", "PUT", "PATCH", "OPTIONS"].contains(&method) {
+        return Err(format!("http_health_check: {method} cannot have a body"));
+    }
     Ok(HttpProbe {
+        body,
         method: method.to_owned(),
         path: http.path.clone(),
         host: http.host.clone(),

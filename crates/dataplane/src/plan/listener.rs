@@ -33,11 +33,13 @@ use super::{
     cluster::Underscores,
     compile::Names as ClusterNames,
     filter_chain::FilterChains,
+    filters,
     http2::Http2Options,
     route, unsupported,
     value::{duration, flag, number, socket_address, timeout},
 };
 use crate::{
+    filter::Installed,
     http::{EscapedSlashes, Limits, NameCase, PathRules},
     listen::ProxyProtocol,
     route::RouteTable,
@@ -136,6 +138,8 @@ pub(crate) struct ConnectionManager {
     pub(crate) stream_error: bool,
     /// Router: no `x-envoy-*` headers are added.
     pub(crate) suppress_envoy_headers: bool,
+    /// HTTP filters beside the router.
+    pub(crate) filters: Installed,
 }
 
 /// `codec_type`, in Envoy's order.
@@ -330,6 +334,7 @@ impl ConnectionManager {
                 false,
             ),
             suppress_envoy_headers: unsupported::suppresses_envoy_headers(manager),
+            filters: filters::installed(manager),
         })
     }
 }

@@ -97,7 +97,8 @@ pub(super) fn header(matcher: &HeaderMatcher) -> Result<HeaderMatch, String> {
     })
 }
 
-fn query(matcher: &QueryParameterMatcher) -> Result<QueryMatch, String> {
+/// Compiles a condition on a query parameter.
+pub(super) fn query(matcher: &QueryParameterMatcher) -> Result<QueryMatch, String> {
     let value = match &matcher.query_parameter_match_specifier {
         None => ValueMatch::Present(true),
         Some(QueryParameterMatchSpecifier::PresentMatch(present)) => ValueMatch::Present(*present),

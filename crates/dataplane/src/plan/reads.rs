@@ -66,7 +66,7 @@ envoy.config.core.v3.HeaderValue:key value raw_value
 envoy.config.core.v3.HeaderValueOption:header append append_action keep_empty_value
 envoy.config.core.v3.HealthCheck.CustomHealthCheck:*
 envoy.config.core.v3.HealthCheck.GrpcHealthCheck:service_name authority initial_metadata
-envoy.config.core.v3.HealthCheck.HttpHealthCheck:host path receive request_headers_to_add request_headers_to_remove expected_statuses retriable_statuses codec_client_type method response_buffer_size
+envoy.config.core.v3.HealthCheck.HttpHealthCheck:host path send receive request_headers_to_add request_headers_to_remove expected_statuses retriable_statuses codec_client_type method response_buffer_size
 envoy.config.core.v3.HealthCheck.Payload:text binary
 envoy.config.core.v3.HealthCheck.TcpHealthCheck:send receive
 envoy.config.core.v3.HealthCheck.TlsOptions:alpn_protocols
@@ -110,6 +110,7 @@ envoy.config.listener.v3.ListenerFilter:name typed_config
 envoy.config.route.v3.CookieMatcher:*
 envoy.config.route.v3.DirectResponseAction:status body
 envoy.config.route.v3.FilterAction:*
+envoy.config.route.v3.FilterConfig:config disabled
 envoy.config.route.v3.HeaderMatcher:name exact_match range_match present_match invert_match prefix_match suffix_match safe_regex_match contains_match string_match treat_missing_header_as_empty
 envoy.config.route.v3.HedgePolicy:*
 envoy.config.route.v3.NonForwardingAction:*
@@ -119,9 +120,9 @@ envoy.config.route.v3.RetryPolicy.RateLimitedRetryBackOff:reset_headers max_inte
 envoy.config.route.v3.RetryPolicy.ResetHeader:name format
 envoy.config.route.v3.RetryPolicy.RetryBackOff:base_interval max_interval
 envoy.config.route.v3.RetryPolicy.RetryHostPredicate:*
-envoy.config.route.v3.RetryPolicy.RetryPriority:*
+envoy.config.route.v3.RetryPolicy.RetryPriority:name typed_config
 envoy.config.route.v3.RetryPolicy:retry_on num_retries per_try_timeout per_try_idle_timeout retry_priority retry_host_predicate retry_options_predicates host_selection_retry_max_attempts retriable_status_codes retry_back_off rate_limited_retry_back_off retriable_headers retriable_request_headers refresh_cluster_on_retry
-envoy.config.route.v3.Route:name match route redirect direct_response filter_action non_forwarding_action metadata request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes request_body_buffer_limit
+envoy.config.route.v3.Route:name match route redirect direct_response filter_action non_forwarding_action metadata request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes request_body_buffer_limit stat_prefix typed_per_filter_config
 envoy.config.route.v3.RouteAction.HashPolicy.ConnectionProperties:source_ip
 envoy.config.route.v3.RouteAction.HashPolicy.Cookie:name ttl path attributes
 envoy.config.route.v3.RouteAction.HashPolicy.CookieAttribute:name value
@@ -143,6 +144,10 @@ envoy.config.route.v3.WeightedCluster.ClusterWeight:name weight request_headers_
 envoy.config.route.v3.WeightedCluster:clusters
 envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate:base_interval max_interval
 envoy.extensions.clusters.dns.v3.DnsCluster:dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter typed_dns_resolver_config dns_lookup_family all_addresses_in_single_endpoint dns_min_refresh_rate
+envoy.extensions.filters.http.buffer.v3.Buffer:max_request_bytes
+envoy.extensions.filters.http.buffer.v3.BufferPerRoute:disabled buffer
+envoy.extensions.filters.http.fault.v3.HTTPFault:*
+envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit:*
 envoy.extensions.filters.http.router.v3.Router:suppress_envoy_headers
 envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol:allow_requests_without_proxy_protocol disallowed_versions
 envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector:
@@ -152,7 +157,7 @@ envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManage
 envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing:*
 envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig:upgrade_type enabled
 envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager:codec_type stat_prefix rds route_config scoped_routes http_filters tracing common_http_protocol_options http1_safe_max_connection_duration http_protocol_options http2_protocol_options server_name server_header_transformation scheme_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout drain_timeout delayed_close_timeout access_log use_remote_address xff_num_trusted_hops original_ip_detection_extensions early_header_mutation_extensions internal_address_config skip_xff_append via generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details proxy_100_continue upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action path_normalization_options local_reply_config strip_matching_host_port strip_any_host_port strip_trailing_host_dot stream_error_on_invalid_http_message append_x_forwarded_port
-envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter:name typed_config
+envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter:name typed_config disabled
 envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig:*
 envoy.extensions.filters.network.http_connection_manager.v3.Rds:config_source route_config_name
 envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes:*
@@ -165,12 +170,15 @@ envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig:zone_aware_l
 envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig:slow_start_window aggression min_weight_percent
 envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest:choice_count active_request_bias slow_start_config locality_lb_config enable_full_scan selection_method
 envoy.extensions.load_balancing_policies.maglev.v3.Maglev:table_size consistent_hashing_lb_config locality_weighted_lb_config
+envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost.OverrideHostSource:header metadata
+envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost:override_host_sources selected_host_key fallback_policy
 envoy.extensions.load_balancing_policies.random.v3.Random:locality_lb_config
 envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash:hash_function minimum_ring_size maximum_ring_size use_hostname_for_hashing hash_balance_factor consistent_hashing_lb_config locality_weighted_lb_config
 envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin:slow_start_config locality_lb_config
 envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig:resolvers dns_resolver_options use_resolvers_as_fallback query_timeout_seconds query_tries rotate_nameservers
 envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig:
 envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate:
+envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig:update_frequency
 envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport:config transport_socket
 envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer:
 envoy.extensions.transport_sockets.tls.v3.CertificateProviderPluginInstance:*

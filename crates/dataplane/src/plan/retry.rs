@@ -3,9 +3,18 @@
 //!
 //! In: a RetryPolicy. Out: the same with Envoy's defaults filled in; or why it cannot be enforced.
 
-use sluicegate_xds::pb::envoy::config::route::v3::{
-    RetryPolicy as Proto,
-    retry_policy::{RateLimitedRetryBackOff, RetryHostPredicate, retry_host_predicate::ConfigType},
+use sluicegate_xds::{
+    any,
+    pb::envoy::{
+        config::route::v3::{
+            RetryPolicy as Proto,
+            retry_policy::{
+                RateLimitedRetryBackOff, RetryHostPredicate, RetryPriority,
+                retry_host_predicate::ConfigType, retry_priority,
+            },
+        },
+        extensions::retry::priority::previous_priorities::v3::PreviousPrioritiesConfig,
+    },
 };
 
 use super::{
@@ -24,6 +33,7 @@ pub(super) fn compile(policy: &Proto) -> Result<RetryPolicy, String> {
         per_try_timeout: timeout(policy.per_try_timeout.as_ref(), None),
         per_try_idle_timeout: timeout(policy.per_try_idle_timeout.as_ref(), None),
         previous_hosts: policy.retry_host_predicate.iter().any(is_previous_hosts),
+        previous_priorities: policy.retry_priority.as_ref().and_then(update_frequency),
         host_selection_attempts: match policy.host_selection_retry_max_attempts {
             0 => HOST_SELECTION_ATTEMPTS,
             attempts => u32::try_from(attempts).unwrap_or(HOST_SELECTION_ATTEMPTS),
@@ -51,8 +61,11 @@ pub(super) fn unsupported(policy: &Proto) -> impl Iterator<Item = &'static str> 
     let predicates = &policy.retry_host_predicate;
     [
         (
-            policy.retry_priority.is_some(),
-            "retry_policy.retry_priority",
+            policy
+                .retry_priority
+                .as_ref()
+                .is_some_and(|priority| update_frequency(priority).is_none()),
+            "retry_policy.retry_priority other than previous_priorities",
         ),
         (
             !predicates.iter().all(is_previous_hosts),
@@ -78,6 +91,14 @@ fn is_previous_hosts(predicate: &RetryHostPredicate) -> bool {
             .ends_with("previous_hosts.v3.PreviousHostsPredicate"),
         None => predicate.name == "envoy.retry_host_predicates.previous_hosts",
     }
+}
+
+fn update_frequency(priority: &RetryPriority) -> Option<u32> {
+    let Some(retry_priority::ConfigType::TypedConfig(config)) = &priority.config_type else {
+        return None;
+    };
+    let config: PreviousPrioritiesConfig = any::unpack(config)?;
+    u32::try_from(config.update_frequency).ok()
 }
 
 fn rate_limited(back_off: &RateLimitedRetryBackOff) -> RateLimitedBackOff {

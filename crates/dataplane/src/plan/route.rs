@@ -20,7 +20,7 @@ use sluicegate_xds::pb::envoy::{
 use super::{
     Priority,
     compile::Names,
-    hash_policy, matcher,
+    filters, hash_policy, matcher,
     mutation::{Level, check_formats, merge},
     retry, rewrite, unsupported,
     value::{data, duration, flag, number, timeout},
@@ -47,11 +47,11 @@ pub(crate) fn compile(
         table
             .unsupported
             .extend(actions.flat_map(unsupported::of_route));
-        let broken = &mut table.broken;
+        let (broken, unsupported) = (&mut table.broken, &mut table.unsupported);
         let routes = host
             .routes
             .iter()
-            .map(|route| one_route(config, host, route, names, broken))
+            .map(|route| one_route(config, host, route, names, (broken, unsupported)))
             .collect();
         table.add(VirtualHost { routes }, &host.domains);
     }
@@ -65,7 +65,7 @@ fn one_route(
     host: &ProtoHost,
     route: &sluicegate_xds::pb::envoy::config::route::v3::Route,
     names: &mut Names,
-    broken: &mut Vec<String>,
+    (broken, unsupported): (&mut Vec<String>, &mut Vec<&'static str>),
 ) -> Route {
     let levels = Levels {
         config,
@@ -84,6 +84,7 @@ fn one_route(
         Some(route::Action::DirectResponse(direct)) => compile_direct(direct).map(Action::Direct),
         _ => Err("this action is not implemented".to_owned()),
     };
+    let filters = filters::of_route(&route.typed_per_filter_config, unsupported);
     let error = matcher.as_ref().err().or(action.as_ref().err());
     let usable = error.is_none();
     if let Some(error) = error {
@@ -109,6 +110,7 @@ fn one_route(
             }),
         },
         response_headers: Arc::new(levels.response_headers(None)),
+        filters,
     }
 }
 
@@ -135,7 +137,10 @@ impl Levels<'_> {
         };
         let auto = &action.host_rewrite_specifier;
         let duration_limit = action.max_stream_duration.as_ref();
+        let prefix = Some(&self.route.stat_prefix).filter(|prefix| !prefix.is_empty());
         Ok(RouteAction {
+            stat_name: prefix
+                .map(|prefix| format!("{}.route.{prefix}", self.host.name).into_boxed_str()),
             backends: self.backends(action, names)?,
             hash_policies: hash_policy::compile(&action.hash_policy)?,
             cluster_not_found: match action.cluster_not_found_response_code {

@@ -31,7 +31,7 @@ use sluicegate_xds::{
     },
 };
 
-use super::{breakers, hash_policy, health_check, protocol::http1_options, retry};
+use super::{breakers, filters, hash_policy, health_check, protocol::http1_options, retry};
 
 /// Refuses a cluster that cannot be reached safely.
 pub(super) fn refuse_cluster(cluster: &Cluster) -> Result<(), String> {
@@ -126,9 +126,8 @@ pub(super) fn of_listener(
     listener: &Listener,
     manager: &HttpConnectionManager,
 ) -> Vec<&'static str> {
-    let filters = manager.http_filters.iter();
     let http1 = manager.http_protocol_options.clone().unwrap_or_default();
-    listed([
+    let mut fields = listed([
         (!listener.access_log.is_empty(), "access_log"),
         (
             !listener.additional_addresses.is_empty(),
@@ -220,13 +219,9 @@ pub(super) fn of_listener(
             http1.allow_absolute_url.is_some_and(|on| !on.value),
             "http_protocol_options.allow_absolute_url",
         ),
-        (
-            filters
-                .clone()
-                .any(|filter| filter.name != "envoy.filters.http.router"),
-            "http_filters other than the router",
-        ),
-    ])
+    ]);
+    fields.extend(filters::unsupported(manager));
+    fields
 }
 
 /// Virtual host fields that are not enforced.

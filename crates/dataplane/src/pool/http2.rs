@@ -20,7 +20,7 @@ use crate::{
     cluster::Host,
     connect::Connected,
     failure::Failure,
-    http2::{Gather, Keepalive, Message, Opened, Piece, request},
+    http2::{Call, Gather, Keepalive, Opened, Piece, Pings, request},
     io::Timer,
     plan::{ClusterConfig, Http2Options},
 };
@@ -52,11 +52,11 @@ impl Place {
     }
 
     /// Sends a request's head.
-    pub(super) fn open(&self, opened: &Opened<'_>) -> Result<Message, Failure> {
+    pub(super) fn open(&self, opened: &Opened<'_>) -> Result<Call, Failure> {
         let request = request(opened).ok_or(Failure::Protocol)?;
         let sent = self.0.sender.clone().send_request(request, opened.ends);
         match sent {
-            Ok((response, send)) => Ok(Message::client(response, send, opened.ends)),
+            Ok((response, send)) => Ok(Call::new(response, send, opened.ends)),
             Err(_) => {
                 self.0.closing.set(true);
                 Err(Failure::Terminated)
@@ -189,7 +189,7 @@ pub(super) async fn begin(
     lease: Lease,
     options: &Http2Options,
 ) {
-    let io = Gather::new(connected.stream, b"");
+    let io = Gather::new(connected.stream);
     io.put_first(connected.preface);
     let handshake = builder(&host.config, options).handshake(io.clone()).await;
     let Ok((sender, mut codec)) = handshake else {
@@ -210,7 +210,7 @@ pub(super) async fn begin(
         waker: RefCell::default(),
     });
     let driver = Driver {
-        keepalive: Keepalive::new(options.keepalive, codec.ping_pong()),
+        keepalive: Keepalive::new(options.keepalive, codec.ping_pong().map(Pings::Upstream)),
         sender: shared.sender.clone(),
         shared: shared.clone(),
         codec,

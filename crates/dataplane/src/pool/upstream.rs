@@ -9,7 +9,12 @@ use std::rc::Rc;
 use tokio::time::Instant;
 
 use super::{Closed, Lane, Lease, http2::Place};
-use crate::{cluster::Host, failure::Failure, http2::Opened, io::Stream};
+use crate::{
+    cluster::Host,
+    failure::Failure,
+    http2::{Message, Opened},
+    io::Stream,
+};
 
 /// The connection.
 #[derive(Debug)]
@@ -72,7 +77,7 @@ impl Upstream {
     /// Sends a request's head on a shared connection.
     pub(crate) fn open(&mut self, opened: &Opened<'_>) -> Result<(), Failure> {
         let place = self.place.as_ref().ok_or(Failure::Terminated)?;
-        self.stream = Stream::Http2(Box::new(place.open(opened)?));
+        self.stream = Stream::Http2(Message::Call(Box::new(place.open(opened)?)));
         Ok(())
     }
 
@@ -89,7 +94,7 @@ impl Upstream {
         }
         // Only the stream of a shared connection ends.
         if let (Some(message), Closed::LocalBusy) = (self.stream.message(), by) {
-            message.reset(h2::Reason::INTERNAL_ERROR);
+            message.reset();
             if let Some(place) = &self.place {
                 place.host().cluster_stats.http2_tx_reset.inc();
             }

@@ -24,6 +24,8 @@ pub(crate) struct RetryPolicy {
     pub(crate) per_try_idle_timeout: Option<Duration>,
     /// The `previous_hosts` predicate: hosts that were tried are avoided.
     pub(crate) previous_hosts: bool,
+    /// The `previous_priorities` priority with its `update_frequency`.
+    pub(crate) previous_priorities: Option<u32>,
     /// `host_selection_retry_max_attempts`.
     pub(crate) host_selection_attempts: u32,
     /// `retriable_status_codes`.

@@ -8,7 +8,9 @@ use std::{sync::Arc, time::Duration};
 use regex::bytes::Regex;
 
 use super::{Mutations, RouteMatch};
-use crate::{balance::HashPolicy, cluster::ClusterId, plan::Priority, retry::RetryPolicy};
+use crate::{
+    balance::HashPolicy, cluster::ClusterId, filter::Filters, plan::Priority, retry::RetryPolicy,
+};
 
 /// A route.
 #[derive(Debug, Default)]
@@ -19,6 +21,8 @@ pub(crate) struct Route {
     pub(crate) action: Action,
     /// Response header changes of route and virtual host, for answers made here.
     pub(crate) response_headers: Arc<Mutations>,
+    /// Its HTTP filters.
+    pub(crate) filters: Option<Arc<Filters>>,
 }
 
 /// The actions.
@@ -81,6 +85,8 @@ pub(crate) enum PathRewrite {
 /// Forwarding.
 #[derive(Debug)]
 pub(crate) struct RouteAction {
+    /// `<virtual host>.route.<stat_prefix>`, where the route has a `stat_prefix`.
+    pub(crate) stat_name: Option<Box<str>>,
     /// Where to.
     pub(crate) backends: Choice,
     /// Answer for a cluster that does not exist.

@@ -214,7 +214,8 @@ impl HeaderMatch {
 }
 
 impl QueryMatch {
-    fn matches(&self, query: &[u8]) -> bool {
+    /// Whether it fits a query.
+    pub(crate) fn matches(&self, query: &[u8]) -> bool {
         let first = query
             .split(|byte| *byte == b'&')
             .map(|pair| {

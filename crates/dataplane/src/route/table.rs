@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use super::{Route, matcher::RequestView};
+use super::{Action, Route, matcher::RequestView};
 
 /// One RouteConfiguration.
 #[derive(Debug, Default)]
@@ -56,6 +56,15 @@ impl RouteTable {
         for list in [&mut self.suffixes, &mut self.prefixes] {
             list.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
         }
+    }
+
+    /// The routes' `stat_name`s.
+    pub(crate) fn stat_names(&self) -> impl Iterator<Item = &str> {
+        let routes = self.virtual_hosts.iter().flat_map(|host| &host.routes);
+        routes.filter_map(|route| match &route.action {
+            Action::Route(action) => action.stat_name.as_deref(),
+            _ => None,
+        })
     }
 
     /// The route that `request` takes.

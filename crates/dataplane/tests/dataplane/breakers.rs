@@ -30,17 +30,23 @@ struct Gate {
 
 impl Gate {
     fn new() -> Self {
+        Self::except(|_| false)
+    }
+
+    /// Lets requests through whose head is one of `these`; they fail.
+    fn except(these: fn(&str) -> bool) -> Self {
         let open = Arc::new((Mutex::new(false), Condvar::new()));
         let gate = open.clone();
         let upstream = Upstream::start(move |exchange| {
             let mut opened = gate.0.lock().unwrap();
-            while !*opened {
+            let fails = these(&exchange.head);
+            while !*opened && !fails {
                 opened = gate.1.wait(opened).unwrap();
             }
-            exchange
-                .stream
-                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-                .is_ok()
+            drop(opened);
+            let status = if fails { "500 X" } else { "200 OK" };
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+            exchange.stream.write_all(answer.as_bytes()).is_ok()
         });
         Self { upstream, open }
     }
@@ -310,4 +316,36 @@ fn a_budget_takes_the_place_of_the_limit_on_retries() {
         assert_eq!(script.attempts(), attempts);
         gateway.expect("cluster.c.circuit_breakers.default.remaining_retries", 0);
     }
+}
+
+/// Of the requests that run, those that are held back count too.
+#[test]
+fn a_budget_is_a_share_of_what_runs() {
+    let gate = Gate::except(|head| !head.starts_with("GET /hold"));
+    let mut resources = limited(&gate.upstream, |limits| {
+        limits.max_retries = xds::number(0);
+        limits.retry_budget = Some(RetryBudget {
+            budget_percent: Some(Percent { value: 50.0 }),
+            min_retry_concurrency: xds::number(0),
+            budget_interval: None,
+        });
+    });
+    resources.routes = vec![xds::routes(vec![xds::route("/", "c", |action| {
+        action.retry_policy = Some(policy("5xx", |_| {}));
+    })])];
+    let gateway = Gateway::start(&resources);
+    assert_eq!(gateway.client().get("/").status(), 500);
+    gateway.expect("cluster.c.upstream_rq_retry_overflow", 1);
+    gateway.expect("cluster.c.upstream_rq_retry", 0);
+    thread::scope(|scope| {
+        let held = [(); 4].map(|()| scope.spawn(|| gateway.client().get("/hold").status()));
+        gateway.expect("cluster.c.upstream_rq_active", 4);
+        assert_eq!(gateway.client().get("/").status(), 500);
+        gateway.expect("cluster.c.upstream_rq_retry", 1);
+        gateway.expect("cluster.c.upstream_rq_retry_overflow", 1);
+        gate.open();
+        for request in held {
+            assert_eq!(request.join().unwrap(), 200);
+        }
+    });
 }

@@ -16,7 +16,8 @@ use sluicegate_xds::{
     any,
     pb::envoy::{
         config::core::v3::{
-            HealthCheck, Http2ProtocolOptions, HttpProtocolOptions as Common, TypedExtensionConfig,
+            HealthCheck, Http2ProtocolOptions, HttpProtocolOptions as Common, RequestMethod,
+            TypedExtensionConfig,
             header_value_option::HeaderAppendAction,
             health_check::{
                 GrpcHealthCheck, HealthChecker, HttpHealthCheck, Payload, TcpHealthCheck,
@@ -93,6 +94,36 @@ fn bodies_of_any_framing_are_looked_at() {
         http.response_buffer_size =
             Some(sluicegate_xds::pb::google::protobuf::UInt64Value { value: 3 });
     }));
+}
+
+#[test]
+fn a_check_may_send_a_body() {
+    for (method, body, wanted) in [
+        (RequestMethod::Post, "6869", "hi"),
+        (RequestMethod::Put, "00ff", "\0\u{fffd}"),
+    ] {
+        let bodies = Arc::<Mutex<Vec<String>>>::default();
+        let kept = bodies.clone();
+        let upstream = Upstream::start(move |exchange| {
+            let body = String::from_utf8_lossy(&exchange.read_body()).into_owned();
+            kept.lock().unwrap().push(body);
+            let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+            exchange.stream.write_all(answer.as_bytes()).is_ok()
+        });
+        let mut resources = Resources::simple(&[upstream.address]);
+        checked(&mut resources.clusters[0], 1);
+        let http = http_check(&mut resources.clusters[0].health_checks[0]);
+        http.method = method as i32;
+        http.send = Some(hex(body));
+        let gateway = Gateway::start(&resources);
+        gateway.assert_enforced();
+        live(&gateway);
+        assert_eq!(bodies.lock().unwrap()[0], wanted);
+        assert_eq!(gateway.stat("cluster.c.health_check.healthy"), 1);
+        let heads = upstream.heads.lock().unwrap();
+        let length = format!("\ncontent-length: {}", body.len() / 2);
+        assert!(heads[0].ends_with(&length), "{}", heads[0]);
+    }
 }
 
 #[test]

@@ -256,6 +256,37 @@ fn header_limits_and_underscores_reset_the_stream() {
     gateway.expect("http2.requests_rejected_with_underscores_in_headers", 1);
 }
 
+/// Names and values count, and nothing else.
+#[test]
+fn a_large_head_resets_the_stream() {
+    let upstream = Upstream::ok();
+    let mut resources = Resources::simple(&[upstream.address]);
+    resources.listeners[0] = xds::listener(|manager| {
+        manager.max_request_headers_kb = xds::number(1);
+    });
+    let gateway = Gateway::start(&resources);
+    run(async {
+        let client = Client::connect(gateway.address()).await;
+        let with = |count: usize, size: usize| {
+            let mut request = Request::get("http://test/");
+            for _ in 0..count {
+                request = request.header("x-some", "v".repeat(size));
+            }
+            request.body(()).unwrap()
+        };
+        for fits in [with(40, 10), with(1, 950)] {
+            assert_eq!(client.ask(fits).await.unwrap().status, 200);
+        }
+        for refused in [with(70, 10), with(1, 1000), with(3, 900)] {
+            let error = client.ask(refused).await.unwrap_err();
+            assert_eq!(error.reason(), Some(h2::Reason::INTERNAL_ERROR));
+        }
+        assert_eq!(client.get("/").await.status, 200, "the connection goes on");
+    });
+    // That one is for their number.
+    gateway.expect("http2.header_overflow", 0);
+}
+
 #[test]
 fn an_upstream_that_breaks_off_resets_the_stream() {
     let upstream = Upstream::start(|exchange| {

@@ -88,8 +88,14 @@ pub(crate) const KINDS: &[Kind] = &[
             draft.read(Resource::GatewayClass)
         })
     },
+    kind(GATEWAY, "GRPCRoute", &["v1", "v1alpha2"], |draft| {
+        draft.read(Resource::Route)
+    }),
     kind(GATEWAY, "HTTPRoute", &["v1", "v1beta1"], |draft| {
-        draft.read(Resource::HttpRoute)
+        draft.read(Resource::Route)
+    }),
+    kind(GATEWAY, "ListenerSet", &["v1"], |draft| {
+        draft.read(Resource::ListenerSet)
     }),
     Kind {
         namespaced: false,
@@ -138,16 +144,7 @@ pub fn kinds() -> impl Iterator<Item = ReadKind> {
 
 /// Real kinds of groups that matter to us, not read.
 const UNREAD: &[(&str, &[&str])] = &[
-    (
-        GATEWAY,
-        &[
-            "GRPCRoute",
-            "ListenerSet",
-            "TCPRoute",
-            "TLSRoute",
-            "UDPRoute",
-        ],
-    ),
+    (GATEWAY, &["TCPRoute", "TLSRoute", "UDPRoute"]),
     (
         KGATEWAY,
         &[

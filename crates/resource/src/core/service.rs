@@ -3,6 +3,8 @@
 //!
 //! In: a document. Out: the ports and what steers traffic to them.
 
+use std::net::IpAddr;
+
 use crate::{
     Metadata,
     admission::{Block, Field},
@@ -13,7 +15,6 @@ use crate::{
 /// Fields of a Service's spec that translation does not need.
 const SPEC: &[&str] = &[
     "allocateLoadBalancerNodePorts",
-    "clusterIP",
     "clusterIPs",
     "externalIPs",
     "externalTrafficPolicy",
@@ -36,6 +37,8 @@ pub struct Service {
     pub ports: Vec<ServicePort>,
     /// `spec.type`, default `ClusterIP` (API server default).
     pub service_type: String,
+    /// `spec.clusterIP`; none for a headless Service, and where nothing is written yet.
+    pub cluster_ip: Option<IpAddr>,
     /// `spec.externalName`.
     pub external_name: Option<String>,
     /// `spec.trafficDistribution`.
@@ -82,6 +85,9 @@ impl Service {
             .optional("sessionAffinity")
             .and_then(|field| field.word(&["ClientIP", "None"]));
         Self {
+            cluster_ip: block
+                .string("clusterIP")
+                .and_then(|address| address.parse().ok()),
             ports: ports(block, &service_type),
             service_type,
             external_name,

@@ -84,7 +84,7 @@ fn claims_that_cannot_be_right() {
         ),
         (
             format!("{G}/v1"),
-            "GRPCRoute",
+            "TCPRoute",
             ("unsupported-kind", "kind", "accepted but not implemented"),
         ),
         (

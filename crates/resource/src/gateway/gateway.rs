@@ -6,6 +6,9 @@
 mod decode;
 mod listener;
 
+pub(super) use decode::gateway_reference;
+pub(super) use listener::listeners;
+
 use std::collections::BTreeMap;
 
 /// A Gateway.
@@ -15,6 +18,8 @@ pub struct Gateway {
     pub gateway_class_name: String,
     /// `listeners`, 1..64.
     pub listeners: Vec<Listener>,
+    /// `allowedListeners.namespaces`, default none: where ListenerSets may be.
+    pub allowed_listeners: FromNamespaces,
     /// `addresses` as (type, value).
     pub addresses: Vec<(String, Option<String>)>,
     /// Whether `infrastructure.parametersRef` is set; we know no kind for it.
@@ -71,14 +76,14 @@ pub struct AllowedRoutes {
     pub kinds: Vec<RouteKind>,
 }
 
-/// Namespaces whose routes may attach.
+/// Namespaces whose routes or ListenerSets may attach.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum FromNamespaces {
     /// Every namespace.
     All,
     /// No namespace.
     None,
-    /// The Gateway's own (API default).
+    /// The listener's own (API default for routes).
     #[default]
     Same,
     /// Namespaces whose labels match.

@@ -2,5 +2,6 @@
 //! Verdicts on the kinds of the Gateway API.
 
 mod gateways;
+mod grpc_routes;
 mod policies;
 mod routes;

@@ -57,8 +57,8 @@ enum Kind {
     /// A BackendTrafficPolicy
     #[value(aliases = ["backendtrafficpolicy", "btp"])]
     TrafficPolicy,
-    /// An HTTPRoute
-    #[value(aliases = ["routes", "httproute"])]
+    /// An HTTPRoute or a GRPCRoute; with [KIND/] in front of the name where both have it
+    #[value(aliases = ["routes", "httproute", "grpcroute"])]
     Route,
 }
 

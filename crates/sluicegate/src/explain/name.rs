@@ -60,15 +60,45 @@ fn forms(key: &BackendKey) -> [String; 6] {
     ]
 }
 
-/// The verdict on the route `[namespace/]name`.
+/// The verdict on the route `[kind/][namespace/]name`.
 ///
 /// # Errors
-/// When no route of ours has that name.
+/// When no route of ours has that name, or routes of several kinds have it.
 pub fn route<'r>(round: &'r Round, wanted: &str) -> Result<&'r RouteVerdict, Failure> {
-    let all = &round.graph.routes;
-    one(round, ("route", wanted), all, |it| {
+    let all: Vec<&RouteVerdict> = round.graph.routes.iter().collect();
+    let kind = |it: &RouteVerdict| it.route.reference().kind.clone();
+    if let Some((wanted_kind, name)) = wanted.split_once('/') {
+        let is_of = |it: &&RouteVerdict| kind(it).eq_ignore_ascii_case(wanted_kind);
+        let of_kind: Vec<&RouteVerdict> = all.iter().copied().filter(is_of).collect();
+        if !of_kind.is_empty() {
+            return one_route(round, name, &of_kind);
+        }
+    }
+    one_route(round, wanted, &all)
+}
+
+fn one_route<'r>(
+    round: &Round,
+    wanted: &str,
+    all: &[&'r RouteVerdict],
+) -> Result<&'r RouteVerdict, Failure> {
+    let called = |it: &&&RouteVerdict| {
+        let object = it.route.reference();
+        *object.name == *wanted || format!("{}/{}", object.namespace, object.name) == wanted
+    };
+    let names = all.iter().filter(called).map(|it| {
+        let object = it.route.reference();
+        format!("{}/{}/{}", object.kind, object.namespace, object.name)
+    });
+    let names: Vec<String> = names.collect();
+    if names.len() > 1 {
+        let message = format!("{wanted} is ambiguous: {}", names.join(", "));
+        return Err(Failure::Usage(message));
+    }
+    let found = one(round, ("route", wanted), all, |it| {
         (it.route.metadata.namespace(), it.route.metadata.name())
-    })
+    });
+    found.copied()
 }
 
 /// The verdict on the BackendConfigPolicy `[namespace/]name`.

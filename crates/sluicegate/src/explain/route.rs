@@ -9,7 +9,7 @@ use sluicegate_attach::{
     Backend, ResolvedRule,
     verdict::{Outcome, RouteVerdict},
 };
-use sluicegate_resource::gateway::{Matcher, PathMatch, RouteMatch, RouteTimeouts};
+use sluicegate_resource::gateway::{GrpcMethod, Matcher, PathMatch, RouteMatch, RouteTimeouts};
 use sluicegate_translate::names;
 
 use super::{
@@ -21,6 +21,8 @@ use crate::pipeline::Round;
 /// What `explain route` says.
 #[derive(Debug, Clone, Serialize)]
 pub struct RouteFacts {
+    /// `HTTPRoute` or `GRPCRoute`.
+    pub kind: String,
     /// `namespace/name`.
     pub name: String,
     /// `file:line`.
@@ -48,7 +50,7 @@ pub struct ParentFacts {
 /// A listener that the route is attached to.
 #[derive(Debug, Clone, Serialize)]
 pub struct ListenerFacts {
-    /// `Gateway namespace/name, listener`.
+    /// `Gateway namespace/name, listener`, or `ListenerSet …`.
     pub listener: String,
     /// Port.
     pub port: u16,
@@ -123,7 +125,7 @@ pub fn facts(round: &Round, verdict: &RouteVerdict) -> RouteFacts {
                 .find(|attached| attached.route.reference() == route.reference());
             let Some(attached) = attached else { continue };
             listeners.push(ListenerFacts {
-                listener: format!("{}, {}", gateway.object.reference(), listener.spec.name),
+                listener: format!("{}, {}", listener.owner, listener.spec.name),
                 port: listener.spec.port,
                 hostnames: attached.hostnames.clone(),
             });
@@ -131,6 +133,7 @@ pub fn facts(round: &Round, verdict: &RouteVerdict) -> RouteFacts {
     }
     let name = sluicegate_manifest::FieldPath::dotted("metadata.name");
     RouteFacts {
+        kind: metadata.reference.kind.to_string(),
         name: format!("{}/{}", metadata.namespace(), metadata.name()),
         source: route.document.place(&name),
         parents: parents.collect(),
@@ -236,16 +239,13 @@ fn timeout(timeouts: RouteTimeouts) -> String {
 fn words(one: &RouteMatch) -> String {
     let mut words = match &one.path {
         PathMatch::Exact(path) => format!("path = {path}"),
+        PathMatch::Grpc(method) => grpc_words(method),
         PathMatch::PathPrefix(path) => format!("path {path}*"),
         PathMatch::RegularExpression(pattern) => format!("path ~ {pattern}"),
     };
     if let Some(method) = &one.method {
         words = format!("{method} {words}");
     }
-    let value = |matcher: &Matcher| match matcher {
-        Matcher::Exact(value) => format!("= {value}"),
-        Matcher::RegularExpression(pattern) => format!("~ {pattern}"),
-    };
     for header in &one.headers {
         words.push_str(&format!(
             ", header {} {}",
@@ -257,4 +257,24 @@ fn words(one: &RouteMatch) -> String {
         words.push_str(&format!(", query {} {}", query.name, value(&query.value)));
     }
     words
+}
+
+fn grpc_words(GrpcMethod { service, method }: &GrpcMethod) -> String {
+    let parts = [("gRPC service", service), ("gRPC method", method)];
+    let parts = parts.iter().filter_map(|(name, part)| {
+        let part = part.as_ref()?;
+        Some(format!("{name} {}", value(part)))
+    });
+    let parts: Vec<String> = parts.collect();
+    match parts.is_empty() {
+        true => "every gRPC method".to_owned(),
+        false => parts.join(", "),
+    }
+}
+
+fn value(matcher: &Matcher) -> String {
+    match matcher {
+        Matcher::Exact(value) => format!("= {value}"),
+        Matcher::RegularExpression(pattern) => format!("~ {pattern}"),
+    }
 }

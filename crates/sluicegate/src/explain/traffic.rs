@@ -25,7 +25,7 @@ use crate::pipeline::Round;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TrafficFacts {
-    /// `Gateway namespace/name, listener` of each listener where it is so; for a backend, the routes.
+    /// `Gateway namespace/name, listener` (or `ListenerSet …`) of each listener where it is so; for a backend, the routes.
     pub listeners: Vec<String>,
     /// The policy.
     pub policy: RankedPolicy,
@@ -46,7 +46,7 @@ pub struct TrafficFacts {
 pub struct RankedPolicy {
     /// Kind, namespace and name.
     pub policy: String,
-    /// `rule`, `route`, `listener` or `Gateway`.
+    /// `rule`, `route`, `listener`, `ListenerSet` or `Gateway`.
     pub rank: String,
     /// `file:line`.
     pub source: String,
@@ -189,7 +189,7 @@ fn agreed(all: &[TrafficFacts], name: &str, backend: Option<&str>, before: &str)
 const REQUEST_TIMEOUT: &str = "timeout.http.requestTimeout";
 
 /// Settings of the route, none of which a policy of the backend has.
-const ON_ROUTE: [Own; 4] = [
+const ON_ROUTE: [Own; 9] = [
     (REQUEST_TIMEOUT, |rule| {
         rule.rule.timeouts.request.is_some()
             || rule.rule.timeouts.backend_request.is_some() && rule.rule.retry.is_none()
@@ -197,6 +197,11 @@ const ON_ROUTE: [Own; 4] = [
     ("timeout.http.maxStreamDuration", |_| false),
     ("timeout.http.streamIdleTimeout", |_| false),
     ("retry", |rule| rule.rule.retry.is_some()),
+    ("telemetry.metrics", |_| false),
+    ("faultInjection", |_| false),
+    ("httpUpgrade", |_| false),
+    ("requestBuffer", |_| false),
+    ("rateLimit.local", |_| false),
 ];
 
 /// The policies in force for the rule `index` of a route, listeners with the same facts together.
@@ -218,7 +223,7 @@ pub(super) fn of_rule(round: &Round, route: &str, index: usize) -> Vec<TrafficFa
                 facts.listeners.clone_from(&it.listeners);
                 **it == facts
             });
-            let name = format!("{}, {}", gateway.object.reference(), listener.spec.name);
+            let name = format!("{}, {}", listener.owner, listener.spec.name);
             match same {
                 Some(same) => same.listeners.push(name),
                 None => {

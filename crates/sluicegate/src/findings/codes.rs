@@ -29,7 +29,7 @@ pub const ALL: &[(&str, &str, &str)] = &[
     (
         "HostnameConflict",
         "hostname-conflict",
-        "Two listeners of a Gateway have the same port and hostname; neither serves.",
+        "Two listeners of a Gateway have the same port and hostname; neither serves, except that the earlier one does where a ListenerSet has the other.",
     ),
     (
         "Invalid",
@@ -67,9 +67,24 @@ pub const ALL: &[(&str, &str, &str)] = &[
         "Outlier detection cannot eject anything with so few endpoints.",
     ),
     (
+        "NoCircuitBreaker",
+        "no-circuit-breaker",
+        "Best practice: a policy leaves a backend without any limit.",
+    ),
+    (
+        "NoConnectionLimit",
+        "no-connection-limit",
+        "Best practice: a circuit breaker says nothing about connections.",
+    ),
+    (
         "NoEffect",
         "no-effect",
         "A setting is accepted and changes nothing on this backend.",
+    ),
+    (
+        "NoHealthCheck",
+        "no-health-check",
+        "Best practice: a policy leaves a backend without an active health check.",
     ),
     (
         "NoMatchingListenerHostname",
@@ -82,9 +97,24 @@ pub const ALL: &[(&str, &str, &str)] = &[
         "A parentRef names a listener that does not exist.",
     ),
     (
+        "NoPassiveHealthCheck",
+        "no-passive-health-check",
+        "Best practice: a policy leaves a backend without a passive health check.",
+    ),
+    (
+        "NoRequestTimeout",
+        "no-request-timeout",
+        "Best practice: a policy leaves a rule without a request timeout.",
+    ),
+    (
         "NoValidCACertificate",
         "no-valid-ca-certificate",
         "A BackendTLSPolicy has no usable certificate authority; its backends answer 500.",
+    ),
+    (
+        "NotAllowed",
+        "not-allowed",
+        "A Gateway does not take listeners of this ListenerSet's namespace.",
     ),
     (
         "NotAllowedByListeners",
@@ -102,9 +132,14 @@ pub const ALL: &[(&str, &str, &str)] = &[
         "With one endpoint, an unhealthy endpoint is still used.",
     ),
     (
+        "ParentNotAccepted",
+        "parent-not-accepted",
+        "The Gateway of a ListenerSet is not accepted.",
+    ),
+    (
         "ParentNotFound",
         "parent-not-found",
-        "A parentRef names a Gateway that does not exist.",
+        "A parentRef names a Gateway or ListenerSet that does not exist.",
     ),
     (
         "PortUnavailable",
@@ -114,7 +149,7 @@ pub const ALL: &[(&str, &str, &str)] = &[
     (
         "ProtocolConflict",
         "protocol-conflict",
-        "Two listeners of a port have different protocols; neither serves.",
+        "Two listeners of a port have different protocols; neither serves, except that the earlier one does where a ListenerSet has the other.",
     ),
     (
         "RefNotPermitted",
@@ -125,6 +160,11 @@ pub const ALL: &[(&str, &str, &str)] = &[
         "RefusedResource",
         "refused-resource",
         "Envoy would refuse this resource; it is held back.",
+    ),
+    (
+        "RetryAmplification",
+        "retry-amplification",
+        "Retries may multiply the requests to a backend that fails.",
     ),
     (
         "SlowDetection",

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Findings about Gateways and their listeners.
+//! Findings about Gateways, ListenerSets and their listeners.
 //!
 //! In: the Gateways of the graph. Out: diagnostics at the Gateway's or the listener's fields.
 
 use sluicegate_attach::{Gateway, Listener, verdict::Outcome};
 use sluicegate_manifest::{Diagnostic, FieldPath, Severity};
+use sluicegate_resource::Object;
 
 use super::{codes, place::about};
 use crate::pipeline::Round;
@@ -24,13 +25,46 @@ pub(super) fn add(round: &Round, found: &mut Vec<Diagnostic>) {
             let path = FieldPath::dotted(path);
             found.push(about(&gateway.object, &path, Severity::Error, words));
         }
-        for (index, listener) in gateway.listeners.iter().enumerate() {
-            add_listener(gateway, index, listener, found);
+        add_listeners(gateway, &gateway.object, found);
+        for set in &gateway.listener_sets {
+            if let Outcome::No(reason, message) = &set.accepted
+                && *reason != "ListenersNotValid"
+            {
+                let words = (codes::of(reason), message.clone());
+                let path = FieldPath::dotted("spec.parentRef.name");
+                let diagnostic = about(&set.object, &path, Severity::Error, words);
+                found.push(diagnostic.note("Its listeners do not serve."));
+            }
+            add_listeners(gateway, &set.object, found);
+        }
+    }
+    for set in round.store.listener_sets.values() {
+        let parent = &set.spec.parent;
+        if !round.store.gateways.contains_key(parent) {
+            let words = (
+                codes::of("ParentNotFound"),
+                format!("{parent} does not exist"),
+            );
+            let path = FieldPath::dotted("spec.parentRef.name");
+            let diagnostic = about(set, &path, Severity::Warning, words);
+            found.push(diagnostic.note("Its listeners do not serve."));
         }
     }
 }
 
-fn add_listener(gateway: &Gateway, index: usize, listener: &Listener, found: &mut Vec<Diagnostic>) {
+/// The listeners of a Gateway that `object`, itself or a ListenerSet, has.
+fn add_listeners<T>(gateway: &Gateway, object: &Object<T>, found: &mut Vec<Diagnostic>) {
+    for (index, listener) in gateway.listeners_of(object.reference()).enumerate() {
+        add_listener(object, index, listener, found);
+    }
+}
+
+fn add_listener<T>(
+    object: &Object<T>,
+    index: usize,
+    listener: &Listener,
+    found: &mut Vec<Diagnostic>,
+) {
     let path = FieldPath::dotted("spec.listeners").index(index);
     let name = &listener.spec.name;
     if let Outcome::No(reason, message) = &listener.verdict.accepted {
@@ -41,7 +75,7 @@ fn add_listener(gateway: &Gateway, index: usize, listener: &Listener, found: &mu
             _ => "name",
         };
         let words = (codes::of(reason), format!("listener {name}: {message}"));
-        let found_here = about(&gateway.object, &path.field(field), Severity::Error, words);
+        let found_here = about(object, &path.field(field), Severity::Error, words);
         found.push(found_here.note("The listener does not serve."));
     }
     if let Outcome::No(reason, message) = &listener.verdict.resolved_refs {
@@ -50,6 +84,6 @@ fn add_listener(gateway: &Gateway, index: usize, listener: &Listener, found: &mu
             _ => path.field("tls").field("certificateRefs"),
         };
         let words = (codes::of(reason), format!("listener {name}: {message}"));
-        found.push(about(&gateway.object, &field, Severity::Error, words));
+        found.push(about(object, &field, Severity::Error, words));
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Findings about HTTPRoutes.
+//! Findings about routes.
 //!
 //! In: the verdicts on routes, and routes that name no Gateway of ours. Out: diagnostics at
 //! parentRefs, backendRefs and filters.
@@ -10,7 +10,7 @@ use sluicegate_attach::verdict::Outcome;
 use sluicegate_manifest::{Diagnostic, FieldPath, Severity, nearest};
 use sluicegate_resource::{
     Object, ObjectRef,
-    gateway::{HttpRoute, ParentRef},
+    gateway::{ParentRef, Route},
 };
 
 use super::{codes, place::about};
@@ -29,22 +29,25 @@ pub(super) fn add(round: &Round, found: &mut Vec<Diagnostic>) {
         for broken in &verdict.broken {
             let words = (codes::of(broken.reason), broken.message.clone());
             let path = reference_path(&broken.path, broken.reason, &broken.message);
-            let diagnostic = about(route, &path, Severity::Error, words)
-                .note("Its share of requests is answered 500.");
+            let grpc = &*route.reference().kind == "GRPCRoute";
+            let diagnostic = about(route, &path, Severity::Error, words).note(match grpc {
+                true => "Its share of requests is answered UNAVAILABLE.",
+                false => "Its share of requests is answered 500.",
+            });
             found.push(match suggestion(round, broken.reason, &broken.message) {
                 Some(help) => diagnostic.help(help),
                 None => diagnostic,
             });
         }
     }
-    for route in round.store.http_routes.values() {
+    for route in round.store.routes.values() {
         for parent in &route.spec.parent_refs {
             missing_parent(round, route, parent, found);
         }
     }
 }
 
-fn parent_path(route: &Object<HttpRoute>, parent: &ParentRef) -> FieldPath {
+fn parent_path(route: &Object<Route>, parent: &ParentRef) -> FieldPath {
     let index = route.spec.parent_refs.iter().position(|it| it == parent);
     let path = FieldPath::dotted("spec.parentRefs").index(index.unwrap_or_default());
     // The field that the verdict is about, when there is one: otherwise the whole reference.
@@ -68,7 +71,7 @@ fn reference_path(path: &FieldPath, reason: &str, message: &str) -> FieldPath {
 /// A Gateway may be somewhere else than in these manifests, so this is only a warning.
 fn missing_parent(
     round: &Round,
-    route: &Arc<Object<HttpRoute>>,
+    route: &Arc<Object<Route>>,
     parent: &ParentRef,
     found: &mut Vec<Diagnostic>,
 ) {
@@ -79,7 +82,12 @@ fn missing_parent(
         namespace.unwrap_or(route.metadata.namespace()),
         &parent.name,
     );
-    if parent.kind != "Gateway" || round.store.gateways.contains_key(&gateway) {
+    let exists = match parent.kind.as_str() {
+        "Gateway" => round.store.gateways.contains_key(&gateway),
+        "ListenerSet" => round.store.listener_sets.contains_key(&gateway),
+        _ => true,
+    };
+    if exists {
         return;
     }
     let index = route.spec.parent_refs.iter().position(|it| it == parent);
@@ -97,6 +105,7 @@ fn missing_parent(
         .store
         .gateways
         .keys()
+        .chain(round.store.listener_sets.keys())
         .map(ToString::to_string)
         .collect();
     found.push(match nearest(&wanted, known.iter().map(String::as_str)) {

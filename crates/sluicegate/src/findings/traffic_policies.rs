@@ -90,9 +90,10 @@ fn suggestion(round: &Round, verdict: &TrafficVerdict) -> Option<String> {
         let kind = target.value.kind.name();
         let objects = round
             .store
-            .http_routes
+            .routes
             .keys()
-            .chain(round.store.gateways.keys());
+            .chain(round.store.gateways.keys())
+            .chain(round.store.listener_sets.keys());
         let here: Vec<&str> = objects
             .filter(|object| *object.kind == *kind && *object.namespace == *namespace)
             .map(|object| &*object.name)

@@ -129,3 +129,38 @@ fn unreadable_text_is_an_error_with_its_place() {
     assert_eq!(run.code, 1);
     run.says(&["<stdin>:1:", "1 error"]);
 }
+
+/// The case of best practices: one of each for people, all for machines.
+const PRACTICES: &str = "tests/cases/btp-best-practices/manifests";
+
+#[test]
+fn best_practices_are_told_once_with_the_other_policies_by_name() {
+    let run = run(&["check", PRACTICES]);
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    run.says(&[
+        "advice[no-circuit-breaker]: nothing limits what a slow backend is sent",
+        "= note: so it is with BackendTrafficPolicy default/merged\n",
+        "warning[retry-amplification]: a backend that fails gets up to 2.0 times its requests",
+    ]);
+    assert_eq!(run.stdout.matches("[no-circuit-breaker]").count(), 1);
+}
+
+#[test]
+fn best_practices_are_errors_when_strict() {
+    let run = run(&["check", "--strict", "-o", "json", PRACTICES]);
+    assert_eq!(run.code, 1);
+    let json = run.json();
+    // Four of the Gateway's policy, and one each of two others.
+    assert_eq!(json["errors"], 6);
+    let all = json["diagnostics"].as_array().unwrap();
+    let practices = all.iter().filter(|it| it["severity"] == "error");
+    let mut lines: Vec<u64> = practices.map(|it| it["line"].as_u64().unwrap()).collect();
+    lines.dedup();
+    assert_eq!(lines, [192, 199, 210]);
+}
+
+/// Other advice stays advice.
+#[test]
+fn what_follows_the_best_practices_is_fine_when_strict() {
+    assert_eq!(run(&["check", "--strict", HTTPBIN]).code, 0);
+}

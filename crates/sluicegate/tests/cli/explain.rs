@@ -122,7 +122,7 @@ there is:
 fn route_shows_parents_and_limits() {
     let good = run(&["explain", "-f", HTTPBIN, "route", "httpbin"]);
     let expected = "\
-route httpbin/httpbin   examples/httpbin/gateway.yaml:20
+HTTPRoute httpbin/httpbin   examples/httpbin/gateway.yaml:20
 
 PARENT                        VERDICT
 Gateway kgateway-system/http  Accepted
@@ -145,6 +145,21 @@ RULE 0
         "NoMatchingParent: Gateway kgateway-system/http has no such listener",
         "httpbix:8000  1       -        -     -       -\n    answers 500: BackendNotFound: Service \
          httpbin/httpbix does not exist\n",
+    ]);
+}
+
+#[test]
+fn routes_of_two_kinds_may_have_one_name() {
+    let case = "tests/cases/grpcroute/manifests";
+    let both = run(&["explain", "-f", case, "route", "shop"]);
+    let expected = "error: shop is ambiguous: GRPCRoute/default/shop, HTTPRoute/default/shop\n";
+    assert_eq!((both.code, both.stderr.as_str()), (2, expected));
+    let one = run(&["explain", "-f", case, "route", "grpcroute/default/shop"]);
+    one.says(&[
+        "GRPCRoute default/shop",
+        "match    gRPC service = shop.v1.Orders, gRPC method = Place, header tier = gold",
+        "no backend: answers UNAVAILABLE\n",
+        "kube_default_web_80|grpc|btp|default|route",
     ]);
 }
 

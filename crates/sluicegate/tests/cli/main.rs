@@ -8,6 +8,7 @@ mod fleet;
 mod fragments;
 mod manifests;
 mod misc;
+mod pages;
 mod status;
 mod support;
 mod translate;

@@ -64,18 +64,28 @@ pub(crate) fn texts(case: &Path) -> Texts {
     texts
 }
 
-/// The options of a case: `options.json` with `globalPolicyNamespace`, all optional.
+/// What `options.json` of a case has: `globalPolicyNamespace`, and `findings`, which wants those of
+/// `check` among what is expected; all optional.
+fn written(case: &Path) -> Map<String, Value> {
+    let text = fs::read_to_string(case.join("options.json"));
+    text.map(|text| serde_json::from_str(&text).unwrap())
+        .unwrap_or_default()
+}
+
+/// Whether a case has the findings of `check` among what is expected.
+pub(crate) fn expects_findings(case: &Path) -> bool {
+    written(case).get("findings") == Some(&Value::Bool(true))
+}
+
+/// The options of a case.
 pub(crate) fn options(case: &Path) -> Options {
     let mut options = Options::default();
-    let Ok(text) = fs::read_to_string(case.join("options.json")) else {
-        return options;
-    };
-    let written: Map<String, Value> = serde_json::from_str(&text).unwrap();
-    for (name, value) in written {
+    for (name, value) in written(case) {
         match name.as_str() {
             "globalPolicyNamespace" => {
                 options.attach.global_policy_namespace = value.as_str().map(str::to_owned);
             }
+            "findings" => {}
             other => panic!("{}: unknown option {other}", case.display()),
         }
     }

@@ -12,6 +12,8 @@
 
 #[path = "../common/documents.rs"]
 mod documents;
+#[path = "../common/grpc.rs"]
+mod grpc;
 #[path = "../common/harness.rs"]
 mod harness;
 #[path = "../common/pki.rs"]
@@ -19,6 +21,7 @@ mod pki;
 
 mod bootstrap;
 mod chaos;
+mod grpc_routes;
 mod network;
 mod refused;
 mod support;

@@ -7,7 +7,7 @@ use sluicegate_testkit::{FullBacklog, Httpbin, RawOrigin, Step, eventually};
 
 use super::{Gateway, loopback, policy};
 
-fn traffic(kind: &str, name: &str, settings: &str) -> String {
+pub(super) fn traffic(kind: &str, name: &str, settings: &str) -> String {
     format!(
         "apiVersion: gateway.envoyproxy.io/v1alpha1
 kind: BackendTrafficPolicy
@@ -18,7 +18,8 @@ spec:
     )
 }
 
-fn of_route(settings: &str) -> String {
+/// A policy of the one route.
+pub(super) fn of_route(settings: &str) -> String {
     traffic("HTTPRoute", "web", settings)
 }
 

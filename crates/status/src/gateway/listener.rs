@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Status of a listener.
 //!
-//! In: the listener with its verdict. Out: its entry in the Gateway's status.
+//! In: the listener with its verdict. Out: its entry in the status of its Gateway or ListenerSet.
 
 use serde_json::{Value, json};
 use sluicegate_attach::{Gateway, Listener};
@@ -12,8 +12,12 @@ use crate::{
     condition::{Conditions, GATEWAY_API, State},
 };
 
-pub(super) fn status(gateway: &Gateway, listener: &Listener, runtime: Option<&Runtime>) -> Value {
-    let generation = gateway.object.metadata.generation;
+/// `generation` is that of the object that has the listener.
+pub(crate) fn status(
+    (gateway, generation): (&Gateway, i64),
+    listener: &Listener,
+    runtime: Option<&Runtime>,
+) -> Value {
     let verdict = &listener.verdict;
     let conditions = Conditions::of(generation).outcome("Accepted", &verdict.accepted, "Accepted");
     let conditions = programmed(gateway, listener, runtime, conditions);
@@ -55,7 +59,11 @@ fn programmed(
     let name = "Programmed";
     let port = listener.spec.port;
     if !listener.verdict.is_programmed() {
-        return conditions.add(name, State::False, "Invalid", "The listener cannot serve");
+        // Of a ListenerSet it is the conflict's own reason, as the API says.
+        let of_set = &*listener.owner.kind == "ListenerSet";
+        let reason = listener.verdict.conflicted.filter(|_| of_set);
+        let reason = reason.unwrap_or("Invalid");
+        return conditions.add(name, State::False, reason, "The listener cannot serve");
     }
     let reference = gateway.object.reference();
     match runtime.map(|runtime| port_error(reference, port, runtime)) {

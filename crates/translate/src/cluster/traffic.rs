@@ -16,7 +16,7 @@ mod load_balancing;
 use sluicegate_attach::{Backend, Row, TrafficPolicy, Weighed};
 use sluicegate_xds::pb::envoy::config::cluster::v3::Cluster;
 
-pub(crate) use endpoints::endpoints_of_their_own;
+pub(crate) use endpoints::Difference;
 pub(crate) use load_balancing::hash_policies;
 
 /// `cluster` with the settings of `policy` that hold.

@@ -5,7 +5,7 @@
 //! fixed 500 where the rule cannot be honoured.
 
 use sluicegate_attach::{Graph, ResolvedBackend, ResolvedMirror, ResolvedRule, TrafficPolicy};
-use sluicegate_resource::gateway::{Filter, Fraction, RouteMatch, UrlRewrite};
+use sluicegate_resource::gateway::{Filter, Fraction, PathMatch, RouteMatch, UrlRewrite};
 use sluicegate_xds::pb::envoy::{
     config::{
         core::v3::RuntimeFractionalPercent,
@@ -24,7 +24,7 @@ use super::{
     matches::route_match,
     retry, traffic,
 };
-use crate::{names, pb, variant::Variants};
+use crate::{filter, names, pb, variant::Variants};
 
 /// Where a route is translated for.
 pub(super) struct Context<'a> {
@@ -56,10 +56,16 @@ pub(super) fn route(
             .flat_map(|backend| backend.filters.clone()),
     );
     let (request, response) = headers(&all_filters);
+    let action = action(rule, one, &all_filters, context);
+    let refused = matches!(action, Action::DirectResponse(_));
+    let policy = rule.traffic.filter(|_| !refused);
     Route {
         name,
         r#match: Some(route_match(one)),
-        action: Some(action(rule, one, &all_filters, context)),
+        action: Some(action),
+        typed_per_filter_config: policy
+            .map(filter::typed_per_filter_config)
+            .unwrap_or_default(),
         request_headers_to_add: request.add,
         request_headers_to_remove: request.remove,
         response_headers_to_add: response.add,
@@ -83,7 +89,7 @@ fn action(
 ) -> Action {
     let Rule { rule, traffic } = *whole;
     if rule.broken.is_some() {
-        return internal_server_error();
+        return refusal(one);
     }
     let redirect = all_filters.iter().find_map(|filter| match filter {
         Filter::RequestRedirect(redirect) => Some(redirect),
@@ -93,14 +99,17 @@ fn action(
         return Action::Redirect(filters::redirect(redirect, &one.path, context));
     }
     if traffic.is_some_and(|policy| policy.closed.is_some()) {
-        return internal_server_error();
+        return refusal(one);
     }
     let Some(specifier) = cluster_specifier(whole, context) else {
-        return internal_server_error();
+        return refusal(one);
     };
     let mut action = RouteAction {
         cluster_specifier: Some(specifier),
-        cluster_not_found_response_code: ClusterNotFoundResponseCode::InternalServerError as i32,
+        cluster_not_found_response_code: match one.path {
+            PathMatch::Grpc(_) => ClusterNotFoundResponseCode::ServiceUnavailable,
+            _ => ClusterNotFoundResponseCode::InternalServerError,
+        } as i32,
         timeout: retry::timeout(&rule.rule).and_then(pb::duration),
         retry_policy: retry::retry_policy(&rule.rule),
         request_mirror_policies: rule.mirrors.iter().map(mirror).collect(),
@@ -117,10 +126,12 @@ fn action(
     Action::Route(action)
 }
 
-/// Gateway API's answer for a rule that cannot be honoured.
-fn internal_server_error() -> Action {
+/// Gateway API's answer for a rule that cannot be honoured: 500, and for gRPC `UNAVAILABLE`, which
+/// is what Envoy makes of 503.
+fn refusal(one: &RouteMatch) -> Action {
+    let grpc = matches!(one.path, PathMatch::Grpc(_));
     Action::DirectResponse(DirectResponseAction {
-        status: 500,
+        status: if grpc { 503 } else { 500 },
         ..DirectResponseAction::default()
     })
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `envoy.config.route.v3.RouteMatch`.
 //!
-//! In: one HTTPRoute match. Out: Envoy's match; all parts are ANDed.
+//! In: one match of an HTTPRoute or a GRPCRoute. Out: Envoy's match; all parts are ANDed.
 
-use sluicegate_resource::gateway::{Matcher, PathMatch, RouteMatch};
+use sluicegate_resource::gateway::{GrpcMethod, Matcher, PathMatch, RouteMatch};
 use sluicegate_xds::pb::envoy::{
     config::route::v3::{
         HeaderMatcher, QueryParameterMatcher, RouteMatch as EnvoyMatch,
         header_matcher::HeaderMatchSpecifier,
-        query_parameter_matcher::QueryParameterMatchSpecifier, route_match::PathSpecifier,
+        query_parameter_matcher::QueryParameterMatchSpecifier,
+        route_match::{GrpcRouteMatchOptions, PathSpecifier},
     },
     r#type::matcher::v3::{RegexMatcher, StringMatcher, string_matcher::MatchPattern},
 };
@@ -35,6 +36,7 @@ pub(super) fn route_match(one: &RouteMatch) -> EnvoyMatch {
         path_specifier: Some(path_specifier(&one.path)),
         headers: method.into_iter().chain(headers).collect(),
         query_parameters: query.collect(),
+        grpc: matches!(one.path, PathMatch::Grpc(_)).then(GrpcRouteMatchOptions::default),
         ..EnvoyMatch::default()
     }
 }
@@ -43,11 +45,40 @@ pub(super) fn route_match(one: &RouteMatch) -> EnvoyMatch {
 fn path_specifier(path: &PathMatch) -> PathSpecifier {
     match path {
         PathMatch::Exact(path) => PathSpecifier::Path(path.clone()),
+        PathMatch::Grpc(method) => grpc_path(method),
         PathMatch::RegularExpression(pattern) => PathSpecifier::SafeRegex(regex(pattern)),
         PathMatch::PathPrefix(prefix) => match prefix.trim_end_matches('/') {
             "" => PathSpecifier::Prefix("/".to_owned()),
             prefix => PathSpecifier::PathSeparatedPrefix(prefix.to_owned()),
         },
+    }
+}
+
+/// The path of a gRPC method is `/service/method`.
+fn grpc_path(GrpcMethod { service, method }: &GrpcMethod) -> PathSpecifier {
+    let prefix = |text: String| PathSpecifier::Prefix(text);
+    match (service, method) {
+        (None, None) => prefix("/".to_owned()),
+        (Some(Matcher::Exact(service)), None) => prefix(format!("/{service}/")),
+        (Some(Matcher::Exact(service)), Some(Matcher::Exact(method))) => {
+            PathSpecifier::Path(format!("/{service}/{method}"))
+        }
+        (service, method) => {
+            let (service, method) = (
+                path_element(service.as_ref()),
+                path_element(method.as_ref()),
+            );
+            PathSpecifier::SafeRegex(regex(&format!("/{service}/{method}")))
+        }
+    }
+}
+
+fn path_element(matcher: Option<&Matcher>) -> String {
+    match matcher {
+        None => "[^/]+".to_owned(),
+        // Of an exact name only the dot means something to a regular expression.
+        Some(Matcher::Exact(name)) => name.replace('.', r"\."),
+        Some(Matcher::RegularExpression(pattern)) => format!("(?:{pattern})"),
     }
 }
 

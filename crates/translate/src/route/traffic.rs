@@ -7,12 +7,24 @@
 use std::time::Duration;
 
 use sluicegate_attach::{Graph, ResolvedRule, Row, TrafficPolicy, weigh_one};
+use sluicegate_resource::ObjectRef;
 use sluicegate_resource::envoygateway::backend_traffic_policy::{Retry, RetryTrigger};
-use sluicegate_xds::pb::envoy::config::route::v3::{
-    RetryPolicy, RouteAction, retry_policy::RetryBackOff, route_action::MaxStreamDuration,
+use sluicegate_xds::{
+    any,
+    pb::envoy::{
+        config::route::v3::{
+            RetryPolicy, RouteAction,
+            retry_policy::{RetryBackOff, RetryPriority, retry_priority::ConfigType},
+            route_action::{MaxStreamDuration, UpgradeConfig},
+        },
+        extensions::retry::priority::previous_priorities::v3::PreviousPrioritiesConfig,
+    },
 };
 
-use super::retry::{HOST_SELECTION_ATTEMPTS, previous_hosts};
+use super::{
+    action::Rule,
+    retry::{HOST_SELECTION_ATTEMPTS, previous_hosts},
+};
 use crate::{cluster, pb};
 
 /// Adds what `policy` sets.
@@ -27,9 +39,54 @@ pub(super) fn apply(
         let retry = policy.spec.retry.as_ref();
         action.retry_policy = retry.map(|retry| retry_policy(&retry.value));
     }
+    action.upgrade_configs = upgrade_configs(policy);
     if hashes(policy, rule, graph) {
         action.hash_policy = cluster::hash_policies(policy);
     }
+}
+
+/// Upgrades other than the listener's one, which is websocket.
+fn upgrade_configs(policy: &TrafficPolicy) -> Vec<UpgradeConfig> {
+    let upgrades = policy.spec.http_upgrade.as_ref().map(|it| &it.value);
+    let upgrades = upgrades.filter(|upgrades| !upgrades.is_empty());
+    // A request that is taken in whole cannot become a tunnel.
+    let buffers = policy.spec.request_buffer_limit.is_some();
+    let named = upgrades.into_iter().flatten().map(|upgrade| &*upgrade.kind);
+    let named: Vec<&str> = named.filter(|kind| *kind != "CONNECT").collect();
+    let is_websocket = |kind: &&str| kind.eq_ignore_ascii_case(WEBSOCKET);
+    let closed = (buffers || upgrades.is_some()) && !named.iter().any(is_websocket);
+    let config = |kind: &str, enabled: bool| UpgradeConfig {
+        upgrade_type: kind.to_owned(),
+        enabled: if enabled { None } else { pb::bool(false) },
+        ..UpgradeConfig::default()
+    };
+    let mut configs: Vec<UpgradeConfig> = named.iter().map(|kind| config(kind, true)).collect();
+    configs.extend(closed.then(|| config(WEBSOCKET, false)));
+    configs
+}
+
+const WEBSOCKET: &str = "websocket";
+
+/// `Route.stat_prefix`; empty where the route has no numbers of its own.
+pub(super) fn stat_prefix(rule: &Rule<'_>, route: &ObjectRef) -> String {
+    let telemetry = rule
+        .traffic
+        .and_then(|policy| policy.spec.telemetry.as_ref());
+    let pattern = telemetry.and_then(|it| it.value.route_stat_name.as_deref());
+    let operators = [
+        ("%ROUTE_NAME%", &*route.name),
+        ("%ROUTE_NAMESPACE%", &*route.namespace),
+        ("%ROUTE_KIND%", &*route.kind),
+        // Envoy Gateway's word for a rule without a name.
+        (
+            "%ROUTE_RULE_NAME%",
+            rule.rule.rule.name.as_deref().unwrap_or("-"),
+        ),
+    ];
+    operators.into_iter().fold(
+        pattern.unwrap_or_default().to_owned(),
+        |name, (operator, value)| name.replace(operator, value),
+    )
 }
 
 fn timeouts(action: &mut RouteAction, policy: &TrafficPolicy, rule: &ResolvedRule) {
@@ -92,9 +149,24 @@ fn retry_policy(retry: &Retry) -> RetryPolicy {
         retriable_status_codes: codes,
         per_try_timeout: per_try.and_then(pb::duration),
         retry_back_off: retry_back_off(retry),
+        retry_priority: retry
+            .num_attempts_per_priority
+            .filter(|attempts| *attempts > 0)
+            .map(previous_priorities),
         retry_host_predicate: vec![previous_hosts()],
         host_selection_retry_max_attempts: HOST_SELECTION_ATTEMPTS,
         ..RetryPolicy::default()
+    }
+}
+
+/// Other priorities after so many attempts.
+fn previous_priorities(attempts: u32) -> RetryPriority {
+    let config = PreviousPrioritiesConfig {
+        update_frequency: i32::try_from(attempts).unwrap_or(i32::MAX),
+    };
+    RetryPriority {
+        name: "envoy.retry_priorities.previous_priorities".to_owned(),
+        config_type: Some(ConfigType::TypedConfig(any::pack(&config))),
     }
 }
 

@@ -10,6 +10,7 @@ use xxhash_rust::xxh64::xxh64;
 
 use super::LocalCluster;
 use crate::{
+    balance::Overrides,
     plan::{ClusterPlan, Compiler, Discovery, Endpoints},
     resolve::Resolved,
 };
@@ -53,7 +54,7 @@ fn keys_go_where_envoy_sends_them() {
         let picks: String = (0..1000)
             .map(|key| {
                 let hash = xxh64(format!("k{key}").as_bytes(), 0);
-                let Some(host) = cluster.pick(Some(hash)) else {
+                let Some(host) = cluster.pick(Some(hash), &mut Overrides::default()) else {
                     return '-';
                 };
                 let at = addresses.iter().position(|one| *one == host.address);

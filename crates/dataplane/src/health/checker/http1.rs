@@ -23,7 +23,8 @@ pub(super) async fn ask(
     probe: &HttpProbe,
     limits: Limits,
 ) -> Result<Answer, Broken> {
-    write(stream, &probe.request()).await?;
+    let request = [probe.request(), probe.body.clone()].concat();
+    write(stream, &request).await?;
     let mut bytes = Vec::new();
     let mut head = ResponseHead::default();
     let (mut answer, body) = loop {

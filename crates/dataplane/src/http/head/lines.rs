@@ -119,6 +119,28 @@ pub(in crate::http) fn field_line(
     }))
 }
 
+/// Whether it is a name as HTTP/2 has them, without upper-case letters; and if so, whether there is an
+/// underscore in it.
+pub(crate) fn lower_name(bytes: &[u8]) -> Option<bool> {
+    let (length, seen) = name(bytes);
+    let whole = length == bytes.len() && length > 0;
+    (whole && seen & UPPER == 0).then_some(seen & UNDERSCORE != 0)
+}
+
+/// Whether it is a token (RFC 9110 5.6.2).
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && name(bytes).0 == bytes.len()
+}
+
+/// Whether a field may have this value: of the control bytes, only tabs.
+pub(crate) fn is_field_value(bytes: &[u8]) -> bool {
+    let mut at = find(bytes, 0, Block::controls);
+    while bytes.get(at) == Some(&b'\t') {
+        at = find(bytes, at + 1, Block::controls);
+    }
+    at >= bytes.len()
+}
+
 /// Length of the token that `line` starts with, and what classes of bytes are in it.
 fn name(line: &[u8]) -> (usize, u8) {
     let classes = line.iter().map(|byte| CLASS[usize::from(*byte)]);

@@ -1,74 +1,89 @@
 // SPDX-License-Identifier: Apache-2.0
 //! HTTP/2 heads in the form that HTTP/1 heads have.
 //!
-//! In: a head that the HTTP/2 codec decoded and checked. Out: its bytes, appended to one buffer, and
+//! In: the parts of a head that an HTTP/2 codec decoded and checked. Out: its bytes, appended to one buffer, and
 //! the same spans that parsing yields, so that routing and header rules have one form to deal with.
 
-use h2::ext::Protocol;
-use http::{header::HOST, request, response, uri::Scheme};
+use http::response;
 
-use super::{HeadError, Known, Limits, Message, RequestHead, ResponseHead, Span};
-use super::{holds, is_authority};
+use super::{
+    Block, HeadError, Known, Limits, Message, RequestHead, ResponseHead, Span, find, holds,
+    is_authority,
+};
 use crate::http::field::Field;
 
 impl RequestHead {
-    /// Renders a request to the end of `out`, which is empty. `ends` says that no body follows.
-    pub(crate) fn render(
-        &mut self,
-        parts: &request::Parts,
-        ends: bool,
-        limits: Limits,
-        out: &mut Vec<u8>,
-    ) -> Result<(), HeadError> {
-        // Envoy counts the four pseudo fields.
-        if parts.headers.len() + PSEUDO > limits.count {
-            return Err(HeadError::TooMany);
-        }
+    /// Starts a head whose parts come one by one.
+    pub(crate) fn open(&mut self) {
         self.normalized.clear();
         self.redirect = false;
+        self.https = None;
+        self.method = Span::default();
+        self.path = Span::default();
+        self.authority = Span::default();
         self.message.start();
-        let protocol = parts.extensions.get::<Protocol>();
-        // An extended CONNECT is what asks for an upgrade here.
-        let method = protocol.map_or(parts.method.as_str(), |_| "GET");
-        self.method = append(method.as_bytes(), out);
-        self.https = parts.uri.scheme().map(|scheme| *scheme == Scheme::HTTPS);
-        let path = parts.uri.path_and_query();
-        self.path = append(path.map_or("/", |path| path.as_str()).as_bytes(), out);
-        let authority = match parts.uri.authority() {
-            Some(authority) => Some(authority.as_str().as_bytes()),
-            None => parts.headers.get(HOST).map(|host| host.as_bytes()),
+    }
+
+    /// Says where the path is.
+    pub(crate) fn set_path(&mut self, path: Span) {
+        self.path = path;
+    }
+
+    /// Appends a line, of which the first `name` bytes are the name.
+    pub(crate) fn add_line(
+        &mut self,
+        line: &[u8],
+        name: usize,
+        known: Known,
+        out: &mut Vec<u8>,
+    ) -> Result<(), HeadError> {
+        let start = out.len();
+        out.extend_from_slice(line);
+        let value = Span::new(start + name + 2, out.len() - 2);
+        let field = Field {
+            name: Span::new(start, start + name),
+            value,
+            known,
+            upper: false,
+            exact: true,
         };
-        if let Some(authority) = authority {
-            self.message.add(b"host", authority, out)?;
+        self.message.classify(field, value.of(out))
+    }
+
+    /// Appends a name and a value as a line.
+    pub(crate) fn add_field(
+        &mut self,
+        name: &[u8],
+        value: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), HeadError> {
+        self.message.add(name, value, out)
+    }
+
+    /// All parts are there. `body` says that one may follow, `tunnel` that it is an upgrade.
+    pub(crate) fn close(
+        &mut self,
+        bytes: &[u8],
+        body: bool,
+        tunnel: bool,
+    ) -> Result<(), HeadError> {
+        self.message.length = bytes.len();
+        if !tunnel {
+            self.message.upgrade = None;
         }
-        let mut hosts = 0;
-        for (name, value) in &parts.headers {
-            if name == HOST {
-                hosts += 1;
-            } else {
-                let name = name.as_str().as_bytes();
-                self.message.add(name, value.as_bytes(), out)?;
-            }
-        }
-        // Which of two counts would be anyone's guess.
-        if hosts > 1 {
-            return Err(HeadError::Malformed);
-        }
-        self.message.upgrade = None;
-        if let Some(protocol) = protocol {
-            self.message.add(b"upgrade", protocol.as_ref(), out)?;
-            self.message.add(b"connection", b"upgrade", out)?;
-        }
-        self.message.length = out.len();
-        let bodiless = ends || protocol.is_some();
-        self.message.chunked = !bodiless && self.message.content_length.is_none();
-        let host = authority.ok_or(HeadError::MissingHost)?;
-        self.authority = self.message.fields[0].value;
-        let path = self.path.of(out);
+        self.message.chunked = body && !tunnel && self.message.content_length.is_none();
+        let mut fields = self.message.fields.iter();
+        let host = fields.find(|field| field.known == Known::Host);
+        self.authority = host.ok_or(HeadError::MissingHost)?.value;
+        let path = self.path.of(bytes);
         if holds(path, b'#') {
             return Err(HeadError::Path);
         }
-        if !is_authority(host) || !path.iter().all(|byte| matches!(byte, 0x21..=0x7e)) {
+        let whole_server = path == b"*" && self.method.of(bytes) == b"OPTIONS";
+        let wrong_path = !path.starts_with(b"/") && !whole_server
+            || find(path, 0, Block::not_of_targets) < path.len();
+        // Which of two hosts counts would be anyone's guess.
+        if wrong_path || self.message.two_hosts || !is_authority(self.authority.of(bytes)) {
             return Err(HeadError::Malformed);
         }
         Ok(())
@@ -125,6 +140,3 @@ fn append(bytes: &[u8], out: &mut Vec<u8>) -> Span {
     out.extend_from_slice(bytes);
     Span::new(start, out.len())
 }
-
-/// `:method`, `:scheme`, `:authority`, `:path`.
-const PSEUDO: usize = 4;

@@ -38,6 +38,9 @@ impl UpstreamRequest<'_> {
         if manager.generate_request_id && !writer.has(Known::RequestId) {
             writer.new_line(b"x-request-id", &request_id(), out);
         }
+        if let Some(length) = self.length {
+            writer.number(b"content-length", length, out);
+        }
         if let Some(timeout) = self.expected_timeout
             && !manager.suppress_envoy_headers
         {

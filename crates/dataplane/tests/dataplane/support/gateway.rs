@@ -157,9 +157,7 @@ impl Gateway {
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        if plane::is_envoy() {
-            eventually("there is a listener", || !self.addresses().is_empty());
-        }
+        eventually("there is a listener", || !self.addresses().is_empty());
         self.addresses()[0].1
     }
 

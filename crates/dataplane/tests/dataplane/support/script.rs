@@ -14,7 +14,7 @@ use std::{
 use super::upstream::{Exchange, Upstream};
 
 /// What is done with a request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Step {
     /// The connection is closed at once.
     Close,

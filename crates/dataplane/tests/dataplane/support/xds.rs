@@ -53,6 +53,7 @@ use sluicegate_xds::{
         },
         google::protobuf,
     },
+    prost::{Message, Name},
 };
 
 pub(crate) fn seconds(value: f64) -> Option<protobuf::Duration> {
@@ -137,6 +138,22 @@ pub(crate) fn router(suppress_envoy_headers: bool) -> HttpFilter {
         config_type: Some(http_filter::ConfigType::TypedConfig(any::pack(&router))),
         ..HttpFilter::default()
     }
+}
+
+/// A filter that does nothing where a route does not ask for it.
+pub(crate) fn filter<M: Message + Name>(name: &str, config: &M) -> HttpFilter {
+    HttpFilter {
+        name: name.to_owned(),
+        config_type: Some(http_filter::ConfigType::TypedConfig(any::pack(config))),
+        disabled: true,
+        ..HttpFilter::default()
+    }
+}
+
+/// What a route asks of a filter.
+pub(crate) fn set_filter<M: Message + Name>(route: &mut Route, name: &str, config: &M) {
+    let configs = &mut route.typed_per_filter_config;
+    configs.insert(name.to_owned(), any::pack(config));
 }
 
 /// One virtual host for everything.

@@ -87,24 +87,16 @@ impl BackendTrafficPolicy {
 }
 
 /// Settings below `spec` that are read and checked, and change no traffic yet.
-const NOT_ENFORCED: [&str; 17] = [
+const NOT_ENFORCED: [&str; 9] = [
     "admissionControl",
     "bandwidthLimit",
     "compression",
     "compressor",
     "connection.preconnect",
-    "faultInjection",
-    "healthCheck.active.http.requestBody",
-    "httpUpgrade",
     "loadBalancer.backendUtilization",
-    "loadBalancer.endpointOverride",
-    "loadBalancer.zoneAware",
-    "rateLimit",
-    "requestBuffer",
+    "rateLimit.global",
     "responseOverride",
-    "retry.numAttemptsPerPriority",
-    "telemetry",
-    "useClientProtocol",
+    "telemetry.tracing",
 ];
 
 /// Says that `setting` changes nothing, where it is set.

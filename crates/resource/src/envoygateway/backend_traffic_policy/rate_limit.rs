@@ -78,6 +78,7 @@ fn check_local(rules: &[(Field<'_>, RateLimitRule)]) {
             "it is the limit of everything that no other rule matches",
         );
     }
+    not_enforced(rules);
     for (item, rule) in rules {
         if rule.limit.requests == 0 {
             item.reject_with(
@@ -98,6 +99,35 @@ fn check_local(rules: &[(Field<'_>, RateLimitRule)]) {
                 "the unit must be a multiple of the unit of the rule without clientSelectors",
                 "use the same unit in both",
             );
+        }
+    }
+}
+
+/// What changes nothing about local limits, each by its name.
+fn not_enforced(rules: &[(Field<'_>, RateLimitRule)]) {
+    let off = |rule: &RateLimitRule| rule.x_rate_limit_headers == Some(XRateLimitHeaders::Off);
+    let silent = rules.iter().all(|(_, rule)| off(rule));
+    for (item, rule) in rules {
+        let by_metadata = matches!(rule.request_cost, Some(RateLimitCost::Metadata(_)));
+        for (name, ignored, why) in [
+            (
+                "shared",
+                rule.shared == Some(true),
+                "each route counts for itself",
+            ),
+            ("cost", by_metadata, "a request counts once"),
+            (
+                "xRateLimitHeaders",
+                off(rule) && !silent,
+                "the headers are left out where every rule of the policy says so",
+            ),
+        ] {
+            if let Some(node) = item.node.get(name).filter(|_| ignored) {
+                item.child(name, node).warn(
+                    codes::NOT_ENFORCED,
+                    format!("`{name}` is read and checked, and changes no traffic yet: {why}"),
+                );
+            }
         }
     }
 }

@@ -120,12 +120,6 @@ fn routing_type(block: &Block<'_>, policy: &BackendTrafficPolicy) {
     if !service {
         return;
     }
-    if let Some(field) = block.optional("routingType") {
-        field.warn(
-            codes::NOT_ENFORCED,
-            "`Service` is read and checked, and changes no traffic yet: requests go to endpoints",
-        );
-    }
     for name in ["loadBalancer", "healthCheck"] {
         if let Some(field) = block.optional(name) {
             field.warn(

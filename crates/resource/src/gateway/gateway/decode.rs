@@ -5,12 +5,12 @@
 
 use super::{
     super::reference,
-    Gateway, ObjectReference,
+    FromNamespaces, Gateway, ObjectReference,
     listener::{listeners, unique},
 };
 use crate::{
-    Metadata,
-    admission::{Block, Field},
+    Metadata, ObjectRef,
+    admission::{Block, Field, GATEWAY},
     codes,
     decode::Body,
     value::{is_domain_prefixed, is_hostname},
@@ -26,7 +26,7 @@ impl Body for Gateway {
 
 impl Gateway {
     fn spec(block: &Block<'_>) -> Self {
-        block.unsupported(&["allowedListeners", "defaultScope"]);
+        block.unsupported(&["defaultScope"]);
         let class = block
             .required("gatewayClassName")
             .and_then(|field| field.text(253));
@@ -36,11 +36,33 @@ impl Gateway {
         Self {
             gateway_class_name: class.unwrap_or_default().to_owned(),
             listeners: listeners(&items.unwrap_or_default()),
+            allowed_listeners: allowed_listeners(block),
             addresses: decode_addresses(&addresses),
             has_parameters_ref: has_parameters_ref(block),
             backend_client_certificate: tls.and_then(|field| field.object(backend_tls)).flatten(),
         }
     }
+}
+
+/// API default: none.
+fn allowed_listeners(block: &Block<'_>) -> FromNamespaces {
+    let from = block.object("allowedListeners", |block| {
+        block.object("namespaces", |block| {
+            let written = block.optional("from").is_some();
+            let from = FromNamespaces::decode(block);
+            if written { from } else { FromNamespaces::None }
+        })
+    });
+    from.flatten().unwrap_or(FromNamespaces::None)
+}
+
+/// The Gateway that a ListenerSet names.
+pub(in super::super) fn gateway_reference(block: &Block<'_>, own: &str) -> ObjectRef {
+    let group = reference::group(block, Some(GATEWAY));
+    let kind = reference::kind(block, Some("Gateway"));
+    let namespace = reference::namespace(block);
+    let namespace = namespace.as_deref().unwrap_or(own);
+    ObjectRef::new(&group, &kind, namespace, &reference::name(block))
 }
 
 fn decode_addresses(items: &[Field<'_>]) -> Vec<(String, Option<String>)> {

@@ -15,8 +15,8 @@ use crate::{
 
 const PROTOCOLS: &[&str] = &["HTTP", "HTTPS", "TLS", "TCP", "UDP"];
 
-/// Decodes the listeners of one Gateway.
-pub(super) fn listeners(items: &[Field<'_>]) -> Vec<Listener> {
+/// Decodes the listeners of one Gateway or ListenerSet.
+pub(in super::super) fn listeners(items: &[Field<'_>]) -> Vec<Listener> {
     let mut listeners: Vec<Listener> = Vec::new();
     for item in items {
         let Some(Some(listener)) = item.object(|block| listener(block, item)) else {
@@ -168,7 +168,8 @@ fn route_kind(block: &Block<'_>) -> RouteKind {
 }
 
 impl FromNamespaces {
-    fn decode(block: &Block<'_>) -> Self {
+    /// Absent: `Same`.
+    pub(super) fn decode(block: &Block<'_>) -> Self {
         let from = block
             .optional("from")
             .and_then(|field| field.word(&["All", "Selector", "Same", "None"]));

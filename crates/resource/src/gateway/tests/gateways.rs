@@ -244,25 +244,45 @@ fn gateway_rules() {
 fn parts_that_are_not_implemented() {
     let spec = concat!(
         "gatewayClassName: a\nlisteners: [{name: a, port: 80, protocol: HTTP}]\n",
-        "allowedListeners: {namespaces: {from: All}}\n",
         "infrastructure: {labels: {a: b}, parametersRef: {group: a.b, kind: C, name: d}}\n",
         "tls: {frontend: {default: {validation: {caCertificateRefs: [{group: '', kind: ConfigMap, name: ca}]}}}, ",
         "backend: {clientCertificateRef: {name: c}}}\n",
     );
-    let expected = [
-        (
-            "unsupported-field",
-            "spec.allowedListeners",
-            "not implemented",
-        ),
-        ("unsupported-field", "spec.tls.frontend", "not implemented"),
-    ];
+    let expected = [("unsupported-field", "spec.tls.frontend", "not implemented")];
     let found = gateway(spec, &expected).expect("a Gateway");
     assert!(found.has_parameters_ref);
     assert_eq!(
         found.backend_client_certificate.expect("a reference").name,
         "c"
     );
+}
+
+/// Without `from` no namespace may have ListenerSets, not even the Gateway's own.
+#[test]
+fn listeners_of_others_are_not_allowed_unless_written() {
+    let of = |allowed: &str| {
+        let listeners = "listeners: [{name: a, port: 80, protocol: HTTP}]";
+        let spec = format!("gatewayClassName: a\n{listeners}\n{allowed}\n");
+        gateway(&spec, &[]).expect("a Gateway").allowed_listeners
+    };
+    assert_eq!(of(""), FromNamespaces::None);
+    let labels = "allowedListeners: {namespaces: {selector: {matchLabels: {a: b}}}}";
+    assert_eq!(of(labels), FromNamespaces::None);
+    let same = "allowedListeners: {namespaces: {from: Same}}";
+    assert_eq!(of(same), FromNamespaces::Same);
+}
+
+#[test]
+fn a_listener_set_names_its_gateway() {
+    let text = |spec: &str| manifest("gateway.networking.k8s.io/v1", "ListenerSet", spec);
+    let listeners = "listeners: [{name: a, port: 80, protocol: HTTP}]";
+    let found = store(&text(&format!("parentRef: {{name: g}}\n{listeners}")));
+    let set = found.listener_sets.values().next().expect("a ListenerSet");
+    assert_eq!(set.spec.parent.to_string(), "Gateway default/g");
+    assert_eq!(set.spec.listeners[0].port, 80);
+    let without = store(&text(listeners));
+    let required = ("required-value", "spec.parentRef", "Required");
+    assert_verdicts(listeners, &without.diagnostics, &[required]);
 }
 
 #[test]

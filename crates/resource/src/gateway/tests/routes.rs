@@ -4,17 +4,17 @@
 use std::time::Duration;
 
 use crate::{
-    gateway::{Filter, Fraction, HttpRoute, Matcher, PathMatch, PathModifier, RouteRetry},
+    gateway::{Filter, Fraction, Matcher, PathMatch, PathModifier, Route, RouteRetry},
     testing::{Verdict, assert_verdicts, manifest, store},
 };
 
-fn route(spec: &str, expected: &[Verdict<'_>]) -> Option<HttpRoute> {
+fn route(spec: &str, expected: &[Verdict<'_>]) -> Option<Route> {
     let store = store(&manifest("gateway.networking.k8s.io/v1", "HTTPRoute", spec));
     assert_verdicts(spec, &store.diagnostics, expected);
-    Some(store.http_routes.values().next()?.spec.clone())
+    Some(store.routes.values().next()?.spec.clone())
 }
 
-fn rule(rule: &str, expected: &[Verdict<'_>]) -> Option<HttpRoute> {
+fn rule(rule: &str, expected: &[Verdict<'_>]) -> Option<Route> {
     route(&format!("rules: [{{{rule}}}]"), expected)
 }
 

@@ -14,7 +14,11 @@ use crate::{
 
 /// The text.
 pub fn route(facts: &RouteFacts, width: Option<usize>) -> String {
-    let mut text = heading("route", &facts.name, std::slice::from_ref(&facts.source));
+    let mut text = heading(
+        &facts.kind,
+        &facts.name,
+        std::slice::from_ref(&facts.source),
+    );
     text.push('\n');
     let mut table = Table::new(0, &["PARENT", "VERDICT"]);
     for parent in &facts.parents {
@@ -40,7 +44,7 @@ pub fn route(facts: &RouteFacts, width: Option<usize>) -> String {
             .as_deref()
             .map_or(String::new(), |name| format!(" {name}"));
         text.push_str(&section(&format!("RULE {index}{name}")));
-        text.push_str(&rule(one, width));
+        text.push_str(&rule(one, refusal(&facts.kind), width));
     }
     text
 }
@@ -55,14 +59,22 @@ fn verdict(parent: &ParentFacts) -> (String, anstyle::Style) {
     }
 }
 
-fn rule(rule: &RuleFacts, width: Option<usize>) -> String {
+/// What a rule answers that cannot be honoured.
+fn refusal(kind: &str) -> &'static str {
+    match kind {
+        "GRPCRoute" => "UNAVAILABLE",
+        _ => "500",
+    }
+}
+
+fn rule(rule: &RuleFacts, refusal: &str, width: Option<usize>) -> String {
     let mut text = String::new();
     for one in &rule.matches {
         text.push_str(&format!("  match    {one}\n"));
     }
     text.push_str(&format!("  timeout  {}\n", rule.timeout));
     if let Some(reason) = &rule.broken {
-        text.push_str(&format!("  {BAD}answers 500: {reason}{BAD:#}\n"));
+        text.push_str(&format!("  {BAD}answers {refusal}: {reason}{BAD:#}\n"));
     }
     let head = ["BACKEND", "WEIGHT", "CONNECT", "IDLE", "STREAM", "CLUSTER"];
     let mut table = Table::new(2, &head);
@@ -78,11 +90,16 @@ fn rule(rule: &RuleFacts, width: Option<usize>) -> String {
             cell(&backend.cluster),
         ]);
         if let Some(problem) = &backend.problem {
-            table.note(format!("answers 500: {problem}"), BAD);
+            table.note(format!("answers {refusal}: {problem}"), BAD);
         }
     }
     if rule.backends.is_empty() {
-        table.note("no backend: answers 500, unless a filter redirects", DOUBT);
+        let unless = if refusal == "500" {
+            ", unless a filter redirects"
+        } else {
+            ""
+        };
+        table.note(format!("no backend: answers {refusal}{unless}"), DOUBT);
     }
     text.push_str(&table.render(width));
     for facts in &rule.traffic {

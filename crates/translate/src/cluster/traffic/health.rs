@@ -113,6 +113,7 @@ fn http_health_check(http: &Http, backend: &Backend) -> HttpHealthCheck {
             .map_or(0, |method| method as i32),
         expected_statuses: ranges(&expected),
         retriable_statuses: ranges(&http.retriable_statuses),
+        send: http.request_body.as_deref().map(hexadecimal),
         receive: http
             .expected_response
             .as_deref()

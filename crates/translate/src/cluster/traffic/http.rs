@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! HTTP protocol options of a cluster as a BackendTrafficPolicy wants them.
 //!
-//! In: `timeout.http`, `http2`, `circuitBreaker.maxRequestsPerConnection`. Out: the
+//! In: `timeout.http`, `http2`, `circuitBreaker.maxRequestsPerConnection`, `useClientProtocol`. Out: the
 //! `HttpProtocolOptions` extension, with what the backend's own policy put there.
 
 use sluicegate_attach::{ProtocolClass, Row};
@@ -16,7 +16,8 @@ use sluicegate_xds::{
         extensions::upstreams::http::v3::{
             HttpProtocolOptions,
             http_protocol_options::{
-                ExplicitHttpConfig, UpstreamProtocolOptions, explicit_http_config::ProtocolConfig,
+                ExplicitHttpConfig, UpstreamProtocolOptions, UseDownstreamHttpConfig,
+                explicit_http_config::ProtocolConfig,
             },
         },
     },
@@ -30,7 +31,7 @@ use crate::pb;
 const STREAM_WINDOW: u32 = 65_536;
 const CONNECTION_WINDOW: u32 = 1_048_576;
 
-const ROWS: [Row; 8] = [
+const ROWS: [Row; 9] = [
     Row::ConnectionIdleTimeout,
     Row::MaxConnectionDuration,
     Row::MaxRequestsPerConnection,
@@ -39,6 +40,7 @@ const ROWS: [Row; 8] = [
     Row::MaxConcurrentStreams,
     Row::OnInvalidMessage,
     Row::ConnectionKeepalive,
+    Row::UseClientProtocol,
 ];
 
 pub(super) fn typed_extension_protocol_options(cluster: &mut Cluster, context: &Context<'_>) {
@@ -49,6 +51,10 @@ pub(super) fn typed_extension_protocol_options(cluster: &mut Cluster, context: &
     let packed = cluster.typed_extension_protocol_options.get(&key);
     let written = packed.and_then(any::unpack::<HttpProtocolOptions>);
     let mut options = written.unwrap_or_else(|| explicit(context.backend.protocol));
+    let client = context.policy.spec.use_client_protocol.as_ref();
+    if context.held(Row::UseClientProtocol, client.map(|it| it.value)) == Some(true) {
+        use_downstream_protocol_config(&mut options);
+    }
     common_http_protocol_options(&mut options, context);
     if let Some(http2) = http2_protocol_options(&mut options) {
         set_http2(http2, context);
@@ -74,6 +80,30 @@ fn explicit(protocol: ProtocolClass) -> HttpProtocolOptions {
         upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(explicit)),
         ..HttpProtocolOptions::default()
     }
+}
+
+/// The options of the version that was chosen so far stay.
+fn use_downstream_protocol_config(options: &mut HttpProtocolOptions) {
+    let mut both = UseDownstreamHttpConfig {
+        http_protocol_options: Some(Http1ProtocolOptions::default()),
+        http2_protocol_options: Some(Http2ProtocolOptions::default()),
+        ..UseDownstreamHttpConfig::default()
+    };
+    if let Some(UpstreamProtocolOptions::ExplicitHttpConfig(explicit)) =
+        options.upstream_protocol_options.take()
+    {
+        match explicit.protocol_config {
+            Some(ProtocolConfig::HttpProtocolOptions(http1)) => {
+                both.http_protocol_options = Some(http1);
+            }
+            Some(ProtocolConfig::Http2ProtocolOptions(http2)) => {
+                both.http2_protocol_options = Some(http2);
+            }
+            _ => {}
+        }
+    }
+    options.upstream_protocol_options =
+        Some(UpstreamProtocolOptions::UseDownstreamProtocolConfig(both));
 }
 
 fn common_http_protocol_options(options: &mut HttpProtocolOptions, context: &Context<'_>) {
@@ -107,7 +137,10 @@ fn http2_protocol_options(options: &mut HttpProtocolOptions) -> Option<&mut Http
                 _ => None,
             }
         }
-        _ => None,
+        UpstreamProtocolOptions::UseDownstreamProtocolConfig(both) => {
+            both.http2_protocol_options.as_mut()
+        }
+        UpstreamProtocolOptions::AutoConfig(_) => None,
     }
 }
 

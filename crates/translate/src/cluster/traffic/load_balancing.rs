@@ -6,7 +6,7 @@
 
 use sluicegate_attach::{Row, TrafficPolicy};
 use sluicegate_resource::envoygateway::backend_traffic_policy::{
-    ConsistentHash, HashInput, LoadBalancer, LoadBalancerAlgorithm,
+    ConsistentHash, HashInput, LoadBalancer, LoadBalancerAlgorithm, PreferLocal,
 };
 use sluicegate_xds::pb::envoy::{
     config::{
@@ -21,8 +21,18 @@ use sluicegate_xds::pb::envoy::{
         },
     },
     extensions::load_balancing_policies::{
-        common::v3::SlowStartConfig, least_request::v3::LeastRequest, maglev::v3::Maglev,
-        random::v3::Random, round_robin::v3::RoundRobin,
+        common::v3::{
+            LocalityLbConfig, SlowStartConfig,
+            locality_lb_config::{
+                LocalityConfigSpecifier, LocalityWeightedLbConfig, ZoneAwareLbConfig,
+                zone_aware_lb_config::ForceLocalZone,
+            },
+        },
+        least_request::v3::LeastRequest,
+        maglev::v3::Maglev,
+        override_host::v3::{OverrideHost, override_host::OverrideHostSource},
+        random::v3::Random,
+        round_robin::v3::RoundRobin,
     },
 };
 
@@ -37,6 +47,10 @@ pub(super) fn load_balancing_policy(cluster: &mut Cluster, context: &Context<'_>
     let Some(extension) = typed_extension_config(&balancer.value, context) else {
         return;
     };
+    let extension = match balancer.value.endpoint_override.as_slice() {
+        [] => extension,
+        headers => override_host(headers, extension),
+    };
     // Envoy refuses a locality field there beside the policy, which has its own.
     if let Some(common) = &mut cluster.common_lb_config {
         common.locality_config_specifier = None;
@@ -46,6 +60,25 @@ pub(super) fn load_balancing_policy(cluster: &mut Cluster, context: &Context<'_>
             typed_extension_config: Some(extension),
         }],
     });
+}
+
+/// `fallback` balances requests that name no endpoint.
+fn override_host(headers: &[String], fallback: TypedExtensionConfig) -> TypedExtensionConfig {
+    let sources = headers.iter().map(|header| OverrideHostSource {
+        header: header.clone(),
+        ..OverrideHostSource::default()
+    });
+    let fallback = Policy {
+        typed_extension_config: Some(fallback),
+    };
+    let policy = OverrideHost {
+        override_host_sources: sources.collect(),
+        fallback_policy: Some(LoadBalancingPolicy {
+            policies: vec![fallback],
+        }),
+        ..OverrideHost::default()
+    };
+    pb::extension("envoy.load_balancing_policies.override_host", &policy)
 }
 
 fn typed_extension_config(
@@ -58,13 +91,21 @@ fn typed_extension_config(
     });
     // Zones belong to the backend: its own policy's word stays.
     let own = context.backend.policy.load_balancer();
-    let locality_lb_config = locality_lb_config(own.and_then(|it| it.zone_aware.as_ref()));
+    let own = own.and_then(|it| it.zone_aware.as_ref());
+    let zone_aware = context.held(Row::ZoneAware, balancer.zone_aware.as_ref());
+    let local = zone_aware.and_then(|zone_aware| zone_aware.prefer_local);
+    let weighted = zone_aware.is_some_and(|it| !it.weighted_zones.is_empty());
+    let locality_lb_config = match local {
+        Some(local) => prefer_local(local),
+        None => locality_lb_config(own),
+    };
     Some(match &balancer.algorithm {
         LoadBalancerAlgorithm::BackendUtilization(_) => return None,
         LoadBalancerAlgorithm::ConsistentHash(hash) => pb::extension(
             "envoy.load_balancing_policies.maglev",
             &Maglev {
                 table_size: hash.as_ref().and_then(table_size),
+                locality_weighted_lb_config: weighted.then_some(LocalityWeightedLbConfig {}),
                 ..Maglev::default()
             },
         ),
@@ -87,6 +128,23 @@ fn typed_extension_config(
                 locality_lb_config,
             },
         ),
+    })
+}
+
+/// What is not written is Envoy's default.
+fn prefer_local(local: PreferLocal) -> Option<LocalityLbConfig> {
+    let force = |least: Option<u32>| ForceLocalZone {
+        // Envoy Gateway's default.
+        min_size: pb::u32(least.unwrap_or(1)),
+    };
+    let zone_aware = ZoneAwareLbConfig {
+        routing_enabled: local.percentage_enabled.and_then(pb::percent),
+        min_cluster_size: local.min_endpoints_threshold.and_then(pb::u64),
+        force_local_zone: local.force.map(force),
+        ..ZoneAwareLbConfig::default()
+    };
+    Some(LocalityLbConfig {
+        locality_config_specifier: Some(LocalityConfigSpecifier::ZoneAwareLbConfig(zone_aware)),
     })
 }
 

@@ -10,8 +10,8 @@ use crate::{
 #[test]
 fn a_setting_that_changes_nothing_yet_is_told_so() {
     let policy = traffic_policy(concat!(
-        "faultInjection: {abort: {httpStatus: 500}}\n",
-        "retry: {numAttemptsPerPriority: 2, numRetries: 3}\n",
+        "bandwidthLimit: {request: {limit: {value: 1Mi, unit: Second}}}\n",
+        "connection: {preconnect: {perEndpointPercent: 150}}\n",
         "timeout: {tcp: {connectTimeout: 1s}}",
     ));
     assert!(policy.is_valid());
@@ -20,8 +20,8 @@ fn a_setting_that_changes_nothing_yet_is_told_so() {
         "a valid policy",
         &policy.diagnostics,
         &[
-            told("spec.faultInjection"),
-            told("spec.retry.numAttemptsPerPriority"),
+            told("spec.bandwidthLimit"),
+            told("spec.connection.preconnect"),
         ],
     );
 }

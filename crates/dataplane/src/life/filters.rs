@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Phase: filters, between match route and pick host; only for routes that have any.
+//!
+//! In: a request with its route. Out: leave to go on, or the failure by which a filter answers it.
+
+use super::{exchange::Exchange, fault, rate_limit, request_buffer, session::Session};
+use crate::failure::Failure;
+
+/// What filters do to a request, in their order.
+pub(super) async fn request(session: &mut Session, exchange: &mut Exchange) -> Result<(), Failure> {
+    let Some(filters) = exchange.record.filters.clone() else {
+        return Ok(());
+    };
+    let installed = session.manager().filters;
+    if let Some(fault) = &filters.fault
+        && installed.fault
+    {
+        fault::fault(session, exchange, fault).await?;
+    }
+    if let Some(limit) = filters.request_buffer
+        && installed.buffer
+    {
+        request_buffer::request_buffer(session, exchange, limit).await?;
+    }
+    if let Some(limits) = &filters.rate_limit
+        && installed.rate_limit
+    {
+        rate_limit::rate_limit(session, exchange, limits)?;
+    }
+    Ok(())
+}
+
+/// Fields that filters add to a response.
+pub(super) fn response_fields(exchange: &Exchange) -> Vec<(&'static [u8], Vec<u8>)> {
+    let mut fields = Vec::new();
+    if exchange.record.filters.is_some() {
+        rate_limit::announce(exchange, &mut fields);
+    }
+    fields
+}

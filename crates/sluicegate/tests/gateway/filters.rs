@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//! HTTP filters on the wire: what a BackendTrafficPolicy asks of them happens to requests.
+
+use std::time::{Duration, Instant};
+
+use sluicegate_testkit::Httpbin;
+
+use super::{Gateway, loopback, traffic::of_route};
+
+#[tokio::test]
+async fn a_fault_on_purpose_is_seen() {
+    let origin = Httpbin::start(loopback()).await.unwrap();
+    let settings = "  faultInjection:
+    delay: {fixedDelay: 100ms}
+    abort: {httpStatus: 503}
+";
+    let gateway = Gateway::start(origin.address(), &of_route(settings)).await;
+    let mut client = gateway.client().await;
+    let begun = Instant::now();
+    let response = client.get("web", "/get").await.unwrap();
+    assert!(begun.elapsed() >= Duration::from_millis(95));
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.text(), "fault filter abort");
+    assert_eq!(gateway.stat("http.http.fault.aborts_injected").await, 1);
+    assert_eq!(gateway.stat("http.http.fault.delays_injected").await, 1);
+}
+
+#[tokio::test]
+async fn a_rate_limit_counts_whom_its_selectors_name() {
+    let origin = Httpbin::start(loopback()).await.unwrap();
+    let settings = "  rateLimit:
+    local:
+      rules:
+        - limit: {requests: 3, unit: Hour}
+        - clientSelectors:
+            - path: {value: /status}
+              methods: [{value: GET}]
+          limit: {requests: 1, unit: Hour}
+";
+    let gateway = Gateway::start(origin.address(), &of_route(settings)).await;
+    let mut client = gateway.client().await;
+    let mut statuses = Vec::new();
+    for path in [
+        "/status/204",
+        "/status/204",
+        "/statuses",
+        "/get?a",
+        "/get",
+        "/get",
+    ] {
+        statuses.push(client.get("web", path).await.unwrap().status());
+    }
+    assert_eq!(statuses, [204, 429, 404, 200, 200, 429]);
+    let stats = "http_local_rate_limiter.http_local_rate_limit";
+    assert_eq!(gateway.stat(&format!("{stats}.enforced")).await, 2);
+    assert_eq!(gateway.stat(&format!("{stats}.ok")).await, 4);
+}
+
+#[tokio::test]
+async fn a_request_over_the_buffer_is_refused() {
+    let origin = Httpbin::start(loopback()).await.unwrap();
+    let settings = "  requestBuffer: {limit: 10}\n";
+    let gateway = Gateway::start(origin.address(), &of_route(settings)).await;
+    for (length, status) in [(10, 200), (11, 413)] {
+        let mut client = gateway.client().await;
+        let body = "x".repeat(length);
+        let request =
+            format!("POST /post HTTP/1.1\r\nhost: web\r\ncontent-length: {length}\r\n\r\n{body}");
+        client.send(request).await.unwrap();
+        assert_eq!(client.response().await.unwrap().status(), status);
+    }
+}
+
+#[tokio::test]
+async fn only_the_named_upgrades_are_allowed() {
+    let origin = Httpbin::start(loopback()).await.unwrap();
+    let settings = "  httpUpgrade: [{type: spdy/3.1}]\n";
+    let gateway = Gateway::start(origin.address(), &of_route(settings)).await;
+    for (kind, status) in [("spdy/3.1", 200), ("websocket", 403)] {
+        let mut client = gateway.client().await;
+        let request = format!(
+            "GET /get HTTP/1.1\r\nhost: web\r\nconnection: upgrade\r\nupgrade: {kind}\r\n\r\n"
+        );
+        client.send(request).await.unwrap();
+        assert_eq!(client.response().await.unwrap().status(), status, "{kind}");
+    }
+}
