@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Custom resource definitions.
 //!
-//! In: nothing. Out: the kinds of our own policies and Backends for an API server: everything that
-//! our decoders read, in both spellings, with the rules that can be said in a schema. They accept
-//! what the upstreams' definitions of the same kinds accept.
+//! In: nothing. Out: the kinds of both policies and of Backends for an API server: everything that
+//! our decoders read, in both spellings, with the rules that can be said in a schema. They have every
+//! field of the upstreams' definitions of the same kinds; values that Envoy refuses they refuse.
 
 mod backend;
 mod backend_config_policy;
@@ -14,7 +14,7 @@ mod status;
 
 use serde_json::{Value, json};
 
-pub use installed::warnings;
+pub use installed::{lost, warnings};
 use schema::{Schema, object, string};
 
 /// A custom resource definition.

@@ -36,7 +36,7 @@ pub async fn warnings(client: &Client) -> Vec<String> {
 
 /// Paths of fields that `ours` has and `theirs` does not keep, a block as a whole where all of it
 /// goes.
-fn lost(ours: &Value, theirs: &Value) -> Vec<String> {
+pub fn lost(ours: &Value, theirs: &Value) -> Vec<String> {
     let mut paths = Vec::new();
     collect(ours, theirs, "", &mut paths);
     paths
