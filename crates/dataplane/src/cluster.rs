@@ -22,7 +22,7 @@ pub(crate) use board::{Flag, HealthBoard, HostHealth, Usable};
 pub(crate) use budgets::Resource;
 pub(crate) use hosts::Host;
 pub(crate) use id::ClusterId;
-pub(crate) use local::LocalCluster;
+pub(crate) use local::{Again, LocalCluster};
 pub(crate) use membership::Membership;
 pub(crate) use shared::ClusterShared;
 use tables::Tables;

@@ -43,6 +43,16 @@ pub(crate) struct LocalCluster {
     generation: Cell<[u64; 2]>,
 }
 
+/// How the host of a retry is looked for.
+pub(crate) struct Again<'a> {
+    /// Further selections that try to avoid hosts which were tried.
+    pub(crate) max_attempts: u32,
+    /// Hosts that the request itself names, less those that were taken.
+    pub(crate) overrides: &'a mut Overrides,
+    /// Priorities that were tried; they are avoided first.
+    pub(crate) priorities: Option<&'a mut PreviousPriorities>,
+}
+
 /// The hosts and how load is spread over them.
 #[derive(Debug, Default)]
 struct Members {
@@ -170,16 +180,18 @@ impl LocalCluster {
         self.overriding(overrides).or_else(|| self.select(hash, 0))
     }
 
-    /// A host for a retry: at most `max_attempts` further selections try to avoid those that were
-    /// `tried`. `priorities` that were tried are avoided before that.
+    /// A host for a retry, if possible none of those that were `tried`.
     pub(crate) fn pick_again(
         &self,
         hash: Option<u64>,
-        max_attempts: u32,
-        overrides: &mut Overrides,
-        mut priorities: Option<&mut PreviousPriorities>,
+        again: Again<'_>,
         tried: impl Fn(&Rc<Host>) -> bool,
     ) -> Option<Rc<Host>> {
+        let Again {
+            max_attempts,
+            overrides,
+            mut priorities,
+        } = again;
         // All selections go by one hash.
         let hashes = self.config.balancing.hashes();
         let hash = hashes.then(|| hash.unwrap_or_else(|| self.members.borrow_mut().rng.u64(..)));

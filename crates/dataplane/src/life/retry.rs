@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     balance::{Overrides, PreviousPriorities},
-    cluster::Host,
+    cluster::{Again, Host},
     failure::Failure,
     pool::RetryLease,
     retry::{Event, Response, RetryOn, RetryPolicy},
@@ -299,11 +299,12 @@ pub(super) fn pick(exchange: &mut Exchange, target: &Target<'_>) -> Option<Rc<Ho
         tried,
         ..
     } = &mut exchange.retry;
-    let attempts = target
-        .retry_policy()
-        .map_or(0, |policy| policy.host_selection_attempts);
+    let policy = target.retry_policy();
+    let again = Again {
+        max_attempts: policy.map_or(0, |policy| policy.host_selection_attempts),
+        overrides,
+        priorities: priorities.as_mut(),
+    };
     let tried = |host: &Rc<Host>| tried.iter().any(|other| Rc::ptr_eq(other, host));
-    let priorities = priorities.as_mut();
-    let cluster = &target.cluster;
-    cluster.pick_again(*hash, attempts, overrides, priorities, tried)
+    target.cluster.pick_again(*hash, again, tried)
 }
