@@ -6,6 +6,7 @@
 //! last stays.
 
 mod connect;
+mod definition;
 mod discover;
 mod kind;
 mod lease;
@@ -15,6 +16,7 @@ mod status;
 mod watch;
 
 pub use connect::{Connection, Error, connect};
+pub use definition::installed_schema;
 pub use kind::Kind;
 pub use kube::Client;
 pub use lease::{Leadership, Lease};

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Custom resource definitions.
 //!
-//! In: nothing. Out: the kinds of our own policies and Backends for an API server: everything that
-//! our decoders read, in both spellings, with the rules that can be said in a schema. They accept
-//! what the upstreams' definitions of the same kinds accept.
+//! In: nothing. Out: the kinds of both policies and of Backends for an API server: everything that
+//! our decoders read, in both spellings, with the rules that can be said in a schema. They have every
+//! field of the upstreams' definitions of the same kinds; values that Envoy refuses they refuse.
 
 mod backend;
 mod backend_config_policy;
 mod backend_traffic_policy;
+mod installed;
 mod schema;
 mod status;
 
 use serde_json::{Value, json};
 
+pub use installed::{lost, warnings};
 use schema::{Schema, object, string};
 
 /// A custom resource definition.
@@ -52,6 +54,9 @@ const OF_POLICIES: &[Column] = &[
     AGE,
 ];
 
+/// The version of every one of them.
+const VERSION: &str = "v1alpha1";
+
 const AGE: Column = ("Age", "date", ".metadata.creationTimestamp");
 
 /// Every definition, in the order in which they are printed.
@@ -61,7 +66,7 @@ pub const ALL: &[Definition] = &[
         kind: "BackendConfigPolicy",
         plural: "backendconfigpolicies",
         singular: "backendconfigpolicy",
-        short: &["bcp"],
+        short: &[],
         category: "kgateway",
         policy: Some("Direct"),
         says: "How the gateway talks to a backend: connections, protocols, TLS, balancing, health.",
@@ -74,11 +79,12 @@ pub const ALL: &[Definition] = &[
         kind: "Backend",
         plural: "backends",
         singular: "backend",
-        short: &["be"],
+        short: &[],
         category: "kgateway",
         policy: None,
         says: "Hosts that are no Service of the cluster.",
         columns: &[
+            ("Type", "string", ".spec.type"),
             (
                 "Accepted",
                 "string",
@@ -119,14 +125,14 @@ impl Definition {
 
     /// The manifest.
     pub fn manifest(&self) -> Value {
-        let mut labels = json!({ "app.kubernetes.io/name": "sluicegate" });
+        let mut metadata = json!({ "name": self.name() });
         if let Some(policy) = self.policy {
-            labels["gateway.networking.k8s.io/policy"] = policy.into();
+            metadata["labels"] = json!({ "gateway.networking.k8s.io/policy": policy });
         }
         json!({
             "apiVersion": "apiextensions.k8s.io/v1",
             "kind": "CustomResourceDefinition",
-            "metadata": { "name": self.name(), "labels": labels },
+            "metadata": metadata,
             "spec": {
                 "group": self.group,
                 "names": {
@@ -148,7 +154,7 @@ impl Definition {
             |(name, kind, path): &Column| json!({ "name": name, "type": kind, "jsonPath": path });
         let columns: Vec<Value> = self.columns.iter().map(column).collect();
         json!({
-            "name": "v1alpha1",
+            "name": VERSION,
             "served": true,
             "storage": true,
             "subresources": { "status": {} },

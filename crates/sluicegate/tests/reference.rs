@@ -69,6 +69,10 @@ fn upstream_situations_are_held_by_what_they_name() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let page = fs::read_to_string(root.join("docs/reference/upstream-situations.md")).unwrap();
     let sources = sources(&root.join("crates"));
+    let policy = fs::read_to_string(root.join("docs/reference/backend-traffic-policy.md")).unwrap();
+    let (_, told) = policy
+        .split_once("\n## What is read and checked only")
+        .unwrap();
     let rows = page.lines().filter_map(|line| {
         let cells = line.strip_prefix("| `")?.strip_suffix(" |")?;
         cells.split_once("` | ")
@@ -91,6 +95,10 @@ fn upstream_situations_are_held_by_what_they_name() {
             let function = format!("fn {test}(");
             let known = sources.iter().any(|text| text.contains(&function));
             assert!(known, "{situation}: there is no test {test}");
+        }
+        if let Some((setting, _)) = held.split_once("` is told `not-enforced`") {
+            let setting = setting.rsplit('`').next().unwrap();
+            assert!(told.contains(setting), "{situation}: {setting} is enforced");
         }
         let reasons = ["not enforced: ", "not served: ", "not here: "];
         let excused = reasons.iter().any(|reason| held.starts_with(reason));

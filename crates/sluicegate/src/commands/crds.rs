@@ -16,7 +16,7 @@ use crate::{
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  sluicegate crds | kubectl apply --server-side -f -
+  sluicegate crds | kubectl apply --server-side --force-conflicts -f -
   sluicegate crds BackendTrafficPolicy -o json")]
 pub struct Arguments {
     /// Kinds, such as BackendConfigPolicy [default: all]

@@ -44,8 +44,8 @@ pub(super) fn spec() -> Schema {
         ("circuitBreakers", circuit_breakers()),
     ])
     .at_most_one(&["http1ProtocolOptions", "http2ProtocolOptions"])
-    .either("tls", "sslConfig")
-    .either("loadBalancer", "loadBalancerConfig")
+    .same_block("tls", "sslConfig")
+    .same_block("loadBalancer", "loadBalancerConfig")
 }
 
 fn target() -> Schema {

@@ -101,16 +101,26 @@ pub(super) fn positive_duration() -> Schema {
 
 /// Bytes, as a number or as a quantity such as `64Ki`.
 pub(super) fn bytes(least: i64, most: i64) -> Schema {
+    let schema = Schema(Map::new())
+        .with("x-kubernetes-int-or-string", true)
+        .with("maxLength", 32);
+    let rule = format!(
+        "type(self) == int ? self >= {least} && self <= {most} : isQuantity(self) && \
+         quantity(self).compareTo(quantity('{least}')) >= 0 && \
+         quantity(self).compareTo(quantity('{most}')) <= 0"
+    );
+    let message = format!("must be between {least} and {most} bytes, such as 65536 or 64Ki");
+    schema.rule(&rule, &message)
+}
+
+/// Bytes without a limit.
+pub(super) fn any_bytes() -> Schema {
     Schema(Map::new())
         .with("x-kubernetes-int-or-string", true)
         .with("maxLength", 32)
         .rule(
-            &format!(
-                "type(self) == int ? self >= {least} && self <= {most} : \
-                 isQuantity(self) && quantity(self).compareTo(quantity('{least}')) >= 0 && \
-                 quantity(self).compareTo(quantity('{most}')) <= 0"
-            ),
-            &format!("must be between {least} and {most} bytes, such as 65536 or 64Ki"),
+            "type(self) == int ? self >= 0 : isQuantity(self) && !quantity(self).isLessThan(quantity('0'))",
+            "must be a number of bytes, such as 65536 or 64Ki",
         )
 }
 
@@ -229,24 +239,28 @@ impl Schema {
 
     /// Two names of one setting: one of them, or both with one value.
     pub(super) fn same(self, today: &str, other: &str) -> Self {
+        self.agree(today, other, &format!("self.{today} == self.{other}"))
+    }
+
+    /// As `same`, for blocks.
+    pub(super) fn same_block(self, today: &str, other: &str) -> Self {
+        let equal = format!("dyn(self.{today}) == dyn(self.{other})");
+        self.agree(today, other, &equal)
+    }
+
+    /// As `same`, for times; the names are dotted paths.
+    pub(super) fn same_time(self, today: &str, other: &str) -> Self {
+        let equal = format!("duration(self.{today}) == duration(self.{other})");
+        self.agree(today, other, &equal)
+    }
+
+    fn agree(self, today: &str, other: &str, equal: &str) -> Self {
         self.rule(
-            &format!(
-                "!({} && {}) || self.{today} == self.{other}",
-                has(today),
-                has(other)
-            ),
+            &format!("!({} && {}) || {equal}", has(today), has(other)),
             &format!(
                 "{today} and {other} are names of one setting with different values: remove one \
                  of them"
             ),
-        )
-    }
-
-    /// Two names of one block: one of them.
-    pub(super) fn either(self, today: &str, other: &str) -> Self {
-        self.rule(
-            &format!("!({} && {})", has(today), has(other)),
-            &format!("{today} and {other} are names of one setting: remove one of them"),
         )
     }
 
@@ -270,7 +284,7 @@ impl Schema {
                 "!has(self.type) || self.type != '{kind}' || {}",
                 has(member)
             ),
-            &format!("{member} must be set when type is {kind}"),
+            &format!("{member} must be set when type is {kind}: add {member}"),
         )
     }
 }

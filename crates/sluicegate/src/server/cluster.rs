@@ -11,7 +11,7 @@ use sluicegate_status::Runtime;
 use tokio::task::JoinHandle;
 
 use super::view::Shared;
-use crate::pipeline::Round;
+use crate::{crds, pipeline::Round};
 
 /// An API server, and this process's part at it.
 #[derive(Clone)]
@@ -29,6 +29,13 @@ impl std::fmt::Debug for Cluster {
         f.debug_struct("Cluster")
             .field("address", &self.address)
             .finish_non_exhaustive()
+    }
+}
+
+/// Says at the start which fields of policies never get here, and what helps.
+pub(super) async fn warn_of_lost_fields(client: Client) {
+    for warning in crds::warnings(&client).await {
+        tracing::warn!("{warning}");
     }
 }
 

@@ -21,7 +21,7 @@ use sluicegate_stats::Registry;
 use sluicegate_xds::pb::envoy::config::core::v3::Node;
 use sluicegate_xds_client::Client;
 
-use super::{Config, fleet::Fleet};
+use super::{Config, cluster::warn_of_lost_fields, fleet::Fleet};
 use crate::{
     failure::Failure,
     findings::findings,
@@ -82,6 +82,7 @@ pub(super) fn start(
     if let Some(cluster) = &config.cluster {
         let kinds: Vec<Kind> = sluicegate_resource::kinds().map(kind).collect();
         let source = Source::start(&cluster.client, &kinds);
+        tokio::spawn(warn_of_lost_fields(cluster.client.clone()));
         let pipeline = Pipeline::of_cluster(source.objects().clone(), options.clone());
         return NewControl::new(pipeline, options, outlets).follow_cluster(source);
     }

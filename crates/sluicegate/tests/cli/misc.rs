@@ -8,6 +8,7 @@ fn every_command_has_help_with_examples() {
     for command in [
         "check",
         "completions",
+        "crds",
         "diff",
         "dump",
         "explain",
@@ -28,6 +29,24 @@ fn completions_for_every_shell() {
         run.says(&["explain"]);
     }
     assert_eq!(run(&["completions", "cmd"]).code, 2);
+}
+
+#[test]
+fn crds_are_printed_whole_or_by_name() {
+    let every = run(&["crds"]);
+    assert_eq!(every.code, 0);
+    every.says(&[
+        "---\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n",
+        "  name: backendconfigpolicies.gateway.kgateway.dev\n",
+        "  name: backends.gateway.kgateway.dev\n",
+        "  name: backendtrafficpolicies.gateway.envoyproxy.io\n",
+    ]);
+    let one = run(&["crds", "btp", "-o", "json"]);
+    let list: serde_json::Value = serde_json::from_str(&one.stdout).unwrap();
+    let items = list["items"].as_array().unwrap();
+    assert_eq!((&list["kind"], items.len()), (&"List".into(), 1));
+    assert_eq!(items[0]["spec"]["names"]["kind"], "BackendTrafficPolicy");
+    assert_eq!(run(&["crds", "HTTPRoute"]).code, 2);
 }
 
 #[test]

@@ -3,6 +3,9 @@
 //!
 //! In: a file of `tests/seeds/`. Out: its manifests and the output that it promises.
 
+// Each test binary uses a part of it.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
 use std::{fs, iter};
 
 use crate::harness::repository;

@@ -15,7 +15,7 @@ use std::{
 
 use serde_json::Value;
 use sluicegate::server::{Cluster, Config, Ending, Logs, Server, Signals};
-use sluicegate_kube::Connection;
+use sluicegate_kube::{Client, Connection};
 use sluicegate_testkit::{RawClient, kubernetes_binaries};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -163,6 +163,11 @@ impl ApiServer {
         child.wait_with_output().unwrap()
     }
 
+    /// For files of the test; it goes with the API server.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn kubeconfig(&self) -> PathBuf {
         self.folder.join("kubeconfig")
     }
@@ -180,13 +185,18 @@ impl ApiServer {
         )
     }
 
-    /// A gateway that reads from here.
-    pub(crate) async fn gateway(&self) -> Gateway {
+    /// A client, and the address that it talks to.
+    pub(crate) async fn client(&self) -> (Client, String) {
         let connection = Connection {
             kubeconfig: Some(self.kubeconfig()),
             context: None,
         };
-        let (client, address) = sluicegate_kube::connect(&connection).await.unwrap();
+        sluicegate_kube::connect(&connection).await.unwrap()
+    }
+
+    /// A gateway that reads from here.
+    pub(crate) async fn gateway(&self) -> Gateway {
+        let (client, address) = self.client().await;
         let config = Config {
             cluster: Some(Cluster {
                 client,

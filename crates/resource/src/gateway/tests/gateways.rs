@@ -278,7 +278,7 @@ fn a_listener_set_names_its_gateway() {
     let listeners = "listeners: [{name: a, port: 80, protocol: HTTP}]";
     let found = store(&text(&format!("parentRef: {{name: g}}\n{listeners}")));
     let set = found.listener_sets.values().next().expect("a ListenerSet");
-    assert_eq!(set.spec.parent.to_string(), "Gateway default/g");
+    assert_eq!(set.spec.parent.to_string(), "Gateway ns/g");
     assert_eq!(set.spec.listeners[0].port, 80);
     let without = store(&text(listeners));
     let required = ("required-value", "spec.parentRef", "Required");

@@ -39,7 +39,6 @@ pub(super) fn load_balancer() -> Schema {
     // Without an algorithm it is an older form, which set something else.
     .with("minProperties", 1)
     .at_most_one(&["leastRequest", "roundRobin", "ringHash", "maglev", "random"])
-    .same("localityType", "localityConfigType")
     .rule(
         "!has(self.zoneAware) || !(has(self.localityType) || has(self.localityConfigType))",
         "localityType and zoneAware may not be set together: remove one of them",
@@ -91,7 +90,7 @@ impl Schema {
             ),
             ("slowStartConfig", block().says("Older name of slowStart.")),
         ])
-        .either("slowStart", "slowStartConfig")
+        .same_block("slowStart", "slowStartConfig")
     }
 }
 

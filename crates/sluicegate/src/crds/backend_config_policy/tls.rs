@@ -76,11 +76,11 @@ pub(super) fn tls() -> Schema {
         "verifySubjectAltNames needs a root CA: add files.rootCA, or use wellKnownCACertificates: \
          System",
     )
-    .either("files", "tlsFiles")
-    .either("files", "sslFiles")
-    .either("tlsFiles", "sslFiles")
-    .either("verifySubjectAltNames", "verifySubjectAltName")
-    .either("parameters", "sslParameters")
+    .same_block("files", "tlsFiles")
+    .same_block("files", "sslFiles")
+    .same_block("tlsFiles", "sslFiles")
+    .same("verifySubjectAltNames", "verifySubjectAltName")
+    .same_block("parameters", "sslParameters")
     .same("simpleTLS", "oneWayTLS")
 }
 

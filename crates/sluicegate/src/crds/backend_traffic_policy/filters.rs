@@ -5,14 +5,14 @@
 //! `httpUpgrade` and `requestBuffer`.
 
 use crate::crds::schema::{
-    Schema, U32_MAX, boolean, bytes, duration_from, integer, list, number, object,
+    Schema, U32_MAX, any_bytes, boolean, bytes, duration_from, integer, list, number, object,
     positive_duration, text, word,
 };
 
 pub(super) fn bandwidth_limit() -> Schema {
     let limit = || {
         object([
-            ("value", bytes(0, i64::MAX)),
+            ("value", any_bytes()),
             ("unit", word(&["Second", "Minute", "Hour"])),
         ])
         .required(&["value", "unit"])

@@ -3,7 +3,7 @@
 //!
 //! In: nothing. Out: the schema of `responseOverride`.
 
-use crate::crds::schema::{Schema, header_name, integer, list, object, string, text, word};
+use crate::crds::schema::{Schema, any, header_name, integer, list, object, string, text, word};
 
 pub(super) fn response_override() -> Schema {
     let item = object([
@@ -46,7 +46,10 @@ fn matches() -> Schema {
             "type",
             word(&["Exact", "Prefix", "Suffix", "RegularExpression"]).says("Absent: Exact."),
         ),
-        ("value", text(1, 1024)),
+        (
+            "value",
+            any().says("A string; a block of type and value is not read yet."),
+        ),
     ])
     .required(&["name", "value"]);
     object([
@@ -92,8 +95,16 @@ fn response() -> Schema {
         ("statusCode", integer(100, 599)),
         (
             "header",
-            object([("set", headers()), ("add", headers())])
-                .says("What is set and added; nothing can be removed."),
+            object([
+                ("set", headers()),
+                ("add", headers()),
+                ("remove", list(string(), 0, 16)),
+            ])
+            .says("What is set and added.")
+            .rule(
+                "!has(self.remove) || size(self.remove) == 0",
+                "a response override cannot remove headers: drop remove",
+            ),
         ),
     ])
 }

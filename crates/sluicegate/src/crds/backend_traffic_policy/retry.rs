@@ -38,9 +38,8 @@ pub(super) fn retry() -> Schema {
         ),
         ("backOff", back_off()),
         ("backoff", back_off().says("Other name of backOff.")),
-    ])
-    .either("backOff", "backoff");
-    object([
+    ]);
+    let block = object([
         (
             "numRetries",
             integer(0, I32_MAX).says("Attempts after the first. Absent: 2."),
@@ -61,17 +60,16 @@ pub(super) fn retry() -> Schema {
         ),
     ])
     .says("Failed requests are tried again.")
-    .rule(
-        "!has(self.perRetryTimeout) || !has(self.perRetry) || !has(self.perRetry.timeout) || \
-         duration(self.perRetryTimeout) == duration(self.perRetry.timeout)",
-        "perRetryTimeout and perRetry.timeout are names of one setting with different values: \
-         remove one of them",
-    )
-    .rule(
-        "!has(self.backoff) || !has(self.perRetry) || \
-         !(has(self.perRetry.backOff) || has(self.perRetry.backoff))",
-        "backoff and perRetry.backOff are names of one setting: remove one of them",
-    )
+    .same_time("perRetry.timeout", "perRetryTimeout");
+    let back_offs = ["perRetry.backOff", "perRetry.backoff", "backoff"];
+    let intervals = ["baseInterval", "maxInterval"];
+    intervals.iter().fold(block, |block, interval| {
+        let [today, inner, outer] = back_offs.map(|name| format!("{name}.{interval}"));
+        block
+            .same_time(&today, &inner)
+            .same_time(&today, &outer)
+            .same_time(&inner, &outer)
+    })
 }
 
 fn back_off() -> Schema {
