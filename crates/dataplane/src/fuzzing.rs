@@ -137,6 +137,7 @@ pub fn request_head(settings: &Settings, bytes: &[u8]) -> Outcome<Request> {
         http2: false,
         grpc_timeout: None,
         shadow: None,
+        length: None,
     }
     .push(&mut forwarded);
     Outcome::Complete(Request {

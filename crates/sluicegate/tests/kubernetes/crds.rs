@@ -48,8 +48,9 @@ fn kind(manifest: &str) -> Option<&str> {
 /// Namespaces that manifests are in.
 fn namespaces<'m>(manifests: impl IntoIterator<Item = &'m str>) -> BTreeSet<String> {
     let lines = manifests.into_iter().flat_map(str::lines);
-    let names = lines.filter_map(|line| line.trim().strip_prefix("namespace: "));
-    let names = names.map(|name| name.trim().to_owned());
+    let names = lines.filter_map(|line| line.split_once("namespace: "));
+    let name = |(_, rest): (_, &str)| rest.split([',', '}', ' ']).next().map(str::to_owned);
+    let names = names.filter_map(name);
     names.filter(|name| name != "default").collect()
 }
 

@@ -3,7 +3,7 @@
 //!
 //! In: nothing. Out: the schema of `responseOverride`.
 
-use crate::crds::schema::{Schema, any, header_name, integer, list, object, string, text, word};
+use crate::crds::schema::{Schema, header_name, integer, list, object, string, text, word};
 
 pub(super) fn response_override() -> Schema {
     let item = object([
@@ -40,18 +40,15 @@ fn matches() -> Schema {
          has(self.value) && !has(self.range)",
         "set value when type is Value, range when type is Range, and not the other",
     );
-    let header = object([
-        ("name", header_name()),
+    let value = object([
         (
             "type",
             word(&["Exact", "Prefix", "Suffix", "RegularExpression"]).says("Absent: Exact."),
         ),
-        (
-            "value",
-            any().says("A string; a block of type and value is not read yet."),
-        ),
+        ("value", text(1, 1024)),
     ])
-    .required(&["name", "value"]);
+    .required(&["value"]);
+    let header = object([("name", header_name()), ("value", value)]).required(&["name", "value"]);
     object([
         ("statusCodes", list(code, 1, 50)),
         ("responseHeaders", list(header, 1, 16)),

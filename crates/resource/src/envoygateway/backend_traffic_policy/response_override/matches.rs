@@ -115,23 +115,26 @@ fn header(block: &Block<'_>) -> Option<(String, StringMatch)> {
         }
         Some(name.to_owned())
     });
+    let value = block.required("value");
+    let value = value.and_then(|field| field.object(string_match).flatten());
+    Some((name?, value?))
+}
+
+fn string_match(block: &Block<'_>) -> Option<StringMatch> {
     let kind = block.optional("type");
     let kind =
         kind.and_then(|field| field.word(&["Exact", "Prefix", "Suffix", "RegularExpression"]));
-    let value = block.required("value").and_then(|field| {
-        let value = field.text(1024)?.to_owned();
-        if kind.as_deref() == Some("RegularExpression")
-            && let Some(problem) = regex::problem(&value)
-        {
-            field.reject(format!("must be a regular expression of RE2: {problem}"));
-        }
-        Some(value)
-    });
-    let value = match kind.as_deref() {
-        Some("Prefix") => StringMatch::Prefix(value?),
-        Some("Suffix") => StringMatch::Suffix(value?),
-        Some("RegularExpression") => StringMatch::RegularExpression(value?),
-        _ => StringMatch::Exact(value?),
-    };
-    Some((name?, value))
+    let field = block.required("value")?;
+    let value = field.text(1024)?.to_owned();
+    if kind.as_deref() == Some("RegularExpression")
+        && let Some(problem) = regex::problem(&value)
+    {
+        field.reject(format!("must be a regular expression of RE2: {problem}"));
+    }
+    Some(match kind.as_deref() {
+        Some("Prefix") => StringMatch::Prefix(value),
+        Some("Suffix") => StringMatch::Suffix(value),
+        Some("RegularExpression") => StringMatch::RegularExpression(value),
+        _ => StringMatch::Exact(value),
+    })
 }

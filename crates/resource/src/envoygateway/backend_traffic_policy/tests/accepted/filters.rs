@@ -143,7 +143,7 @@ fn compression_upgrades_and_buffers() {
 fn response_overrides() {
     let found = model(
         "responseOverride:\n\
-         - match: {statusCodes: [{value: 404}, {type: Range, range: {start: 500, end: 511}}], responseHeaders: [{name: x-a, type: Prefix, value: b}]}\n\
+         - match: {statusCodes: [{value: 404}, {type: Range, range: {start: 500, end: 511}}], responseHeaders: [{name: x-a, value: {type: Prefix, value: b}}]}\n\
          \x20 source: Backend\n\
          \x20 response: {contentType: text/plain, statusCode: 503, header: {set: [{name: a, value: b}]}, body: {inline: sorry}}\n\
          - match: {statusCodes: [{value: 401}]}\n\

@@ -50,10 +50,10 @@ fn response_overrides() {
             (INVALID, ".match.statusCodes[0].range", "when type is Value"),
         ),
         (
-            "match: {responseHeaders: [{name: a, type: RegularExpression, value: '('}]}, response: {}",
+            "match: {responseHeaders: [{name: a, value: {type: RegularExpression, value: '('}}]}, response: {}",
             (
                 INVALID,
-                ".match.responseHeaders[0].value",
+                ".match.responseHeaders[0].value.value",
                 "regular expression",
             ),
         ),
