@@ -25,6 +25,7 @@ cargo xtask descriptors --check
 
 step clippy
 cargo clippy --workspace --all-targets --locked
+cargo clippy -p sluicegate-dataplane --features bench,fuzzing --all-targets --locked
 
 step dependencies
 cargo deny --log-level error check licenses bans sources

@@ -84,6 +84,7 @@ impl Heads {
             upgrade: false,
             http2: false,
             grpc_timeout: None,
+            length: None,
             shadow: None,
         }
         .push(&mut self.out);
@@ -105,6 +106,7 @@ impl Heads {
             empty: false,
             upgrade: None,
             attempts: None,
+            added: &[],
             set_cookies: &[],
             clock: &self.clock,
             now: self.now,
