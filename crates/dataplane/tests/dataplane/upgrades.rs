@@ -6,9 +6,15 @@ use std::{
     time::Duration,
 };
 
-use sluicegate_xds::pb::envoy::{
-    config::core::v3::{Http1ProtocolOptions, HttpProtocolOptions},
-    extensions::filters::network::http_connection_manager::v3::http_connection_manager::UpgradeConfig,
+use sluicegate_xds::pb::{
+    envoy::{
+        config::{
+            core::v3::{Http1ProtocolOptions, HttpProtocolOptions},
+            route::v3::route_action,
+        },
+        extensions::filters::network::http_connection_manager::v3::http_connection_manager::UpgradeConfig,
+    },
+    google::protobuf::BoolValue,
 };
 
 use crate::support::{Gateway, Upstream, gateway::Resources, xds};
@@ -70,6 +76,44 @@ fn bytes_go_both_ways_after_a_switch() {
     gateway.expect("http.test.downstream_cx_upgrades_active", 0);
     gateway.expect("cluster.c.upstream_cx_active", 0);
     gateway.expect("cluster.c.upstream_rq_active", 0);
+}
+
+/// What a route says of an upgrade counts more than what its listener says.
+#[test]
+fn a_route_allows_upgrades_and_forbids_them() {
+    let asked = |kind: &str, path: &str| {
+        format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: {kind}\r\n\r\n")
+    };
+    let answer = "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno";
+    let upstream = Upstream::answering(answer);
+    let upgrade = |kind: &str, enabled: Option<bool>| route_action::UpgradeConfig {
+        upgrade_type: kind.to_owned(),
+        enabled: enabled.map(|value| BoolValue { value }),
+        ..route_action::UpgradeConfig::default()
+    };
+    let mut resources = allowed(&upstream);
+    resources.routes = vec![xds::routes(vec![
+        xds::route("/more", "c", |action| {
+            action.upgrade_configs = vec![upgrade("spdy/3.1", None)];
+        }),
+        xds::route("/less", "c", |action| {
+            action.upgrade_configs = vec![upgrade("websocket", Some(false))];
+        }),
+        xds::route("/", "c", |_| {}),
+    ])];
+    let gateway = Gateway::start(&resources);
+    for (kind, path, status) in [
+        ("websocket", "/", 404),
+        ("spdy/3.1", "/", 403),
+        ("spdy/3.1", "/more", 404),
+        ("SPDY/3.1", "/more", 404),
+        ("websocket", "/more", 404),
+        ("websocket", "/less", 403),
+    ] {
+        let response = gateway.client().ask(asked(kind, path));
+        assert_eq!(response.status(), status, "{kind} {path}");
+    }
+    assert_eq!(upstream.count(), 4);
 }
 
 /// The peer suite compares what arrives.
