@@ -314,11 +314,12 @@ impl Worker {
         let plan = self.plan.borrow();
         let cluster = plan.cluster(id)?;
         let name = &cluster.config.stat_name;
-        let stats = registered(&self.cluster_stats, &self.registry, "cluster.", name);
-        let ssl_stats = cluster.config.tls.as_ref().map(|_| {
-            let name = format!("{name}.ssl");
-            registered(&self.ssl_stats, &self.registry, "cluster.", &name)
-        });
+        let stats = registered(&self.cluster_stats, &self.registry, ["cluster.", name, ""]);
+        let ssl_stats = cluster
+            .config
+            .tls
+            .as_ref()
+            .map(|_| registered(&self.ssl_stats, &self.registry, ["cluster.", name, ".ssl"]));
         let local = Rc::new(LocalCluster::new(
             cluster,
             stats,
@@ -334,45 +335,45 @@ impl Worker {
 
     /// The numbers of a connection manager.
     pub(crate) fn http_stats(&self, prefix: &str) -> Arc<HttpStats> {
-        registered(&self.http_stats, &self.registry, "http.", prefix)
+        registered(&self.http_stats, &self.registry, ["http.", prefix, ""])
     }
 
     /// The numbers of a listener.
     pub(crate) fn listener_stats(&self, address: &str) -> Arc<ListenerStats> {
-        registered(&self.listener_stats, &self.registry, "listener.", address)
+        registered(
+            &self.listener_stats,
+            &self.registry,
+            ["listener.", address, ""],
+        )
     }
 
     /// The numbers of a connection limit.
     pub(crate) fn limit_stats(&self, prefix: &str) -> Arc<ConnectionLimitStats> {
-        registered(
-            &self.limit_stats,
-            &self.registry,
-            "connection_limit.",
-            prefix,
-        )
+        let name = ["connection_limit.", prefix, ""];
+        registered(&self.limit_stats, &self.registry, name)
     }
 
     /// The numbers of a route: `<virtual host>.route.<stat_prefix>`.
     pub(crate) fn route_stats(&self, name: &str) -> Arc<RouteStats> {
-        registered(&self.route_stats, &self.registry, "vhost.", name)
+        registered(&self.route_stats, &self.registry, ["vhost.", name, ""])
     }
 
     /// The numbers of a connection manager's fault filter.
     pub(crate) fn fault_stats(&self, prefix: &str) -> Arc<FaultStats> {
-        let name = format!("{prefix}.fault");
-        registered(&self.fault_stats, &self.registry, "http.", &name)
+        let name = ["http.", prefix, ".fault"];
+        registered(&self.fault_stats, &self.registry, name)
     }
 
     /// The numbers of local rate limits.
     pub(crate) fn rate_limit_stats(&self, prefix: &str) -> Arc<RateLimitStats> {
-        let name = format!("{prefix}.http_local_rate_limit");
-        registered(&self.rate_limit_stats, &self.registry, "", &name)
+        let name = ["", prefix, ".http_local_rate_limit"];
+        registered(&self.rate_limit_stats, &self.registry, name)
     }
 
     /// The TLS numbers of a listener.
     pub(crate) fn listener_ssl_stats(&self, address: &str) -> Arc<SslStats> {
-        let name = format!("{address}.ssl");
-        registered(&self.listener_ssl_stats, &self.registry, "listener.", &name)
+        let name = ["listener.", address, ".ssl"];
+        registered(&self.listener_ssl_stats, &self.registry, name)
     }
 
     /// Space for a request.
@@ -396,18 +397,18 @@ impl Worker {
     }
 }
 
-/// The group called `name`, registered at its first use.
+/// The group whose family, name and section these are, registered at its first use. Nothing is
+/// written down for one that is known: filters ask at every request.
 fn registered<G: sluicegate_stats::Group + Default + 'static>(
     groups: &RefCell<HashMap<String, Arc<G>>>,
     registry: &Registry,
-    family: &str,
-    name: &str,
+    [family, name, section]: [&str; 3],
 ) -> Arc<G> {
     if let Some(group) = groups.borrow().get(name) {
         return group.clone();
     }
     let group = Arc::<G>::default();
-    registry.register(&format!("{family}{name}."), &group);
+    registry.register(&format!("{family}{name}{section}."), &group);
     groups.borrow_mut().insert(name.to_owned(), group.clone());
     group
 }

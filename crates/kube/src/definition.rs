@@ -20,9 +20,7 @@ pub async fn installed_schema(
     name: &str,
     version: &str,
 ) -> Result<Option<Value>, String> {
-    let kind = GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
-    let definitions = ApiResource::from_gvk(&kind);
-    let definitions: Api<DynamicObject> = Api::all_with(client.clone(), &definitions);
+    let definitions: Api<DynamicObject> = Api::all_with(client.clone(), &definitions());
     let mut definition = match definitions.get(name).await {
         Ok(definition) => definition,
         Err(error) if is_not_found(&error) => return Ok(None),
@@ -34,4 +32,10 @@ pub async fn installed_schema(
     let mut versions = versions.into_iter().flatten();
     let found = versions.find(|it| it["name"] == version);
     Ok(found.map(|it| it["schema"]["openAPIV3Schema"].take()))
+}
+
+/// CustomResourceDefinitions themselves.
+pub(crate) fn definitions() -> ApiResource {
+    let kind = GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
+    ApiResource::from_gvk(&kind)
 }

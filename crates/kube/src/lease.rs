@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use kube::{
     Api, Client,
     api::PostParams,
-    core::{ApiResource, DynamicObject},
+    core::{ApiResource, DynamicObject, GroupVersionKind},
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -228,13 +228,7 @@ fn leases(client: &Client, namespace: &str) -> Api<DynamicObject> {
 }
 
 fn resource() -> ApiResource {
-    ApiResource {
-        group: "coordination.k8s.io".to_owned(),
-        version: "v1".to_owned(),
-        api_version: "coordination.k8s.io/v1".to_owned(),
-        kind: "Lease".to_owned(),
-        plural: "leases".to_owned(),
-    }
+    ApiResource::from_gvk(&GroupVersionKind::gvk("coordination.k8s.io", "v1", "Lease"))
 }
 
 /// How long a Lease holds that nobody renews. Kubernetes' own components take as long.

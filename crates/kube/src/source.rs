@@ -8,12 +8,12 @@ use std::{pin::pin, sync::Arc};
 use futures_util::StreamExt;
 use kube::{
     Api, Client,
-    core::{ApiResource, DynamicObject, PartialObjectMeta},
+    core::{DynamicObject, PartialObjectMeta},
     runtime::{WatchStreamExt, watcher},
 };
 use tokio::{sync::watch, task::JoinSet};
 
-use crate::{Kind, Objects, watch::follow};
+use crate::{Kind, Objects, definition, watch::follow};
 
 /// The running watches; they end when this is dropped.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Source {
             let (objects, changes) = (objects.clone(), changes.clone());
             tasks.spawn(async move { follow(&client, &kind, &objects, changes).await });
         }
-        tasks.spawn(definitions(client.clone(), installed));
+        tasks.spawn(tell_of_definitions(client.clone(), installed));
         Self {
             objects,
             _tasks: tasks,
@@ -47,15 +47,8 @@ impl Source {
 }
 
 /// Tells of every change of a CustomResourceDefinition.
-async fn definitions(client: Client, installed: watch::Sender<u64>) {
-    let resource = ApiResource {
-        group: "apiextensions.k8s.io".to_owned(),
-        version: "v1".to_owned(),
-        api_version: "apiextensions.k8s.io/v1".to_owned(),
-        kind: "CustomResourceDefinition".to_owned(),
-        plural: "customresourcedefinitions".to_owned(),
-    };
-    let api = Api::<PartialObjectMeta<DynamicObject>>::all_with(client, &resource);
+async fn tell_of_definitions(client: Client, installed: watch::Sender<u64>) {
+    let api = Api::<PartialObjectMeta<DynamicObject>>::all_with(client, &definition::definitions());
     let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff());
     while let Some(event) = events.next().await {
         // Without leave to watch them, kinds are looked for from time to time.

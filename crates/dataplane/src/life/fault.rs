@@ -7,7 +7,7 @@ use std::{future::poll_fn, task::Poll, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{exchange::Exchange, session::Session};
+use super::{exchange::Exchange, forward_body::poll_until, session::Session};
 use crate::{failure::Failure, filter::Fault};
 
 /// Delays the request, then perhaps gives it up: both are drawn for themselves.
@@ -45,12 +45,7 @@ async fn delay(
         if session.poll_gone(cx).is_ready() {
             return Poll::Ready(Err(Failure::ClientGone));
         }
-        match exchange.deadlines.next() {
-            Some((at, failure)) if at < until => {
-                session.timer.poll(cx, Some(at)).map(|()| Err(failure))
-            }
-            _ => session.timer.poll(cx, Some(until)).map(Ok),
-        }
+        poll_until(cx, session, exchange, until)
     })
     .await?;
     let now = Instant::now();

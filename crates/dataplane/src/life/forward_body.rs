@@ -174,3 +174,18 @@ pub(super) fn poll_deadlines(
         None => Poll::Pending,
     }
 }
+
+/// Waits until `until`, or fails at a time limit of the request before that.
+pub(super) fn poll_until(
+    cx: &mut Context<'_>,
+    session: &mut Session,
+    exchange: &Exchange,
+    until: Instant,
+) -> Poll<Result<(), Failure>> {
+    match exchange.deadlines.next() {
+        Some((at, failure)) if at < until => {
+            session.timer.poll(cx, Some(at)).map(|()| Err(failure))
+        }
+        _ => session.timer.poll(cx, Some(until)).map(Ok),
+    }
+}

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::{
     attempt,
     exchange::Exchange,
-    forward_body::poll_collect,
+    forward_body::{poll_collect, poll_until},
     pick_host::{Target, pick_again},
     send_head,
     session::Session,
@@ -272,12 +272,7 @@ async fn back_off(session: &mut Session, exchange: &mut Exchange) -> Result<(), 
         if collected.is_ready() && session.poll_gone(cx).is_ready() {
             return Poll::Ready(Err(Failure::ClientGone));
         }
-        match exchange.deadlines.next() {
-            Some((at, failure)) if at < until => {
-                session.timer.poll(cx, Some(at)).map(|()| Err(failure))
-            }
-            _ => session.timer.poll(cx, Some(until)).map(Ok),
-        }
+        poll_until(cx, session, exchange, until)
     })
     .await
 }
