@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,8 @@ import time
 import urllib.request
 from datetime import datetime
 from pathlib import Path
+
+from processes import Processes, cpu_ms, free_ports, rss_kib
 
 ROOT = Path(__file__).resolve().parent.parent
 # Every change is done with well before this, in seconds; the first configuration too.
@@ -60,11 +61,11 @@ def main():
     return 0
 
 
-class Fleet:
+class Fleet(Processes):
     def __init__(self, arguments, folder):
-        self.arguments, self.folder = arguments, folder
-        self.processes = []
-        self.ads, self.admin, self.envoy_admin, self.port = free(4)
+        super().__init__(folder, PATIENCE)
+        self.arguments = arguments
+        self.ads, self.admin, self.envoy_admin, self.port = free_ports(4)
 
     def run(self):
         self.manifests = self.folder / "manifests"
@@ -117,7 +118,7 @@ class Fleet:
         return len(nodes) == count and all(ready(node, begun, what) for node in nodes)
 
     def row(self, name, count, begun=None, before=None, nodes=0):
-        row = {"what": name, "server_rss_mib": round(self.rss() / 1024)}
+        row = {"what": name, "server_rss_mib": round(rss_kib(self.server) / 1024)}
         if begun is None:
             return row
         times = [acknowledged(node, begun) for node in self.nodes() if node["connected"]]
@@ -132,7 +133,7 @@ class Fleet:
             "last_ack_ms": round(acks[-1], 1),
             "bytes_per_node": grown[len(grown) // 2] if grown else 0,
             "bytes_most": grown[-1] if grown else 0,
-            "server_cpu_ms": round(1000 * (cpu - cpu_before)),
+            "server_cpu_ms": cpu - cpu_before,
         }
 
     def nodes(self):
@@ -144,44 +145,10 @@ class Fleet:
             return None
 
     def totals(self):
-        """Bytes that were written to each connection of a node, and seconds of CPU of the server."""
+        """Bytes that were written to each connection of a node, and milliseconds of CPU of the server."""
         text = subprocess.check_output(["ss", "-tinH", "state", "established", f"sport = :{self.ads}"], text=True)
         found = re.findall(r":(\d+)\s*\n\s.*?bytes_sent:(\d+)", text)
-        ticks = Path(f"/proc/{self.server.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
-        cpu = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
-        return {int(port): int(size) for port, size in found}, cpu
-
-    def rss(self):
-        status = Path(f"/proc/{self.server.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status)[1])
-
-    def until(self, condition, what):
-        end = time.time() + PATIENCE
-        while not condition():
-            for name, process in self.processes:
-                if process.poll() is not None:
-                    raise SystemExit(f"{name} ended: {(self.folder / name).read_text()[-2000:]}")
-            if time.time() > end:
-                raise SystemExit(f"{what}: not within {PATIENCE} s")
-            time.sleep(0.1)
-
-    def start(self, command, name):
-        log = open(self.folder / name, "w")
-        process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=log,
-                                   stderr=subprocess.STDOUT)
-        self.processes.append((name, process))
-        return process
-
-    def stop(self):
-        for _, process in reversed(self.processes):
-            process.kill()
-            process.wait()
-        if sys.stderr.isatty():
-            print(file=sys.stderr)
-
-    def say(self, words):
-        if sys.stderr.isatty():
-            print(f"\r\033[K{words}", end="", file=sys.stderr, flush=True)
+        return {int(port): int(size) for port, size in found}, cpu_ms(self.server)
 
     def put(self, name, text):
         """A file is there as a whole, or not at all."""
@@ -274,14 +241,6 @@ def acknowledged(node, begun):
 
 def at(stamp):
     return datetime.fromisoformat(stamp["at"].replace("Z", "+00:00")).timestamp()
-
-
-def free(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def show(rows, arguments):

@@ -15,13 +15,14 @@ import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from pathlib import Path
+
+from processes import free_ports
 
 ROOT = Path(__file__).resolve().parent.parent
 ORIGINS = 3
@@ -394,14 +395,6 @@ async def listening(port):
         except OSError:
             await asyncio.sleep(0.05)
     raise RuntimeError(f"nobody listens on port {port}")
-
-
-def free_ports(number):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 GATEWAY = """\

@@ -33,8 +33,8 @@ cargo deny --log-level error check licenses bans sources
 step documentation
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
-step fuzz targets, "${FUZZ_SECONDS:-30}" seconds each
-fuzz/run.sh "${FUZZ_SECONDS:-30}"
+step fuzz targets, "${FUZZ_RUNS:-300000}" inputs each
+fuzz/run.sh "${FUZZ_RUNS:-300000}"
 
 step tests
 cargo test --workspace --locked

@@ -9,6 +9,9 @@ missing=()
 have cc || missing+=(gcc libc6-dev)
 have c++ || missing+=(g++)
 have python3 || missing+=(python3 python3-venv)
+# What the founding documents are typed into.
+have curl || missing+=(curl)
+have jq || missing+=(jq)
 have ss || missing+=(iproute2)
 # For the gates of bench/indicators.sh.
 have taskset || missing+=(util-linux)
@@ -16,6 +19,8 @@ have h2load || missing+=(nghttp2-client)
 have strace || missing+=(strace)
 have valgrind || missing+=(valgrind)
 have go || missing+=(golang-go)
+# Looks at the admin page, see crates/sluicegate/tests/gateway/operator.rs.
+have chromium || missing+=(chromium fonts-dejavu-core)
 if [ "${#missing[@]}" -gt 0 ]; then
     apt-get update -qq && apt-get install -qq -y "${missing[@]}"
 fi
@@ -35,4 +40,19 @@ fi
 if [ ! -x .tools/redbot/bin/redbot ]; then
     python3 -m venv .tools/redbot
     .tools/redbot/bin/python -m pip install --quiet --disable-pip-version-check redbot==2.7.1
+fi
+
+# Renders charts/sluicegate, see crates/sluicegate/tests/kubernetes/chart.rs.
+if [ ! -x .tools/bin/helm ]; then
+    CGO_ENABLED=0 GOBIN="$PWD/.tools/bin" \
+        go install -trimpath -ldflags "-s -w" helm.sh/helm/v3/cmd/helm@v3.19.0
+fi
+
+# Checks deploy/monitoring, see crates/sluicegate/tests/guide/monitoring.rs. Unpacked, not installed: a
+# service would come with it.
+if [ ! -x .tools/bin/promtool ]; then
+    unpacked="$(mktemp -d)"
+    (cd "$unpacked" && apt-get update -qq && apt-get download -qq prometheus && dpkg -x prometheus_*.deb .)
+    install -m 755 "$unpacked/usr/bin/promtool" .tools/bin/promtool
+    rm -r "$unpacked"
 fi

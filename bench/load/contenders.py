@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from observation import Observation, parse, typed
 from tools import Tools
 from workloads import HOST, Workload
 
@@ -25,6 +26,7 @@ class Setup:
     port: int
     origin_port: int
     admin_port: int
+    observation: Observation = Observation()
 
     def write(self, name: str, text: str) -> str:
         path = self.folder / name
@@ -38,7 +40,11 @@ def floor(setup: Setup) -> list[str]:
 
 
 def sluicegate(setup: Setup) -> list[str]:
-    setup.write("gateway.yaml", GATEWAY.format(port=setup.port, host=HOST))
+    observation = setup.observation
+    setup.write("gateway.yaml", GATEWAY.format(port=setup.port, host=HOST,
+                                               infrastructure=observation.sluicegate_infrastructure()))
+    if observation.is_on():
+        setup.write("observation.yaml", observation.sluicegate_manifest())
     setup.write("backend.yaml", BACKEND.format(origin_port=setup.origin_port))
     setup.write("policy.yaml", POLICY)
     return [setup.tools.sluicegate, "run", str(setup.folder), "--bind", "127.0.0.1", "--workers", "1",
@@ -47,10 +53,12 @@ def sluicegate(setup: Setup) -> list[str]:
 
 def haproxy(setup: Setup) -> list[str]:
     config = HAPROXY.format(port=setup.port, origin_port=setup.origin_port,
-                            bufsize=setup.workload.haproxy_bufsize)
+                            bufsize=setup.workload.haproxy_bufsize, log=setup.observation.haproxy_lines())
     # Freeing a large buffer must not return it to the kernel: a third of its time with large bodies.
     keep = ["env", "MALLOC_TRIM_THRESHOLD_=1073741824", "MALLOC_MMAP_THRESHOLD_=33554432"]
-    return [*keep, setup.tools.haproxy, "-db", "-f", setup.write("haproxy.cfg", config)]
+    # What it says on its standard output are lines of the log.
+    into = ["sh", "-c", 'exec "$@" >>"$0"', setup.observation.log_path] if setup.observation.log else []
+    return [*into, *keep, setup.tools.haproxy, "-db", "-f", setup.write("haproxy.cfg", config)]
 
 
 def nginx(setup: Setup) -> list[str]:
@@ -64,7 +72,7 @@ def nginx_buffered(setup: Setup) -> list[str]:
 
 def nginx_with(setup: Setup, **tuning: str) -> list[str]:
     config = NGINX.format(port=setup.port, origin_port=setup.origin_port, folder=setup.folder,
-                          protocol="http2" if setup.workload.kind == "h2" else "", **tuning)
+                          log=setup.observation.nginx_lines(), protocol="http2" if setup.workload.kind == "h2" else "", **tuning)
     return [setup.tools.nginx, "-e", "stderr", "-c", setup.write("nginx.conf", config)]
 
 
@@ -79,17 +87,14 @@ def envoy_default(setup: Setup) -> list[str]:
 
 
 def envoy_with(setup: Setup, generate_request_id: bool, router: dict) -> list[str]:
-    config = envoy_config(setup.port, setup.origin_port, generate_request_id, router)
+    config = envoy_config(setup, generate_request_id, router)
     return [setup.tools.envoy, "-c", setup.write("envoy.json", json.dumps(config, indent=1)), "--concurrency", "1",
             "--disable-hot-restart", "--log-level", "error"]
 
 
-def envoy_config(port: int, origin_port: int, generate_request_id: bool, router: dict) -> dict:
+def envoy_config(setup: Setup, generate_request_id: bool, router: dict) -> dict:
     def address(number: int) -> dict:
         return {"socket_address": {"address": "127.0.0.1", "port_value": number}}
-
-    def typed(name: str, **fields) -> dict:
-        return {"@type": f"type.googleapis.com/envoy.extensions.{name}", **fields}
 
     connection_manager = typed(
         "filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -98,18 +103,24 @@ def envoy_config(port: int, origin_port: int, generate_request_id: bool, router:
         route_config={"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
             {"match": {"prefix": "/"}, "route": {"cluster": "origin", "timeout": "30s"}}]}]},
         http_filters=[{"name": "router", "typed_config": typed("filters.http.router.v3.Router", **router)}],
+        **setup.observation.envoy_fields(),
     )
     limits = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests", "max_retries"), 1_000_000)
     return {"static_resources": {
-        "listeners": [{"name": "http", "address": address(port), "filter_chains": [{"filters": [
+        "listeners": [{"name": "http", "address": address(setup.port), "filter_chains": [{"filters": [
             {"name": "http", "typed_config": connection_manager}]}]}],
         "clusters": [{
             "name": "origin", "type": "STATIC", "connect_timeout": "5s",
             "circuit_breakers": {"thresholds": [limits]},
             "load_assignment": {"cluster_name": "origin", "endpoints": [{"lb_endpoints": [
-                {"endpoint": {"address": address(origin_port)}}]}]},
-        }],
+                {"endpoint": {"address": address(setup.origin_port)}}]}]},
+        }, *setup.observation.envoy_clusters()],
     }}
+
+
+def command(name: str, setup: Setup) -> list[str]:
+    """How a contender is started, whatever is on beside."""
+    return CONTENDERS[parse(name)[0]](setup)
 
 
 GATEWAY = """\
@@ -117,7 +128,7 @@ apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {{name: bench, namespace: bench}}
 spec:
-  gatewayClassName: kgateway
+  gatewayClassName: kgateway{infrastructure}
   listeners:
     - {{name: http, protocol: HTTP, port: {port}}}
 ---
@@ -201,7 +212,7 @@ defaults
     timeout server 60s
 frontend http
     bind 127.0.0.1:{port} backlog 4096
-    default_backend origin
+    default_backend origin{log}
 backend origin
     server origin 127.0.0.1:{origin_port}
 """
@@ -217,7 +228,7 @@ events {{
     multi_accept {multi_accept};
 }}
 http {{
-    access_log off;
+    {log}
     keepalive_requests 2000000000;
     keepalive_timeout 120s;
     client_max_body_size 0;

@@ -4,7 +4,7 @@
 
 In: the command line; strace, valgrind and h2load. Out: system calls, user-space instructions and
 allocations per request, each the difference between a long and a short run, so that starting up and
-opening connections cancel out. Exit code 0 when all gates are met, 1 when one is missed (those of a
+opening connections cancel out; and what an idle connection takes of memory. Exit code 0 when all gates are met, 1 when one is missed (those of a
 protocol named by `--report-only` do not count), 3 when a program is missing.
 """
 
@@ -23,7 +23,10 @@ from pathlib import Path
 
 from contenders import Setup, sluicegate
 from generators import h2load
-from machine import LOAD_CPU, PROXY_CPU, Failed, Process, free_ports
+from machine import LOAD_CPU, PROXY_CPU, Failed, Process, allow_many_files, free_ports
+from measure import Refused
+from measure import measure as measure_rounds
+from report import IDLE_BAR_BYTES
 from tools import Missing, Tools, find, program
 from workloads import WORKLOADS, Workload
 
@@ -64,6 +67,7 @@ def main() -> int:
     parser.add_argument("-o", "--output", choices=["text", "json"], default="text")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    allow_many_files()
     with tempfile.TemporaryDirectory(prefix="bench-native-") as built:
         try:
             tools = find(arguments.sluicegate, {"sluicegate"}, {"h2"}, Path(built))
@@ -72,6 +76,7 @@ def main() -> int:
             print(missing, file=sys.stderr)
             return 3
         rows = [row for protocol in PROTOCOLS for row in measure(protocol, tools, strace, valgrind)]
+        rows.append(idle(tools))
     if arguments.output == "json":
         print(json.dumps([vars(row) | {"met": row.met()} for row in rows], indent=1))
     else:
@@ -101,6 +106,12 @@ def measure(protocol: Protocol, tools: Tools, strace: str, valgrind: str) -> lis
         Row(protocol.name, "user-space instructions", work["instructions"], protocol.most_instructions),
         Row(protocol.name, "allocations", work["allocations"], protocol.most_allocations),
     ]
+
+
+def idle(tools: Tools) -> Row:
+    """Memory of a connection that has had its first answer."""
+    [samples] = measure_rounds(IDLE, ["sluicegate"], tools, 1, 0, lambda _: None).rounds
+    return Row(GET_PROTOCOL, "bytes of an idle connection", samples["sluicegate"].bytes_per_connection, IDLE_BAR_BYTES)
 
 
 def per_request(count_events: Callable[[int], dict[str, float]], requests: tuple[int, int]) -> dict[str, float]:
@@ -196,8 +207,10 @@ class NotSpoken(Exception):
 
 
 GET = replace(WORKLOADS[0], name="indicators")
+GET_PROTOCOL = "HTTP/1"
+[IDLE] = [workload for workload in WORKLOADS if workload.kind == "idle"]
 PROTOCOLS = [
-    Protocol("HTTP/1", GET, ("--h1", "-c8"), ("--h1", "-c64"), 4.2, 16_000, 0),
+    Protocol(GET_PROTOCOL, GET, ("--h1", "-c8"), ("--h1", "-c64"), 4.2, 16_000, 0),
     Protocol("HTTP/2", replace(GET, kind="h2"), ("-c8", "-m8"), ("-c16", "-m32"), 2.6, 45_000, None),
 ]
 TRACED_REQUESTS = (5_000, 25_000)
@@ -208,7 +221,7 @@ ALLOCATION = re.compile(r"(_rjem_|_rjem_je_|je_)?(malloc|calloc|realloc|mallocx|
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (Failed, subprocess.TimeoutExpired) as failure:
+    except (Failed, Refused, subprocess.TimeoutExpired) as failure:
         print(failure, file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

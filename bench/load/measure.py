@@ -6,15 +6,18 @@ cannot do the workload is left out and named; one that answers wrongly under loa
 `Refused`.
 """
 
+import os
 import random
+import socket
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from contenders import CONTENDERS, Setup
+from contenders import Setup, command
 from generators import GENERATORS, Load, exchange, h2, idle_connections
 from machine import LOAD_CPU, PROXY_CPU, Failed, Process, Window, free_ports
+from observation import Observation, parse
 from tools import Tools
 from workloads import Workload
 
@@ -35,6 +38,8 @@ class Sample:
     p99_us: float | None = None
     memory_bytes: int | None = None  # private and dirty, after the load
     bytes_per_connection: float | None = None
+    lines_per_request: float | None = None  # of the access log, where there is one
+    spans_per_request: float | None = None  # that the collector got, where there is one
     foreign_cpus: float = 0.0  # CPUs that everything else on the machine used meanwhile
     stolen_cpus: float = 0.0
 
@@ -51,13 +56,18 @@ class Result:
 
 @dataclass
 class Running:
-    """A contender that is up, and its origin."""
+    """A contender that is up, with what is there for it alone."""
 
     name: str
     process: Process
     origin: Process
     port: int
     folder: Path
+    observation: Observation
+    collector: Process | None
+
+    def helpers(self) -> list[Process]:
+        return [self.origin, self.collector] if self.collector else [self.origin]
 
 
 def measure(workload: Workload, names: list[str], tools: Tools, rounds: int, seconds: int, say) -> Result:
@@ -92,11 +102,12 @@ def start(result: Result, name: str, tools: Tools, stack: ExitStack) -> Running 
                      folder / "origin.log")
     stack.callback(origin.stop)
     origin.wait_for_port(origin_port)
-    setup = Setup(workload, tools, folder / "config", port, origin_port, admin_port)
-    process = Process(name, CONTENDERS[name](setup), PROXY_CPU, folder / "log")
+    observation, collector = observe(name, tools, folder, stack)
+    setup = Setup(workload, tools, folder / "config", port, origin_port, admin_port, observation)
+    process = Process(name, command(name, setup), PROXY_CPU, folder / "log")
     stack.callback(process.stop)
     process.wait_for_port(port)
-    running = Running(name, process, origin, port, folder)
+    running = Running(name, process, origin, port, folder, observation, collector)
     result.commands[name] = " ".join(process.command)
     if workload.kind == "h2":
         # Errors of one that does speak it come up again under load, and are not passed over there.
@@ -106,6 +117,25 @@ def start(result: Result, name: str, tools: Tools, stack: ExitStack) -> Running 
     else:
         look_at_one_answer(running, workload)
     return running
+
+
+def observe(name: str, tools: Tools, folder: Path, stack: ExitStack) -> tuple[Observation, Process | None]:
+    """The file and the collector that the features of a contender ask for."""
+    _, features = parse(name)
+    percent = next((int(feature.rpartition("-")[2]) for feature in features if feature.startswith("traces-")), 0)
+    log_path = folder / "access.log"
+    if "log" not in features:
+        return Observation(), None
+    log_path.touch()
+    # Workers of nginx open it again under another user.
+    log_path.chmod(0o666)
+    if not percent:
+        return Observation(log=True, log_path=str(log_path)), None
+    [port] = free_ports(1)
+    collector = Process("collector", [tools.native("collector"), str(port)], LOAD_CPU, folder / "collector.log")
+    stack.callback(collector.stop)
+    collector.wait_for_port(port)
+    return Observation(True, percent, str(log_path), port), collector
 
 
 def look_at_one_answer(running: Running, workload: Workload) -> None:
@@ -121,8 +151,11 @@ def sample(workload: Workload, running: Running, tools: Tools, seconds: int) -> 
     """Warms one contender up and measures it."""
     generate = GENERATORS[workload.kind]
     generate(workload, tools, running.port, WARM_UP_SECONDS, running.folder)
-    with Window(running.process, running.origin) as window:
+    take_lines(running)
+    before = spans(running)
+    with Window(running.process, running.helpers()) as window:
         load: Load = generate(workload, tools, running.port, seconds, running.folder)
+    lines, after = take_lines(running), spans(running)
     if load.errors or not load.requests:
         raise Refused(f"{running.name}: {load.requests} answers and errors: {load.detail}\n{running.process.output()}")
     return Sample(
@@ -133,9 +166,31 @@ def sample(workload: Workload, running: Running, tools: Tools, seconds: int) -> 
         p50_us=load.p50_us,
         p99_us=load.p99_us,
         memory_bytes=running.process.private_dirty_bytes(),
+        lines_per_request=None if lines is None else lines / load.requests,
+        spans_per_request=None if before is None or after is None else (after - before) / load.requests,
         foreign_cpus=window.foreign_cpus,
         stolen_cpus=window.stolen_cpus,
     )
+
+
+def take_lines(running: Running) -> int | None:
+    """Lines in the access log since this was asked last. Those that wait in a buffer are missing."""
+    if not running.observation.log:
+        return None
+    path = running.observation.log_path
+    with open(path, "rb") as log:
+        lines = sum(part.count(b"\n") for part in iter(lambda: log.read(1 << 20), b""))
+    os.truncate(path, 0)
+    return lines
+
+
+def spans(running: Running) -> int | None:
+    """Spans that the collector got so far."""
+    if not running.collector:
+        return None
+    with socket.create_connection(("127.0.0.1", running.observation.collector_port), timeout=10) as connection:
+        connection.sendall(b"count\n")
+        return int(connection.makefile().readline())
 
 
 def idle_round(result: Result, names: list[str], tools: Tools) -> dict[str, Sample]:

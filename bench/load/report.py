@@ -10,6 +10,7 @@ from dataclasses import asdict
 from statistics import median
 
 from measure import Result, Sample
+from observation import parse
 
 SUBJECT = "sluicegate"
 Ratios = dict[str, list[float]]
@@ -19,16 +20,34 @@ def ratios(result: Result, value: Callable[[Sample], float | None]) -> Ratios:
     """Of every other contender, and of the better of HAProxy and nginx: the subject's / its, per round."""
     found: Ratios = {}
     for samples in result.rounds:
-        subject = samples.get(SUBJECT) and value(samples[SUBJECT])
-        if subject is None:
-            continue
-        others = {name: other for name, sample in samples.items()
-                  if name != SUBJECT and (other := value(sample))}
-        peers = [other for name, other in others.items() if name.startswith(("haproxy", "nginx"))]
-        if len(peers) > 1:
-            others[BETTER] = min(peers)
-        for name, other in others.items():
-            found.setdefault(name, []).append(subject / other)
+        for features in sorted({name.partition("+")[2] for name in samples}):
+            for name, ratio in of_round(samples, features, value):
+                found.setdefault(name, []).append(ratio)
+    return found
+
+
+def of_round(samples: dict[str, Sample], features: str,
+             value: Callable[[Sample], float | None]) -> list[tuple[str, float]]:
+    """The same of one round, with the same things on beside on both sides."""
+    found = {name.partition("+")[0]: taken for name, sample in samples.items()
+             if name.partition("+")[2] == features and (taken := value(sample))}
+    subject = found.pop(SUBJECT, None)
+    if subject is None:
+        return []
+    peers = [other for name, other in found.items() if name.startswith(("haproxy", "nginx"))]
+    if len(peers) > 1:
+        found[BETTER] = min(peers)
+    return [(f"{name}+{features}" if features else name, subject / other) for name, other in found.items()]
+
+
+def costs(result: Result) -> Ratios:
+    """CPU per request of every contender that has something on beside / its own without, per round."""
+    found: Ratios = {}
+    for samples in result.rounds:
+        for name, sample in samples.items():
+            plain = samples.get(parse(name)[0])
+            if name != parse(name)[0] and plain and sample.cpu_us_per_request and plain.cpu_us_per_request:
+                found.setdefault(name, []).append(sample.cpu_us_per_request / plain.cpu_us_per_request)
     return found
 
 
@@ -55,15 +74,21 @@ def count(result: Result) -> str:
 
 def load_table(result: Result) -> list[str]:
     columns = ["contender", "CPU µs/req", "req/s", "p50 µs", "p99 µs", "on CPU", "memory MB"]
+    observed = result.workload.observed
+    columns += ["lines/req", "spans/req"] if observed else []
     rows = [[name,
              number(middle(result, name, lambda s: s.cpu_us_per_request), 2),
              number(middle(result, name, lambda s: s.requests_per_second)),
              number(middle(result, name, lambda s: s.p50_us)),
              number(middle(result, name, lambda s: s.p99_us)),
              number(middle(result, name, lambda s: s.cpu_share and s.cpu_share * 100)) + " %",
-             number(middle(result, name, lambda s: s.memory_bytes and s.memory_bytes / 1e6), 1)]
+             number(middle(result, name, lambda s: s.memory_bytes and s.memory_bytes / 1e6), 1),
+             *([number(middle(result, name, lambda s: s.lines_per_request), 2),
+                number(middle(result, name, lambda s: s.spans_per_request), 2)] if observed else [])]
             for name in present(result)]
-    return table(columns, rows) + ratio_table(result, "CPU per request", lambda s: s.cpu_us_per_request, CPU_BARS)
+    bars = {} if observed else CPU_BARS
+    own = ratio_rows("CPU per request: with / without", costs(result), {}) if observed else []
+    return table(columns, rows) + own + ratio_table(result, "CPU per request", lambda s: s.cpu_us_per_request, bars)
 
 
 def idle_table(result: Result) -> list[str]:
@@ -77,13 +102,23 @@ def idle_table(result: Result) -> list[str]:
 
 def ratio_table(result: Result, what: str, value: Callable[[Sample], float | None],
                 bars: dict[str, float]) -> list[str]:
+    return ratio_rows(f"{what}: {SUBJECT} / …", ratios(result, value), bars)
+
+
+def ratio_rows(title: str, found: Ratios, bars: dict[str, float]) -> list[str]:
     rows = [[name, f"{min(values):.2f}", f"{median(values):.2f}", f"{max(values):.2f}",
              bar(bars.get(name), median(values))]
-            for name, values in ratios(result, value).items()]
-    rows.sort(key=lambda row: ORDER.index(row[0]))
+            for name, values in found.items()]
+    rows.sort(key=lambda row: place(row[0]))
     if not rows:
         return []
-    return ["", *table([f"{what}: {SUBJECT} / …", "min", "median", "max", "must be"], rows)]
+    return ["", *table([title, "min", "median", "max", *(["must be"] if bars else [""])], rows)]
+
+
+def place(name: str) -> tuple[int, int]:
+    """Where a contender stands in the report."""
+    base, _, features = name.partition("+")
+    return ORDER.index(base), len(features)
 
 
 def bar(most: float | None, value: float) -> str:
@@ -105,7 +140,7 @@ def table(columns: list[str], rows: list[list[str]]) -> list[str]:
 
 def present(result: Result) -> list[str]:
     """The contenders that have samples, in the report's order."""
-    return [name for name in ORDER if any(name in samples for samples in result.rounds)]
+    return sorted({name for samples in result.rounds for name in samples}, key=place)
 
 
 def middle(result: Result, name: str, value: Callable[[Sample], float | None]) -> float | None:
@@ -129,6 +164,7 @@ def as_json(results: list[Result], versions: dict[str, str], settings: dict, ref
             "left_out": result.left_out,
             "commands": result.commands,
             "rounds": [{name: asdict(sample) for name, sample in samples.items()} for samples in result.rounds],
+            "cost_ratios": costs(result),
             "cpu_ratios": ratios(result, lambda sample: sample.cpu_us_per_request),
             "p99_ratios": ratios(result, lambda sample: sample.p99_us),
         } for result in results],

@@ -10,7 +10,6 @@ but 200s (its workload is then not reported), 2 for wrong arguments, 3 when a pr
 import argparse
 import json
 import os
-import resource
 import signal
 import sys
 import tempfile
@@ -18,8 +17,9 @@ from pathlib import Path
 
 import report
 from contenders import CONTENDERS
-from machine import Failed
+from machine import Failed, allow_many_files
 from measure import Refused, Result, measure
+from observation import variants
 from tools import Missing, find
 from workloads import WORKLOADS, Workload
 
@@ -53,9 +53,8 @@ def run(arguments: argparse.Namespace, tools) -> int:
     for workload in arguments.workload:
         def say(what: str, workload=workload) -> None:
             print(f"{workload.name}: {what}", file=sys.stderr, flush=True)
-        contenders = names(arguments.peers) + ([*workload.extra_contenders] if "nginx" in arguments.peers else [])
         try:
-            result = measure(workload, contenders, tools, arguments.rounds, arguments.seconds, say)
+            result = measure(workload, contenders(workload, arguments.peers), tools, arguments.rounds, arguments.seconds, say)
         except (Refused, Failed) as failure:
             refused[workload.name] = str(failure)
             say(f"NOT REPORTED: {failure}")
@@ -73,15 +72,16 @@ def names(peers: list[str]) -> list[str]:
     return ["sluicegate", *peers]
 
 
+def contenders(workload: Workload, peers: list[str]) -> list[str]:
+    """Who takes part in a workload."""
+    if workload.observed:
+        return [variant for name in names(peers) for variant in variants(name)]
+    return names(peers) + ([*workload.extra_contenders] if "nginx" in peers else [])
+
+
 def extras(arguments: argparse.Namespace) -> list[str]:
     return [name for workload in arguments.workload for name in workload.extra_contenders
             if "nginx" in arguments.peers]
-
-
-def allow_many_files() -> None:
-    """5,000 connections need as many descriptors here and twice as many in a contender, which inherits this."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def parse() -> argparse.Namespace:

@@ -99,7 +99,7 @@ def build_native(built: Path) -> None:
     if not compiler:
         raise Missing("a C compiler (cc) is missing")
     for source in (HERE / "native").glob("*.c"):
-        subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-o", built / source.stem, source], check=True)
+        subprocess.run([compiler, "-O2", "-pthread", "-Wall", "-Wextra", "-o", built / source.stem, source], check=True)
 
 
 def version(program: str, flag: str) -> str:

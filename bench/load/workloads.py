@@ -25,6 +25,7 @@ class Workload:
     rate: int = 0  # requests per second, when paced
     haproxy_bufsize: int = 32 * KIB
     extra_contenders: tuple[str, ...] = ()
+    observed: bool = False  # contenders run without and with access logs and traces
 
     @property
     def method(self) -> str:
@@ -65,6 +66,8 @@ WORKLOADS = [
     Workload("connection-per-request", "GET, 1 KiB answer, a new connection for each, 64 at a time", "closed",
              64, KIB, close=True),
     Workload("idle-5000", "5,000 keep-alive connections, idle after one request each", "idle", 5000, KIB),
+    Workload("observed", "GET, 1 KiB answer, 64 keep-alive connections, without and with access log and traces",
+             "closed", 64, KIB, observed=True),
     Workload("fixed-rate", "GET, 1 KiB answer, 10,000 requests per second, open loop, 64 connections", "paced",
              64, KIB, rate=10_000),
 ]

@@ -5,18 +5,18 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sluicegate_dataplane::fuzzing::{Outcome, converse, decode_heads, encode_heads};
+use sluicegate_dataplane::fuzzing::{Outcome, Served, converse, decode_heads, encode_heads};
 
 fuzz_target!(|bytes: &[u8]| {
-    let whole = converse(bytes, bytes.len());
-    // Answers are bounded by what was asked: each frame of nine bytes brings a few of that size.
-    assert!(whole.sent.len() <= 1000 + bytes.len() * 20);
-    assert!(whole.body <= bytes.len());
-    // In a longer one there is room for more resets than are remembered.
-    let steps: &[usize] = if bytes.len() < 1000 { &[1, 7] } else { &[] };
-    for step in steps {
-        let cut = converse(bytes, *step);
-        assert_eq!((cut.requests, cut.broken), (whole.requests, whole.broken));
+    for step in [7, bytes.len()] {
+        let said = converse(bytes, step, Served::Meanwhile);
+        // Answers are bounded by what was asked: each frame of nine bytes brings a few of that size.
+        assert!(said.sent.len() <= 1000 + bytes.len() * 20);
+        assert!(said.body <= bytes.len());
+    }
+    let whole = converse(bytes, bytes.len(), Served::AtTheEnd);
+    for step in [1, 7] {
+        assert_eq!(converse(bytes, step, Served::AtTheEnd), whole);
     }
     blocks(bytes);
     lines(bytes);

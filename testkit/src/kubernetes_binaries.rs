@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where a Kubernetes API server is.
 //!
-//! In: the environment. Out: the folder with its binaries.
+//! In: the environment. Out: the folder with its binaries, and Helm.
 
 use std::{
     env,
@@ -32,4 +32,19 @@ pub fn kubernetes_binaries() -> Option<PathBuf> {
         );
     }
     Some(folder)
+}
+
+/// Helm, below `.tools` where `scripts/tools.sh` puts it; `None` as above.
+///
+/// # Panics
+/// Without it.
+pub fn helm_binary() -> Option<PathBuf> {
+    kubernetes_binaries()?;
+    let helm = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/bin/helm");
+    assert!(
+        helm.is_file(),
+        "no {}: run scripts/tools.sh once (it needs Go)",
+        helm.display()
+    );
+    Some(helm)
 }

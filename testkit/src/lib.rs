@@ -7,6 +7,7 @@
 
 mod envoy_binary;
 mod eventually;
+mod free_port;
 mod full_backlog;
 mod httpbin;
 mod kubernetes_binaries;
@@ -17,9 +18,10 @@ mod steady_client;
 
 pub use envoy_binary::envoy_binary;
 pub use eventually::{eventually, patience, within};
+pub use free_port::{free_address, free_port};
 pub use full_backlog::FullBacklog;
 pub use httpbin::Httpbin;
-pub use kubernetes_binaries::kubernetes_binaries;
+pub use kubernetes_binaries::{helm_binary, kubernetes_binaries};
 pub use message::Message;
 pub use raw_client::RawClient;
 pub use raw_origin::{RawOrigin, Received, Step};

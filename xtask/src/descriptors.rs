@@ -98,7 +98,7 @@ const INCLUDES: [&str; 7] = [
     "cel-spec/proto",
 ];
 
-const ROOTS: [&str; 55] = [
+const ROOTS: [&str; 56] = [
     "envoy/admin/v3/certs.proto",
     "envoy/admin/v3/clusters.proto",
     "envoy/admin/v3/config_dump.proto",
@@ -111,6 +111,7 @@ const ROOTS: [&str; 55] = [
     "envoy/config/endpoint/v3/endpoint.proto",
     "envoy/config/listener/v3/listener.proto",
     "envoy/config/route/v3/route.proto",
+    "envoy/config/trace/v3/opentelemetry.proto",
     "envoy/extensions/clusters/dns/v3/dns_cluster.proto",
     "envoy/extensions/compression/brotli/compressor/v3/brotli.proto",
     "envoy/extensions/compression/gzip/compressor/v3/gzip.proto",

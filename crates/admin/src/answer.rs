@@ -14,7 +14,9 @@ use bytes::Bytes;
 use hyper::{
     Response, StatusCode,
     body::{Body, Frame},
-    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, SERVER},
+    header::{
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, SERVER,
+    },
 };
 
 /// Status, content type and body.
@@ -26,6 +28,8 @@ pub struct Answer {
     pub content_type: &'static str,
     /// The body.
     pub body: String,
+    /// Value of `content-security-policy`, where there is one.
+    pub security_policy: Option<String>,
 }
 
 impl Answer {
@@ -49,6 +53,16 @@ impl Answer {
         Self::new(status, "text/plain; charset=UTF-8", body.into())
     }
 
+    /// The error of a name that nothing has.
+    pub fn not_found(body: impl Into<String>) -> Self {
+        Self::failure(StatusCode::NOT_FOUND, body)
+    }
+
+    /// The error of a page that could not be made.
+    pub fn internal_error(body: impl Into<String>) -> Self {
+        Self::failure(StatusCode::INTERNAL_SERVER_ERROR, body)
+    }
+
     /// The error of a bad query.
     pub fn bad_request(body: impl Into<String>) -> Self {
         Self::failure(StatusCode::BAD_REQUEST, body)
@@ -60,6 +74,7 @@ impl Answer {
             status,
             content_type,
             body,
+            security_policy: None,
         }
     }
 
@@ -77,6 +92,10 @@ impl Answer {
             HeaderValue::from_static("nosniff"),
         );
         headers.insert(SERVER, HeaderValue::from_static("envoy"));
+        let policy = self.security_policy.map(HeaderValue::try_from);
+        if let Some(Ok(policy)) = policy {
+            headers.insert(CONTENT_SECURITY_POLICY, policy);
+        }
         response
     }
 }

@@ -13,6 +13,7 @@ mod redact;
 mod section;
 
 pub(crate) use ledger::Ledger;
+pub(crate) use section::indented;
 
 use hyper::StatusCode;
 use prost_reflect::MessageDescriptor;

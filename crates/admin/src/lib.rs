@@ -6,15 +6,22 @@
 //! people wrote against Envoy's admin keeps working. The few changing pages call back into the
 //! binary through [`Action`].
 
+mod acceptor;
 mod answer;
 mod command;
 mod config_dump;
+mod health;
 mod page;
 mod request;
 mod router;
 mod server;
 mod views;
 
+pub use acceptor::Acceptor;
 pub use answer::Answer;
+pub use health::Health;
+pub use request::Request;
 pub use server::Admin;
-pub use views::{Action, ActionResult, LogLevel, Page, ServerState, Show, Startup, View, Views};
+pub use views::{
+    Action, ActionResult, Home, LogLevel, Page, ServerState, Show, Startup, View, Views,
+};

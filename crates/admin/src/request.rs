@@ -7,10 +7,12 @@ use hyper::{Method, http::request::Parts};
 
 /// What the pages see of a request.
 #[derive(Debug)]
-pub(crate) struct Request {
+pub struct Request {
     pub(crate) method: Method,
     pub(crate) path: String,
-    pub(crate) parameters: Vec<(String, String)>,
+    /// Decoded names and values, in order.
+    pub parameters: Vec<(String, String)>,
+    accepts_json: bool,
 }
 
 impl Request {
@@ -28,19 +30,30 @@ impl Request {
         if let (true, Ok(body)) = (is_form, std::str::from_utf8(body)) {
             parameters.extend(parse(body));
         }
+        let accept = parts.headers.get(hyper::header::ACCEPT);
+        let accept = accept.and_then(|value| value.to_str().ok());
         Self {
             method: parts.method.clone(),
             path: parts.uri.path().to_owned(),
             parameters,
+            accepts_json: accept.is_some_and(|value| value.contains("application/json")),
         }
     }
 
     /// The first value under `key`.
-    pub(crate) fn value(&self, key: &str) -> Option<&str> {
+    pub fn value(&self, key: &str) -> Option<&str> {
         let mut parameters = self.parameters.iter();
         parameters
             .find(|(name, _)| name == key)
             .map(|(_, value)| value.as_str())
+    }
+
+    /// Whether a page of ours answers with JSON: `format` decides, then `accept`.
+    pub fn wants_json(&self) -> bool {
+        match self.value("format") {
+            Some(format) => format == "json",
+            None => self.accepts_json,
+        }
     }
 
     pub(crate) fn has(&self, key: &str) -> bool {

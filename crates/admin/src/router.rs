@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use hyper::{Method, StatusCode};
 
 use crate::{
-    Answer, Views,
+    Answer, Page, Views,
     command::{self, COMMANDS},
     config_dump::Ledger,
     page::home,
@@ -53,8 +53,11 @@ impl Router {
             return (command.show)(self, request);
         }
         let mut pages = self.views.pages.iter();
-        if let Some(page) = pages.find(|page| page.path == request.path) {
-            return (page.show)(&request.parameters);
+        let is_asked = |page: &&Page| {
+            page.path == request.path || page.aliases.contains(&request.path.as_str())
+        };
+        if let Some(page) = pages.find(is_asked) {
+            return (page.show)(request);
         }
         let text = format!(
             "invalid path. {}",

@@ -11,15 +11,14 @@ use hyper::{Response, StatusCode, body::Incoming, server::conn::http1, service::
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::{OwnedSemaphorePermit, watch},
 };
 
-use crate::{Answer, Views, answer::Chunks, request::Request, router::Router};
+use crate::{Acceptor, Answer, Views, answer::Chunks, request::Request, router::Router};
 
 /// The admin API.
 pub struct Admin {
     router: Arc<Router>,
-    connections: Arc<Semaphore>,
 }
 
 impl Admin {
@@ -28,8 +27,8 @@ impl Admin {
         let mut snapshots = views.snapshots.clone();
         let admin = Self {
             router: Arc::new(Router::new(views)),
-            connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         };
+        let acceptor = Acceptor::new(listener, MAX_CONNECTIONS);
         let (stop, stopped) = watch::channel(());
         let mut shutdown = pin!(shutdown);
         let mut publishing = true;
@@ -41,30 +40,24 @@ impl Admin {
                     let router = admin.router.clone();
                     tokio::task::spawn_blocking(move || router.observe_snapshot());
                 }
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => admin.spawn(stream, stopped.clone()),
-                    // Out of file descriptors, most likely: accepting again at once would spin.
-                    Err(error) => {
-                        tracing::warn!(%error, "admin: accept failed");
-                        tokio::time::sleep(Duration::from_millis(100)).await;
-                    }
-                },
+                (stream, place) = acceptor.accept() => admin.spawn(stream, place, stopped.clone()),
             }
         }
         drop(stopped);
         let _ = stop.send(());
-        let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
-        let _ = tokio::time::timeout(SHUTDOWN_GRACE, admin.connections.acquire_many(all)).await;
+        let _ = tokio::time::timeout(SHUTDOWN_GRACE, acceptor.drained()).await;
     }
 
-    /// Runs a connection as a task of its own; drops it when there are too many.
-    fn spawn(&self, stream: TcpStream, mut stopped: watch::Receiver<()>) {
-        let Ok(permit) = self.connections.clone().try_acquire_owned() else {
-            return;
-        };
+    /// Runs a connection as a task of its own.
+    fn spawn(
+        &self,
+        stream: TcpStream,
+        place: OwnedSemaphorePermit,
+        mut stopped: watch::Receiver<()>,
+    ) {
         let router = self.router.clone();
         tokio::spawn(async move {
-            let _permit = permit;
+            let _place = place;
             let _ = stream.set_nodelay(true);
             let service = service_fn(move |request| answer(router.clone(), request));
             let connection = http1::Builder::new()
@@ -109,7 +102,7 @@ async fn answer(
 }
 
 /// Limits of ours: an admin client is a person, a scraper or a script.
-const MAX_CONNECTIONS: usize = 256;
+const MAX_CONNECTIONS: u32 = 256;
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_BODY: usize = 64 * 1024;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);

@@ -18,7 +18,7 @@ use sluicegate_xds::pb::envoy::{
     config::core::v3::Node,
 };
 
-use crate::Answer;
+use crate::{Answer, Request};
 
 /// Reads something of the running process.
 pub type View<T> = Arc<dyn Fn() -> T + Send + Sync>;
@@ -48,6 +48,8 @@ pub struct Views {
     pub startup: Arc<Startup>,
     /// Pages of ours.
     pub pages: Vec<Page>,
+    /// The page at `/`, given Envoy's home page as a fragment; `None` is that page alone.
+    pub home: Option<Arc<Home>>,
 }
 
 impl Views {
@@ -66,6 +68,7 @@ impl Views {
             actions: Arc::new(|action| Err(format!("{action:?} is not supported\n"))),
             startup: Arc::new(startup),
             pages: Vec::new(),
+            home: None,
         }
     }
 }
@@ -193,16 +196,21 @@ impl LogLevel {
     }
 }
 
-/// A page of ours.
+/// A page of ours: it only reads, and answers to any method.
 #[derive(Clone)]
 pub struct Page {
-    /// Such as `/sluicegate/status`.
+    /// Such as `/problems`.
     pub path: &'static str,
+    /// Other paths of it, which `/help` does not list.
+    pub aliases: &'static [&'static str],
     /// One line for `/help`.
     pub help: &'static str,
-    /// The answer to the query: decoded names and values, in order.
+    /// The answer.
     pub show: Arc<Show>,
 }
 
-/// Answers a query.
-pub type Show = dyn Fn(&[(String, String)]) -> Answer + Send + Sync;
+/// Answers a request.
+pub type Show = dyn Fn(&Request) -> Answer + Send + Sync;
+
+/// Puts the table of commands, in HTML, into the page that a request asks for.
+pub type Home = dyn Fn(&Request, &str) -> Answer + Send + Sync;

@@ -47,11 +47,15 @@ struct Book {
 
 /// A node that named no Gateway.
 #[derive(Debug, Clone)]
-pub(crate) struct RefusedNode {
-    pub(crate) id: String,
-    pub(crate) peer: String,
-    pub(crate) reason: String,
-    pub(crate) at: SystemTime,
+pub struct RefusedNode {
+    /// `node.id`, or nothing.
+    pub id: String,
+    /// Where it connected from.
+    pub peer: String,
+    /// Why it is not served.
+    pub reason: String,
+    /// When it was told last.
+    pub at: SystemTime,
 }
 
 /// A resource that a connected node refuses, with the node's words.
@@ -128,7 +132,8 @@ impl Ledger {
         book.refused.push(node);
     }
 
-    pub(super) fn refused(&self) -> Vec<RefusedNode> {
+    /// Nodes that were refused, of each id the last time.
+    pub fn refused(&self) -> Vec<RefusedNode> {
         self.book().refused.clone()
     }
 

@@ -20,7 +20,7 @@ mod tls;
 mod variant;
 
 pub use gateways::{Catalog, GatewayName, Publisher, Subscriber, channel};
-pub use ledger::{Ledger, Nack, NodeRecord, Refusal, TypeRecord};
+pub use ledger::{Ledger, Nack, NodeRecord, Refusal, RefusedNode, TypeRecord};
 pub use node::METADATA_KEY;
 pub use server::{Options, Server, StartError};
-pub use tls::{TlsError, TlsFiles};
+pub use tls::{Tls, TlsError, TlsFiles};

@@ -80,7 +80,7 @@ impl Server {
         gateways: Subscriber,
         registry: &Registry,
     ) -> Result<Self, StartError> {
-        let tls = Tls::new(options.address, options.tls)?;
+        let tls = Tls::of_ads(options.address, options.tls)?;
         let server = transport::Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE.0))
             .http2_keepalive_timeout(Some(KEEPALIVE.1));

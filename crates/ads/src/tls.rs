@@ -20,7 +20,7 @@ use rustls::{
     server::{VerifierBuilderError, WebPkiClientVerifier},
 };
 
-/// Files in PEM for the ADS port.
+/// Files in PEM for a port.
 #[derive(Debug, Clone)]
 pub struct TlsFiles {
     /// The server's certificate chain.
@@ -57,16 +57,20 @@ pub enum TlsError {
         error: pem::Error,
     },
     /// Certificate and key do not make a TLS server.
-    #[error("the certificate and key of ADS: {0}; does the key fit the certificate?")]
+    #[error("the certificate and key: {0}; does the key fit the certificate?")]
     Pair(#[from] rustls::Error),
     /// The authorities cannot be used.
-    #[error("the client authorities of ADS: {0}")]
+    #[error("the client authorities: {0}")]
     Authorities(#[from] VerifierBuilderError),
 }
 
 /// The TLS side of a server; it follows its files.
 #[derive(Debug)]
-pub(crate) struct Tls {
+pub struct Tls {
+    /// What the port is for, as people call it.
+    port: &'static str,
+    /// Its protocol in the handshake.
+    alpn: &'static str,
     files: TlsFiles,
     config: Arc<ServerConfig>,
     seen: Seen,
@@ -76,8 +80,25 @@ pub(crate) struct Tls {
 type Seen = [Option<(SystemTime, u64)>; 3];
 
 impl Tls {
-    /// For a server at `address`; `None` for plain text.
-    pub(crate) fn new(
+    /// Reads the files, for a port that is known as `port` and speaks `alpn`.
+    ///
+    /// # Errors
+    /// When they do not make a TLS server.
+    pub fn read(
+        (port, alpn): (&'static str, &'static str),
+        files: TlsFiles,
+    ) -> Result<Self, TlsError> {
+        Ok(Self {
+            port,
+            alpn,
+            seen: files.seen(),
+            config: files.config(alpn)?,
+            files,
+        })
+    }
+
+    /// For ADS at `address`; `None` for plain text.
+    pub(crate) fn of_ads(
         address: SocketAddr,
         files: Option<TlsFiles>,
     ) -> Result<Option<Self>, TlsError> {
@@ -93,25 +114,23 @@ impl Tls {
                  --ads-tls-client-ca lets in only your Envoys"
             );
         }
-        let seen = files.seen();
-        Ok(Some(Self {
-            config: files.config()?,
-            files,
-            seen,
-        }))
+        Self::read(("ADS", "h2"), files).map(Some)
     }
 
     /// What the next connection gets. Files that changed and are no good change nothing.
-    pub(crate) fn current(&mut self) -> Arc<ServerConfig> {
+    pub fn current(&mut self) -> Arc<ServerConfig> {
         let seen = self.files.seen();
         if seen != self.seen {
             self.seen = seen;
-            match self.files.config() {
+            match self.files.config(self.alpn) {
                 Ok(config) => {
-                    tracing::info!("the TLS files of ADS changed");
+                    tracing::info!("the TLS files of {} changed", self.port);
                     self.config = config;
                 }
-                Err(error) => tracing::error!("the old TLS files of ADS stay in force: {error}"),
+                Err(error) => {
+                    let port = self.port;
+                    tracing::error!("the old TLS files of {port} stay in force: {error}");
+                }
             }
         }
         self.config.clone()
@@ -128,7 +147,7 @@ impl TlsFiles {
         })
     }
 
-    fn config(&self) -> Result<Arc<ServerConfig>, TlsError> {
+    fn config(&self, alpn: &str) -> Result<Arc<ServerConfig>, TlsError> {
         let chain = certificates(&self.certificate)?;
         let key =
             PrivateKeyDer::from_pem_slice(&read(&self.key)?).map_err(|error| TlsError::Pem {
@@ -151,7 +170,7 @@ impl TlsFiles {
             None => builder.with_no_client_auth(),
         };
         let mut config = builder.with_single_cert(chain, key)?;
-        config.alpn_protocols = vec![b"h2".to_vec()];
+        config.alpn_protocols = vec![alpn.into()];
         Ok(Arc::new(config))
     }
 }

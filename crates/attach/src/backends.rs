@@ -14,7 +14,7 @@ use sluicegate_resource::{
 
 use crate::{
     Backend, BackendKey, BackendSource, EffectivePolicy, ProtocolClass, TlsMaterial, TlsPolicy,
-    grpc,
+    called::called,
     policies::Bound,
     suitability,
     targets::{service_entry_keys, service_keys},
@@ -29,10 +29,13 @@ pub(crate) fn build(
     previous: &BTreeMap<BackendKey, Arc<Backend>>,
 ) -> BTreeMap<BackendKey, Arc<Backend>> {
     let slices = slices_by_service(store);
-    let called = grpc::called(store);
+    let called = called(store);
     let mut backends = BTreeMap::new();
     let mut build = |key: BackendKey, source: BackendSource| {
-        let inputs = Inputs::of(&key, source, bound, tls_policies);
+        let inputs = Inputs {
+            connections_only: called.by_connections_only(&key),
+            ..Inputs::of(&key, source, bound, tls_policies)
+        };
         let kept = previous.get(&key).filter(|backend| inputs.are_of(backend));
         let backend = kept
             .cloned()
@@ -40,7 +43,7 @@ pub(crate) fn build(
         backends.insert(key, backend);
     };
     let mut add = |key: BackendKey, source: BackendSource| {
-        if called.contains(&key) && protocol(&source) != ProtocolClass::Http2 {
+        if called.by_grpc(&key) && protocol(&source) != ProtocolClass::Http2 {
             build(key.of_grpc(), source.clone());
         }
         build(key, source);
@@ -142,6 +145,7 @@ struct Inputs {
     tls: Option<Arc<TlsMaterial>>,
     tls_policy: Option<Arc<TlsPolicy>>,
     closed: Option<String>,
+    connections_only: bool,
 }
 
 impl Inputs {
@@ -187,6 +191,7 @@ impl Inputs {
                 .collect(),
             tls_policy,
             closed,
+            connections_only: false,
             source,
         }
     }
@@ -196,6 +201,7 @@ impl Inputs {
         same_source(&self.source, &backend.source)
             && all_same(&self.bound, &backend.bound)
             && self.closed == backend.closed
+            && self.connections_only == backend.connections_only
             && self.tls == backend.tls
             && self.tls_policy == backend.tls_policy
     }
@@ -213,6 +219,7 @@ impl Inputs {
             tls: self.tls,
             tls_policy: self.tls_policy,
             closed: self.closed,
+            connections_only: self.connections_only,
         };
         suitability::apply(&mut backend);
         backend

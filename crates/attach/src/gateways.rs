@@ -3,10 +3,7 @@
 //!
 //! In: the store. Out: Gateways with a verdict on each listener: protocol, conflicts, certificates.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use sluicegate_resource::{
     Object, ObjectRef, Store,
@@ -14,50 +11,33 @@ use sluicegate_resource::{
 };
 
 use crate::{
-    Gateway, Listener, Options,
+    Gateway, ListenAddress, Listener, Listening, Options, addresses,
     certificate::KeyPair,
     grants::permitted,
     hostname::covers,
-    listener_sets,
+    listener_sets, ports,
+    telemetry::{Telemetry, proxy_of_gateway},
     verdict::{ListenerVerdict, Outcome},
 };
 
-/// Builds every Gateway whose class is ours. Gateways share one address, so on a port the oldest
-/// Gateway wins.
-pub(crate) fn build(store: &Store, options: &Options) -> Vec<Gateway> {
+/// Builds every Gateway whose class is ours, and says where they listen.
+pub(crate) fn build(store: &Store, options: &Options) -> (Vec<Gateway>, Listening) {
     let mut objects: Vec<_> = store
         .gateways
         .values()
         .filter(|g| is_ours(g, store, options))
         .collect();
     objects.sort_by(|a, b| a.metadata.age_order().cmp(&b.metadata.age_order()));
-    let mut taken: BTreeMap<u16, ObjectRef> = BTreeMap::new();
-    let mut gateways: Vec<Gateway> = Vec::new();
-    for object in objects {
-        let mut gateway = build_one(object, store);
-        for listener in &mut gateway.listeners {
-            let port = listener.spec.port;
-            if let Some(other) = taken
-                .get(&port)
-                .filter(|other| *other != object.reference())
-            {
-                let message = format!("port {port} belongs to {other}");
-                listener.verdict.accepted = Outcome::No("PortUnavailable", message);
-            }
-        }
-        for listener in &gateway.listeners {
-            if listener.verdict.accepted.is_ok() {
-                taken
-                    .entry(listener.spec.port)
-                    .or_insert_with(|| object.reference().clone());
-            }
-        }
-        gateway.accepted = accepted(&gateway);
-        listener_sets::judge(&mut gateway);
-        gateways.push(gateway);
+    let built = objects.into_iter().map(|object| build_one(object, store));
+    let mut gateways: Vec<Gateway> = built.collect();
+    let listening = addresses::give(&mut gateways, store, options);
+    ports::share(&mut gateways, listening == Listening::Mapped);
+    for gateway in &mut gateways {
+        gateway.accepted = accepted(gateway);
+        listener_sets::judge(gateway);
     }
     gateways.sort_by(|a, b| a.object.reference().cmp(b.object.reference()));
-    gateways
+    (gateways, listening)
 }
 
 /// A Gateway is ours when its class is, or when no class of that name was given: manifests in a
@@ -81,6 +61,10 @@ fn build_one(object: &Arc<Object<gateway::Gateway>>, store: &Store) -> Gateway {
         let specs = specs.iter();
         specs.map(|spec| listener(owner, spec, store)).collect()
     };
+    let (proxy, parameters) = match proxy_of_gateway(object, store) {
+        Ok(proxy) => (proxy, Outcome::Ok),
+        Err(message) => (None, Outcome::No("InvalidParameters", message)),
+    };
     let mut listeners = owned(object.reference(), &object.spec.listeners);
     mark_conflicts(&mut listeners);
     let listener_sets = listener_sets::of(object, store);
@@ -92,16 +76,18 @@ fn build_one(object: &Arc<Object<gateway::Gateway>>, store: &Store) -> Gateway {
     mark_overlaps(&mut listeners);
     Gateway {
         object: object.clone(),
-        accepted: Outcome::Ok,
+        accepted: parameters,
         listeners,
         listener_sets,
+        proxy,
+        given: None,
+        listens: true,
     }
 }
 
 fn accepted(gateway: &Gateway) -> Outcome {
-    if gateway.object.spec.has_parameters_ref {
-        let message = "infrastructure.parametersRef names a kind that we do not know".to_owned();
-        return Outcome::No("InvalidParameters", message);
+    if !gateway.accepted.is_ok() {
+        return gateway.accepted.clone();
     }
     let unsupported = gateway
         .object
@@ -126,31 +112,38 @@ fn listener(owner: &ObjectRef, spec: &gateway::Listener, store: &Store) -> Liste
     let mut verdict = ListenerVerdict::default();
     let mut certificates = Vec::new();
     match spec.protocol.as_str() {
-        "HTTP" => verdict.supported_kinds = vec!["HTTPRoute", "GRPCRoute"],
-        "HTTPS" => {
-            verdict.supported_kinds = vec!["HTTPRoute", "GRPCRoute"];
-            for reference in spec.tls.iter().flat_map(|tls| &tls.certificate_refs) {
-                match certificate(owner, reference, store) {
-                    Ok(pair) => certificates.push(Arc::new(pair)),
-                    Err((reason, message)) => verdict.resolved_refs = Outcome::No(reason, message),
-                }
-            }
-            if certificates.is_empty() && verdict.resolved_refs.is_ok() {
-                let message = "no certificateRefs".to_owned();
-                verdict.resolved_refs = Outcome::No("InvalidCertificateRef", message);
+        "HTTP" | "HTTPS" => verdict.supported_kinds = vec!["HTTPRoute", "GRPCRoute"],
+        "TCP" => verdict.supported_kinds = vec!["TCPRoute"],
+        "TLS" => verdict.supported_kinds = vec!["TLSRoute"],
+        other => {
+            let message =
+                format!("protocol {other} is not supported; HTTP, HTTPS, TCP and TLS are");
+            verdict.accepted = Outcome::No("UnsupportedProtocol", message);
+        }
+    }
+    if spec.terminates() {
+        for reference in spec.tls.iter().flat_map(|tls| &tls.certificate_refs) {
+            match certificate(owner, reference, store) {
+                Ok(pair) => certificates.push(Arc::new(pair)),
+                Err((reason, message)) => verdict.resolved_refs = Outcome::No(reason, message),
             }
         }
-        other => {
-            let message = format!("protocol {other} is not supported; HTTP and HTTPS are");
-            verdict.accepted = Outcome::No("UnsupportedProtocol", message);
+        if certificates.is_empty() && verdict.resolved_refs.is_ok() {
+            let message = "no certificateRefs".to_owned();
+            verdict.resolved_refs = Outcome::No("InvalidCertificateRef", message);
         }
     }
     restrict_kinds(&mut verdict, &spec.allowed_routes.kinds);
     Listener {
         spec: spec.clone(),
+        at: ListenAddress {
+            ip: None,
+            port: spec.port,
+        },
         owner: owner.clone(),
         certificates,
         routes: Vec::new(),
+        telemetry: Telemetry::default(),
         verdict,
     }
 }
@@ -229,8 +222,16 @@ pub(crate) fn conflict<'a>(
     mine: &gateway::Listener,
     others: impl Iterator<Item = &'a gateway::Listener>,
 ) -> Option<&'static str> {
-    let here: Vec<_> = others.filter(|other| other.port == mine.port).collect();
-    if here.iter().any(|other| other.protocol != mine.protocol) {
+    // Datagrams have ports of their own.
+    let is_udp = |spec: &gateway::Listener| spec.protocol == "UDP";
+    let here = others.filter(|other| other.port == mine.port && is_udp(other) == is_udp(mine));
+    let here: Vec<_> = here.collect();
+    let beside = |other: &gateway::Listener| {
+        other.is_tls() && mine.is_tls() || other.protocol == mine.protocol
+    };
+    // Nothing but its port tells a TCP listener from others.
+    let by_port = matches!(mine.protocol.as_str(), "TCP" | "UDP");
+    if here.iter().any(|other| by_port || !beside(other)) {
         return Some("ProtocolConflict");
     }
     let same = here.iter().any(|other| other.hostname == mine.hostname);
@@ -254,9 +255,9 @@ fn mark_overlaps(listeners: &mut [Listener]) {
         let overlaps = listeners.iter().enumerate().any(|(at, other)| {
             at != index
                 && other.spec.port == mine.port
-                && other.spec.protocol == "HTTPS"
+                && other.spec.is_tls()
                 && (covers(&own, &name(&other.spec)) || covers(&name(&other.spec), &own))
         });
-        listeners[index].verdict.overlapping_tls = overlaps && mine.protocol == "HTTPS";
+        listeners[index].verdict.overlapping_tls = overlaps && mine.is_tls();
     }
 }

@@ -16,6 +16,15 @@ pub(crate) struct Referrer<'a> {
 }
 
 impl<'a> Referrer<'a> {
+    /// The object that refers.
+    pub(crate) fn of(object: &'a ObjectRef) -> Self {
+        Self {
+            group: &object.group,
+            kind: &object.kind,
+            namespace: &object.namespace,
+        }
+    }
+
     /// A BackendTrafficPolicy.
     pub(crate) fn traffic_policy(namespace: &'a str) -> Self {
         Self {

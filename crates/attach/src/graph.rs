@@ -9,16 +9,20 @@ use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 use sluicegate_resource::{
     Object, ObjectRef,
     core::{EndpointSlice, Service, ServicePort},
+    envoygateway::EnvoyProxy,
     gateway::{Filter, Fraction, Route, RouteRule},
     istio::{ServiceEntry, ServiceEntryPort},
     kgateway::{self, BackendType, StaticHost},
 };
 
 use crate::{
-    AppliedTraffic, EffectivePolicy, TlsMaterial, TlsPolicy,
+    AddressProblem, AppliedTraffic, EffectivePolicy, ListenAddress, Listening, TlsMaterial,
+    TlsPolicy,
     certificate::KeyPair,
+    telemetry::Telemetry,
     verdict::{
-        ListenerVerdict, Outcome, PolicyVerdict, RouteVerdict, TlsPolicyVerdict, TrafficVerdict,
+        EnvoyProxyVerdict, ListenerPolicyVerdict, ListenerVerdict, Outcome, PolicyVerdict,
+        RouteVerdict, TlsPolicyVerdict, TrafficVerdict,
     },
 };
 
@@ -27,6 +31,8 @@ use crate::{
 pub struct Graph {
     /// Our Gateways, by reference.
     pub gateways: Vec<Gateway>,
+    /// Where they listen; [`Listening::AsSeen`] says no more what was seen.
+    pub listening: Listening,
     /// Every backend, used by a route or not.
     pub backends: BTreeMap<BackendKey, Arc<Backend>>,
     /// What became of each route that names one of our Gateways.
@@ -37,6 +43,10 @@ pub struct Graph {
     pub tls_policies: Vec<TlsPolicyVerdict>,
     /// What became of each BackendTrafficPolicy.
     pub traffic_policies: Vec<TrafficVerdict>,
+    /// What became of each HTTPListenerPolicy.
+    pub listener_policies: Vec<ListenerPolicyVerdict>,
+    /// EnvoyProxies in use that there are doubts about.
+    pub envoy_proxies: Vec<EnvoyProxyVerdict>,
 }
 
 /// Identity of a backend: what becomes one cluster.
@@ -182,6 +192,8 @@ pub struct Backend {
     pub tls_policy: Option<Arc<TlsPolicy>>,
     /// Why nothing may be sent there (design decision 9); routes answer 500.
     pub closed: Option<String>,
+    /// Whether only TCPRoutes and TLSRoutes name it: no request comes there.
+    pub connections_only: bool,
 }
 
 /// A Gateway of ours.
@@ -195,6 +207,13 @@ pub struct Gateway {
     pub listeners: Vec<Listener>,
     /// ListenerSets that name it, in order of precedence.
     pub listener_sets: Vec<AttachedListenerSet>,
+    /// The EnvoyProxy of the Gateway or its class.
+    pub proxy: Option<Arc<Object<EnvoyProxy>>>,
+    /// What it was given of the address pool, when there is one.
+    pub given: Option<Result<IpAddr, AddressProblem>>,
+    /// Whether its listeners are anywhere: a Gateway listens nowhere as long as it lacks the address
+    /// that it should be on.
+    pub listens: bool,
 }
 
 impl Gateway {
@@ -219,12 +238,16 @@ pub struct AttachedListenerSet {
 pub struct Listener {
     /// The listener as decoded.
     pub spec: sluicegate_resource::gateway::Listener,
+    /// Where the proxy listens: on the listener's port, unless that is mapped to another one.
+    pub at: ListenAddress,
     /// The Gateway or ListenerSet that has it; references without a namespace mean its own.
     pub owner: ObjectRef,
     /// Certificates, in order.
     pub certificates: Vec<Arc<KeyPair>>,
     /// Routes in order of precedence (oldest first).
     pub routes: Vec<AttachedRoute>,
+    /// What it writes and traces.
+    pub telemetry: Telemetry,
     /// What became of it.
     pub verdict: ListenerVerdict,
 }
@@ -236,6 +259,9 @@ pub struct AttachedRoute {
     pub route: Arc<Object<Route>>,
     /// Hostnames that listener and route have in common; `*` for every host.
     pub hostnames: Vec<String>,
+    /// Those of them that an older route of connections has on this listener, with that route: these
+    /// connections never come here.
+    pub older: BTreeMap<String, ObjectRef>,
     /// Its rules with backends resolved.
     pub rules: Arc<Vec<ResolvedRule>>,
     /// The BackendTrafficPolicy in force for each rule on this listener.

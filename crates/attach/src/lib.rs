@@ -5,26 +5,30 @@
 //! backends with the effective policy of each, and the [`verdict`]s that status, the command line
 //! and the admin API show. Pure: same resources, same graph, whatever their order.
 
+mod addresses;
 mod backends;
+mod called;
 mod certificate;
 mod effective;
 mod gateways;
 mod grants;
 mod graph;
-mod grpc;
 mod hostname;
 mod listener_sets;
 mod parents;
 mod policies;
+mod ports;
 mod routes;
 mod suitability;
 mod targets;
+mod telemetry;
 mod tls;
 mod tls_policies;
 mod traffic;
 mod unit;
 pub mod verdict;
 
+pub use addresses::{AddressProblem, ListenAddress, Listening, OF_GATEWAY, Pool};
 pub use certificate::KeyPair;
 pub use effective::{Beaten, EffectivePolicy, Winner};
 pub use graph::{
@@ -32,11 +36,13 @@ pub use graph::{
     Listener, ProtocolClass, ResolvedBackend, ResolvedMirror, ResolvedRule,
 };
 pub use hostname::{covers, specificity};
+pub use ports::stable_hash;
+pub use telemetry::{AttachedLog, AttachedTracing, Telemetry, proxy_of_class};
 pub use tls::{CaSource, CertificateSource, TlsMaterial};
 pub use tls_policies::TlsPolicy;
 pub use traffic::{
-    AppliedTraffic, BackendSide, Class, Identity, Rank, Ranked, Row, RowVerdict, Source,
-    TrafficPolicy, Weighed, weigh, weigh_one,
+    AppliedTraffic, BackendSide, Class, Identity, ON_ROUTE, Rank, Ranked, Row, RowVerdict, Source,
+    TrafficPolicy, Weighed, all_without_effect, weigh, weigh_one, without_effect,
 };
 pub use unit::Unit;
 
@@ -52,6 +58,12 @@ pub struct Options {
     pub controller_names: Vec<String>,
     /// Namespace whose policies may select objects of every namespace, through `targetSelectors`.
     pub global_policy_namespace: Option<String>,
+    /// Access log of Gateways without one of their own, in Envoy's own format. Absent: none.
+    pub access_log: Option<String>,
+    /// Where Gateways listen.
+    pub listening: Listening,
+    /// Addresses to give them, one each; only with [`Listening::OwnAddress`].
+    pub address_pool: Vec<Pool>,
 }
 
 /// Our own controller name.
@@ -63,6 +75,9 @@ impl Default for Options {
         Self {
             controller_names: vec![CONTROLLER_NAME.into(), "kgateway.dev/kgateway".into()],
             global_policy_namespace: None,
+            access_log: None,
+            listening: Listening::default(),
+            address_pool: Vec::new(),
         }
     }
 }
@@ -94,8 +109,10 @@ impl Attacher {
         let bound = policies::bind(store, &targets, &self.options);
         let backends = backends::build(store, &bound, &tls_policies, &self.backends);
         self.backends = backends;
-        let gateways = gateways::build(store, &self.options);
+        let (gateways, listening) = gateways::build(store, &self.options);
         let (mut gateways, routes) = routes::attach(store, gateways, &self.backends);
+        let (listener_policies, envoy_proxies) =
+            telemetry::attach(store, &mut gateways, &self.backends, &self.options);
         let traffic_policies = traffic::attach(
             store,
             &mut gateways,
@@ -105,10 +122,13 @@ impl Attacher {
         );
         Graph {
             traffic_policies,
+            listener_policies,
+            envoy_proxies,
             policies: policies::verdicts(&bound, &self.backends),
             tls_policies: tls_policies::verdicts(store, &tls_policies, &gateways, &self.backends),
             backends: self.backends.clone(),
             gateways,
+            listening,
             routes,
         }
     }

@@ -6,7 +6,7 @@
 
 use sluicegate_resource::{
     Object, ObjectRef, Store,
-    gateway::{FromNamespaces, NamespaceSelector, ParentRef, Route},
+    gateway::{Carried, FromNamespaces, NamespaceSelector, ParentRef, Route},
 };
 
 use crate::{Gateway, Listener, hostname::intersection, verdict::Outcome};
@@ -41,6 +41,12 @@ pub(crate) fn places(
     }
     let namespace = route.metadata.namespace();
     let kind = &*route.reference().kind;
+    if route.spec.carried == Carried::Udp {
+        return Err(Outcome::No(
+            "UnsupportedValue",
+            format!("{kind}s are not implemented"),
+        ));
+    }
     let allowed: Vec<(usize, &Listener)> = named
         .into_iter()
         .filter(|(_, listener)| {

@@ -12,12 +12,12 @@ use std::{
 use sluicegate_manifest::FieldPath;
 use sluicegate_resource::{
     Object, ObjectRef, Store,
-    gateway::{BackendRef, Filter, ParentRef, Route, RouteRule},
+    gateway::{BackendRef, Carried, Filter, ParentRef, Route, RouteRule},
 };
 
 use crate::{
     AttachedRoute, Backend, BackendKey, Gateway, ResolvedBackend, ResolvedMirror, ResolvedRule,
-    grants::permitted,
+    grants::{Referrer, permitted_to},
     parents::{parent_object, places},
     verdict::{BrokenReference, Outcome, ParentVerdict, RouteVerdict},
 };
@@ -110,12 +110,27 @@ fn add(
     }
     let unique: BTreeSet<String> = hostnames.into_iter().collect();
     listener.verdict.attached_routes += 1;
+    let older = match route.spec.carried.is_requests() {
+        true => BTreeMap::new(),
+        false => older(&listener.routes, &unique),
+    };
     listener.routes.push(AttachedRoute {
         route: route.clone(),
         hostnames: unique.into_iter().collect(),
+        older,
         rules: rules.clone(),
         traffic: Vec::new(),
     });
+}
+
+/// A connection goes one way only: the oldest route of a name has it.
+fn older(routes: &[AttachedRoute], hostnames: &BTreeSet<String>) -> BTreeMap<String, ObjectRef> {
+    let holder = |name: &String| {
+        let mut routes = routes.iter();
+        let holder = routes.find(|route| route.hostnames.contains(name))?;
+        Some((name.clone(), holder.route.reference().clone()))
+    };
+    hostnames.iter().filter_map(holder).collect()
 }
 
 fn resolve(
@@ -127,7 +142,8 @@ fn resolve(
     let resolver = Resolver {
         store,
         backends,
-        route: route.reference(),
+        referrer: route.reference(),
+        carried: route.spec.carried,
     };
     let rules = route
         .spec
@@ -166,10 +182,33 @@ const REASONS: [&str; 4] = [
     "UnsupportedProtocol",
 ];
 
+/// The backend that takes the spans of `referrer`, if it may and can.
+pub(crate) fn collector(
+    store: &Store,
+    backends: &Backends,
+    referrer: &ObjectRef,
+    reference: &BackendRef,
+) -> Result<BackendKey, (&'static str, String)> {
+    let resolver = Resolver {
+        store,
+        backends,
+        referrer,
+        carried: Carried::Grpc,
+    };
+    let key = resolver.backend(reference)?;
+    let closed = backends.get(&key).and_then(|it| it.closed.as_ref());
+    match closed {
+        Some(reason) => Err(("UnusableBackend", reason.clone())),
+        None => Ok(key),
+    }
+}
+
 struct Resolver<'a> {
     store: &'a Store,
     backends: &'a Backends,
-    route: &'a ObjectRef,
+    /// The route, or whatever else refers to a backend.
+    referrer: &'a ObjectRef,
+    carried: Carried,
 }
 
 impl Resolver<'_> {
@@ -239,7 +278,7 @@ impl Resolver<'_> {
         let namespace = reference
             .namespace
             .as_deref()
-            .unwrap_or(&self.route.namespace);
+            .unwrap_or(&self.referrer.namespace);
         let object = ObjectRef::new(
             &reference.group,
             &reference.kind,
@@ -252,10 +291,10 @@ impl Resolver<'_> {
             let message = format!("{object}: backends are Service, Backend or Hostname");
             return Err(("InvalidKind", message));
         }
-        if !hostname && !permitted(self.store, &self.route.kind, &self.route.namespace, &object) {
+        if !hostname && !permitted_to(self.store, &Referrer::of(self.referrer), &object) {
             let message = format!(
                 "no ReferenceGrant in {namespace} lets {} use {object}",
-                self.route.namespace
+                self.referrer.namespace
             );
             return Err(("RefNotPermitted", message));
         }
@@ -296,7 +335,7 @@ impl Resolver<'_> {
 
     fn for_this_kind(&self, key: &BackendKey) -> BackendKey {
         let of_grpc = key.of_grpc();
-        let other = &*self.route.kind == "GRPCRoute" && self.backends.contains_key(&of_grpc);
+        let other = self.carried == Carried::Grpc && self.backends.contains_key(&of_grpc);
         if other { of_grpc } else { key.clone() }
     }
 

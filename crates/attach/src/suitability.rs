@@ -9,7 +9,7 @@ use std::time::Duration;
 use sluicegate_manifest::FieldPath;
 use sluicegate_resource::kgateway::{
     BackendType,
-    backend_config_policy::{HealthChecker, LoadBalancerAlgorithm},
+    backend_config_policy::{HashPolicy, HashPolicyKind, HealthChecker, LoadBalancerAlgorithm},
 };
 
 use crate::{Backend, BackendSource, CaSource, ProtocolClass, Unit, verdict::Warning};
@@ -31,14 +31,21 @@ fn unusable(backend: &Backend) -> Vec<(Unit, String)> {
     let policy = &backend.policy;
     let mut found = Vec::new();
     let http2 = backend.protocol == ProtocolClass::Http2;
-    if http2 && policy.http1_protocol_options().is_some() {
+    if backend.connections_only {
+        for unit in OF_REQUESTS {
+            let reason = format!(
+                "only TCPRoutes and TLSRoutes name {}; {unit} is for requests",
+                backend.key
+            );
+            found.push((unit, reason));
+        }
+    } else if http2 && policy.http1_protocol_options().is_some() {
         let reason = format!(
             "{} speaks HTTP/2; http1ProtocolOptions has no effect",
             backend.key
         );
         found.push((Unit::Http1ProtocolOptions, reason));
-    }
-    if !http2 && policy.http2_protocol_options().is_some() {
+    } else if !http2 && policy.http2_protocol_options().is_some() {
         let reason = format!(
             "{} speaks HTTP/1.1; http2ProtocolOptions needs appProtocol kubernetes.io/h2c, or \
              http2 or grpc as appProtocol or port name",
@@ -64,6 +71,12 @@ fn unusable(backend: &Backend) -> Vec<(Unit, String)> {
     }
     found
 }
+
+const OF_REQUESTS: [Unit; 3] = [
+    Unit::CommonHttpProtocolOptions,
+    Unit::Http1ProtocolOptions,
+    Unit::Http2ProtocolOptions,
+];
 
 fn doubts(backend: &Backend) -> Vec<(Unit, Warning)> {
     let mut found = Vec::new();
@@ -116,11 +129,11 @@ fn load_balancer(backend: &Backend, found: &mut Vec<(Unit, Warning)>) {
             use_hostname_for_hashing,
             hash_policies,
             ..
-        }) => (*use_hostname_for_hashing, hash_policies.len(), "ringHash"),
+        }) => (*use_hostname_for_hashing, hash_policies, "ringHash"),
         Some(LoadBalancerAlgorithm::Maglev {
             use_hostname_for_hashing,
             hash_policies,
-        }) => (*use_hostname_for_hashing, hash_policies.len(), "maglev"),
+        }) => (*use_hostname_for_hashing, hash_policies, "maglev"),
         _ => return,
     };
     if hostname_hashing == Some(true) && !backend.source.has_hostnames() {
@@ -136,16 +149,18 @@ fn load_balancer(backend: &Backend, found: &mut Vec<(Unit, Warning)>) {
             Some(block),
         );
     }
-    if policies == 0 {
-        let message = "no hashPolicies: every request gets a random host".to_owned();
-        warn(
-            backend,
-            found,
-            Unit::LoadBalancer,
-            ("HashWithoutInput", message),
-            Some(block),
-        );
-    }
+    let is_address = |policy: &HashPolicy| policy.kind == HashPolicyKind::SourceIp;
+    let message = match policies.is_empty() {
+        true => "no hashPolicies: every request gets a random host".to_owned(),
+        false if backend.connections_only && !policies.iter().any(is_address) => format!(
+            "only TCPRoutes and TLSRoutes name {}, and connections have nothing but sourceIP to \
+             hash: every one gets a random host",
+            backend.key
+        ),
+        false => return,
+    };
+    let doubt = ("HashWithoutInput", message);
+    warn(backend, found, Unit::LoadBalancer, doubt, Some(block));
 }
 
 fn health(backend: &Backend, found: &mut Vec<(Unit, Warning)>) {

@@ -9,6 +9,7 @@
 mod apply;
 mod bind;
 mod bodies;
+mod matrix;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use sluicegate_resource::{
     Object, ObjectRef, Store, envoygateway::BackendTrafficPolicy, kgateway::BackendConfigPolicy,
 };
 
+pub use matrix::{ON_ROUTE, all_without_effect, without_effect};
 pub use row::{Class, Row};
 pub use weigh::{weigh, weigh_one};
 
@@ -185,7 +187,7 @@ pub(crate) fn attach(
 ) -> Vec<TrafficVerdict> {
     let bound = bind::bind(store);
     let facts = apply::apply(&bound, gateways, backends, known);
-    verdicts::verdicts(&bound, gateways, routes, &facts)
+    verdicts::verdicts(&bound, store, gateways, routes, &facts)
 }
 
 /// `BackendTrafficPolicy namespace/name`, for messages.

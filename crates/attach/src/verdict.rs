@@ -9,9 +9,9 @@ use std::sync::Arc;
 use sluicegate_manifest::FieldPath;
 use sluicegate_resource::{
     Object, ObjectRef,
-    envoygateway::BackendTrafficPolicy,
+    envoygateway::{BackendTrafficPolicy, EnvoyProxy},
     gateway::{BackendTlsPolicy, ParentRef, Route},
-    kgateway::BackendConfigPolicy,
+    kgateway::{BackendConfigPolicy, HttpListenerPolicy},
 };
 
 use crate::ResolvedRule;
@@ -140,6 +140,39 @@ pub struct TrafficVerdict {
     pub errors: Vec<String>,
 }
 
+/// What became of an HTTPListenerPolicy at one of its targets.
+#[derive(Debug, Clone)]
+pub struct ListenerPolicyAncestor {
+    /// The Gateway.
+    pub ancestor: ObjectRef,
+    /// The listener.
+    pub section: Option<String>,
+    /// `Invalid`, `TargetNotFound`.
+    pub accepted: Outcome,
+    /// Doubts.
+    pub warnings: Vec<Warning>,
+    /// The target, as written.
+    pub path: FieldPath,
+}
+
+/// What became of an HTTPListenerPolicy.
+#[derive(Debug, Clone)]
+pub struct ListenerPolicyVerdict {
+    /// The policy.
+    pub policy: Arc<Object<HttpListenerPolicy>>,
+    /// In the order of the policy.
+    pub ancestors: Vec<ListenerPolicyAncestor>,
+}
+
+/// Doubts about an EnvoyProxy that a Gateway uses.
+#[derive(Debug, Clone)]
+pub struct EnvoyProxyVerdict {
+    /// The object.
+    pub proxy: Arc<Object<EnvoyProxy>>,
+    /// Doubts.
+    pub warnings: Vec<Warning>,
+}
+
 /// What became of a route at one of its parents.
 #[derive(Debug, Clone)]
 pub struct ParentVerdict {
@@ -189,7 +222,7 @@ pub struct ListenerVerdict {
     pub supported_kinds: Vec<&'static str>,
     /// Routes that are accepted for it.
     pub attached_routes: usize,
-    /// Whether another HTTPS listener of the port has an overlapping hostname.
+    /// Whether another listener of the port that speaks TLS has an overlapping hostname.
     pub overlapping_tls: bool,
 }
 

@@ -19,7 +19,10 @@ mod zone_aware;
 pub(crate) use balancer::{Balancer, HashTable, ListedHost, Pick, Policy, Table};
 pub(crate) use hash::{
     HashFunction,
-    policy::{CookieMethod, HashInput, HashMethod, HashPolicy, Hashed, HeaderMethod, hash_request},
+    policy::{
+        CookieMethod, HashInput, HashMethod, HashPolicy, Hashed, HeaderMethod, hash_request,
+        hash_source,
+    },
 };
 pub(crate) use least_request::{LeastRequest, SelectionMethod};
 pub(crate) use locality::{LocalityHosts, LocalityWeighted};

@@ -85,6 +85,8 @@ impl Heads {
             http2: false,
             grpc_timeout: None,
             length: None,
+            hides_accept: false,
+            trace: None,
             shadow: None,
         }
         .push(&mut self.out);
@@ -104,8 +106,11 @@ impl Heads {
             close: false,
             chunked: false,
             empty: false,
+            tunnel: false,
             upgrade: None,
             attempts: None,
+            edits: &Vec::new(),
+            operation: None,
             added: &[],
             set_cookies: &[],
             clock: &self.clock,

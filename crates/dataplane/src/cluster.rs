@@ -5,6 +5,7 @@
 //! workers together, the health of the hosts, the circuit breaker budgets and the numbers that
 //! `/clusters` shows.
 
+mod admission;
 mod board;
 mod budgets;
 mod groups;
@@ -18,6 +19,7 @@ mod tables;
 mod warming;
 mod zone;
 
+pub(crate) use admission::Admission;
 pub(crate) use board::{Flag, HealthBoard, HostHealth, Usable};
 pub(crate) use budgets::Resource;
 pub(crate) use hosts::Host;

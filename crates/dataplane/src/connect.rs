@@ -4,10 +4,11 @@
 //! In: a host with its cluster's socket settings. Out: a connected stream, TLS included, or why
 //! not.
 
+mod buffers;
 mod keepalive;
 mod proxy_protocol;
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, os::fd::AsRawFd};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
@@ -18,6 +19,7 @@ use tokio::{
 
 use crate::{
     failure::{ConnectError, Failure},
+    insight,
     io::Stream,
     plan::ClusterConfig,
     pool::Lane,
@@ -101,6 +103,7 @@ pub(crate) async fn establish(peer: Peer<'_>, lane: &Lane) -> Result<Connected, 
 async fn dial(peer: Peer<'_>) -> io::Result<(TcpStream, SocketAddr)> {
     let connect = async |address| {
         let stream = socket(address, peer.config)?.connect(address).await?;
+        insight::opened(stream.as_raw_fd());
         Ok((stream, address))
     };
     let mut connected = connect(peer.address).await;
@@ -120,6 +123,7 @@ fn socket(address: SocketAddr, config: &ClusterConfig) -> io::Result<TcpSocket> 
         Type::STREAM.nonblocking().cloexec(),
         Some(Protocol::TCP),
     )?;
+    buffers::apply(config.socket_buffers, &socket)?;
     if let Some(keepalive) = config.keepalive {
         keepalive::apply(keepalive, &socket)?;
     }

@@ -10,21 +10,24 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use sluicegate_snapshot::{ResourceType, Snapshot, Subscriber};
 use sluicegate_stats::Registry;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::MissedTickBehavior};
 
 use crate::{
     cluster::{Membership, Warming},
     data_plane::Options,
     health::{News, Watch},
     listen::{ListeningSocket, SocketId, bind, explain},
+    log::LogFiles,
     plan::{Compiler, ListenerPlan, NEEDS_ZONE, Plan},
     report::{BindError, Report, State, Unsupported},
     resolve::{Answer, Resolver},
+    trace::Exporter,
     worker::Command,
 };
 use inheritance::Inheritance;
@@ -57,6 +60,7 @@ pub(crate) struct Control {
     membership: Membership,
     watch: Watch,
     news: mpsc::UnboundedReceiver<News>,
+    registry: Registry,
     sockets: BTreeMap<SocketAddr, SocketId>,
     inheritance: Inheritance,
     next_socket: u64,
@@ -70,7 +74,7 @@ impl Control {
         options: Options,
         workers: Vec<mpsc::UnboundedSender<Command>>,
         shown: Arc<Shown>,
-        registry: Registry,
+        (registry, files): (Registry, Arc<LogFiles>),
         inherited: Vec<ListeningSocket>,
     ) -> Self {
         let (sender, answers) = mpsc::unbounded_channel();
@@ -79,14 +83,15 @@ impl Control {
             options,
             workers,
             shown,
-            compiler: Compiler::default(),
+            compiler: Compiler::logging_to(files),
             resolver: Resolver::new(registry.clone(), sender),
             answers,
             target: Plan::default(),
             warming: Warming::default(),
             membership: Membership::new(registry.clone()),
-            watch: Watch::new(registry, teller),
+            watch: Watch::new(registry.clone(), teller),
             news,
+            registry,
             sockets: BTreeMap::new(),
             inheritance: Inheritance::new(inherited),
             next_socket: 0,
@@ -101,7 +106,10 @@ impl Control {
             self.apply(&first);
         }
         let mut closed = false;
+        let mut again = tokio::time::interval(AGAIN);
+        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let unbound = !self.shown.report.load().binds.is_empty();
             tokio::select! {
                 // Without a publisher the last snapshot stays in force.
                 changed = snapshots.changed(), if !closed => match changed {
@@ -111,6 +119,10 @@ impl Control {
                 Some(answer) = self.answers.recv() => self.resolve(answer),
                 Some(news) = self.news.recv() => self.hear(&news),
                 () = self.inheritance.patience() => self.lose_patience(),
+                // An address may have come to this machine, or another process has ended.
+                _ = again.tick(), if unbound => {
+                    self.open_sockets(Report::clone(&self.shown.report.load()));
+                }
                 _ = stop.recv() => return,
             }
         }
@@ -125,31 +137,30 @@ impl Control {
         }
         self.membership.updated(!resources.is_empty());
         self.enforce();
-        self.shown.report.store(Arc::new(Report {
+        self.inheritance.wait();
+        self.open_sockets(Report {
             version: snapshot.version(),
             resources,
             binds: self.shown.report.load().binds.clone(),
             unsupported: unsupported(&self.target, self.options.zone.is_some()),
-        }));
-        self.inheritance.wait();
-        self.open_sockets();
+        });
     }
 
-    /// Opens and closes sockets as the target wants it, once its first clusters are warm.
-    fn open_sockets(&mut self) {
+    /// Opens and closes sockets as the target wants it, once its first clusters are warm; then the
+    /// report is true.
+    fn open_sockets(&mut self, mut report: Report) {
         if !self.warmed_up {
+            self.shown.report.store(Arc::new(report));
             return;
         }
         let binds = self.bind();
         self.unbind();
         self.inheritance.renounce();
-        let known = self.shown.report.load();
-        for error in binds.iter().filter(|error| !known.binds.contains(error)) {
+        for error in binds.iter().filter(|it| !report.binds.contains(it)) {
             let (listener, address) = (&error.listener, error.address);
             tracing::error!(%listener, %address, "not listening: {}", error.message);
         }
-        let report = Report::clone(&known);
-        let report = Report { binds, ..report };
+        report.binds = binds;
         self.shown.report.store(Arc::new(report));
         // Now: who is told that we are live may connect at once.
         let state = self.shown.state.lock();
@@ -193,6 +204,7 @@ impl Control {
         self.membership.follow(&plan, warming.len());
         self.shown.warming.store(Arc::new(warming));
         self.shown.plan.store(plan.clone());
+        Exporter::start(&plan, &self.shown, &self.registry);
         self.tell(|| Command::Apply(plan.clone()));
     }
 
@@ -206,14 +218,14 @@ impl Control {
     /// Opens the sockets that waited for the first clusters.
     fn open_at_last(&mut self) {
         if self.sockets.is_empty() {
-            self.open_sockets();
+            self.open_sockets(Report::clone(&self.shown.report.load()));
         }
     }
 
     /// Opens sockets although clusters are not warm: the older process shall not wait for ever.
     fn lose_patience(&mut self) {
         self.warmed_up = true;
-        self.open_sockets();
+        self.open_sockets(Report::clone(&self.shown.report.load()));
     }
 
     /// Opens sockets for new addresses.
@@ -299,6 +311,9 @@ impl Control {
         }
     }
 }
+
+/// Between two attempts to bind what could not be bound. Ours.
+const AGAIN: Duration = Duration::from_secs(1);
 
 fn is_empty(snapshot: &Snapshot) -> bool {
     ResourceType::ALL

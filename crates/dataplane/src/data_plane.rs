@@ -25,7 +25,9 @@ use tokio::{runtime::Builder, sync::mpsc, time::timeout};
 
 use crate::{
     control::{Control, Shown},
+    insight::{self, Ejected, KeepaliveSettings},
     listen::{ListeningSocket, Places},
+    log::LogFiles,
     report::{Report, State},
     view,
     worker::{self, Command, DrainStrategy, Leaving},
@@ -46,9 +48,13 @@ pub struct Options {
     pub max_connections: Option<u64>,
     /// Binds listeners to this address instead of their own.
     pub bind: Option<IpAddr>,
+    /// How long lines of access logs wait to be written at most. Default: 10 s, as Envoy.
+    pub file_flush_interval: Duration,
     /// Where this process runs. Zone aware routing is off without it, as it is in an Envoy whose
     /// bootstrap has no `local_cluster_name`. Default: not known.
     pub zone: Option<LocalZone>,
+    /// What spans call this process: Envoy's `node.id`. Default: nothing.
+    pub node_id: String,
 }
 
 /// Where this process runs: what Envoy's bootstrap says in `node.locality` and
@@ -83,6 +89,7 @@ pub enum StartError {
 struct Shared {
     shown: Arc<Shown>,
     workers: Vec<mpsc::UnboundedSender<Command>>,
+    files: Arc<LogFiles>,
     drain_time: Duration,
     draining: AtomicBool,
     unhealthy: AtomicBool,
@@ -98,7 +105,9 @@ impl Default for Options {
             drain_strategy: DrainStrategy::default(),
             max_connections: None,
             bind: None,
+            file_flush_interval: Duration::from_secs(10),
             zone: None,
+            node_id: String::new(),
         }
     }
 }
@@ -132,6 +141,7 @@ impl DataPlane {
                 registry: registry.clone(),
                 local_address: local_address.clone(),
                 drain_time: options.drain_time,
+                node_id: options.node_id.as_str().into(),
                 zone: options.zone.clone(),
                 drain_strategy: options.drain_strategy,
                 places: places.clone(),
@@ -149,7 +159,9 @@ impl DataPlane {
         });
         let (stop, stopped) = mpsc::channel(1);
         let drain_time = options.drain_time;
-        let control = Control::new(options, workers.clone(), shown.clone(), registry, sockets);
+        let files = LogFiles::new(options.file_flush_interval, &registry);
+        let common = (registry, files.clone());
+        let control = Control::new(options, workers.clone(), shown.clone(), common, sockets);
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
@@ -162,6 +174,7 @@ impl DataPlane {
             shared: Arc::new(Shared {
                 shown,
                 workers,
+                files,
                 drain_time,
                 draining: AtomicBool::new(false),
                 unhealthy: AtomicBool::new(false),
@@ -173,6 +186,16 @@ impl DataPlane {
     /// Live state of all hosts, as `/clusters` shows it.
     pub fn clusters(&self) -> Clusters {
         view::clusters(&self.shared.shown.plan.load())
+    }
+
+    /// Hosts that outlier detection has ejected, and why.
+    pub fn ejections(&self) -> Vec<Ejected> {
+        insight::ejections(&self.shared.shown.plan.load())
+    }
+
+    /// Keepalive of the clusters that set it.
+    pub fn keepalives(&self) -> Vec<(Arc<str>, KeepaliveSettings)> {
+        insight::keepalives(&self.shared.shown.plan.load())
     }
 
     /// Names of clusters whose newest settings do not serve yet: their names are being looked up, or
@@ -240,6 +263,22 @@ impl DataPlane {
         drop(done);
         // Nothing is ever sent: the channel closes when the last connection drops its end.
         let _ = timeout(self.shared.drain_time, gone.recv()).await;
+        let plan = self.shared.shown.plan.load_full();
+        for tracer in plan.tracers() {
+            // The collector may be gone as well.
+            let _ = timeout(FLUSH_PATIENCE, tracer.flush()).await;
+        }
+        self.flush_logs().await;
+    }
+
+    /// Writes what access logs hold back. Waits for slow files for five seconds.
+    pub async fn flush_logs(&self) {
+        self.shared.files.flush().await;
+    }
+
+    /// Opens the files of access logs anew, under their names: after they were moved away.
+    pub fn reopen_logs(&self) {
+        self.shared.files.reopen();
     }
 
     /// Fails health checks: the state becomes draining and responses carry `connection: close`.
@@ -261,3 +300,6 @@ impl DataPlane {
         }
     }
 }
+
+/// How long the last spans may take at the end. Ours.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(5);

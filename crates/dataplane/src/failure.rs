@@ -4,7 +4,11 @@
 //! In: a [`Failure`]. Out: its [`Row`]: status, body, response flag, details and whose fault it is.
 //! Values are Envoy 1.40's. Nothing else formats failures.
 
+mod flags;
+
 use std::borrow::Cow;
+
+pub(crate) use flags::{is_flag, long_flag};
 
 use crate::{filter::Abort, http::HeadError, tls::TlsError};
 
@@ -39,6 +43,8 @@ pub(crate) enum Failure {
     NoHealthyUpstream,
     /// No route.
     NoRoute,
+    /// Too many requests to the backend have failed of late.
+    NotAdmitted,
     /// A circuit breaker is open.
     Overflow,
     /// The body is larger than the route takes.
@@ -150,7 +156,9 @@ impl Failure {
                 "FI",
                 "fault_filter_abort",
             ),
-            Self::HeadersTimeout => client(408, "request header timeout", "-", ""),
+            Self::HeadersTimeout => {
+                client(408, "request header timeout", "-", "request_header_timeout")
+            }
             Self::Http2Headers => client(0, "", "DR", "http2.too_many_headers"),
             Self::Http2Underscore => client(0, "", "DR", "http2.unexpected_underscore"),
             Self::MaxDuration => local(
@@ -165,6 +173,7 @@ impl Failure {
                 ..local(503, "no healthy upstream", "UH", "no_healthy_upstream")
             },
             Self::NoRoute => local(404, "", "NR", "route_not_found"),
+            Self::NotAdmitted => local(503, "", "-", "denied_by_admission_control"),
             Self::Overflow => local(
                 503,
                 "upstream connect error or disconnect/reset before headers. \
@@ -295,6 +304,16 @@ impl ConnectError {
     }
 }
 
+/// The part of the details that says why there is no connection; empty where they do not.
+pub(crate) fn transport_failure(details: &str) -> &str {
+    match details.split_once('|') {
+        Some((reset, reason)) if reset.ends_with("connection_failure") => {
+            reason.trim_end_matches('}')
+        }
+        _ => "",
+    }
+}
+
 fn bad_request(error: HeadError) -> Row {
     match error {
         HeadError::LengthAndChunked => client(
@@ -352,3 +371,6 @@ const RESET: &str = "upstream connect error or disconnect/reset before headers. 
 const TIMEOUT: &str = "upstream request timeout";
 const UNREACHABLE: &str = "upstream connect error or disconnect/reset before headers. \
                            reset reason: remote connection failure";
+
+#[cfg(test)]
+mod tests;

@@ -4,10 +4,18 @@
 //! In: compiled settings. Out: decisions for one request; `life` carries them out. A route without
 //! filters has no [`Filters`], and its requests pass all of this by.
 
+mod admission_control;
+mod compressor;
 mod custom_response;
 mod fault;
 mod rate_limit;
 
+use std::sync::Arc;
+
+pub(crate) use admission_control::{AdmissionControl, Criteria, Ended, History};
+pub(crate) use compressor::{
+    Coding, Compressor, Edits, Encoder, Outcome, Subject, Why, choose, compress,
+};
 pub(crate) use custom_response::{Condition, CustomResponse, Replacement, Seen};
 pub(crate) use fault::{Abort, Fault};
 pub(crate) use rate_limit::{
@@ -25,10 +33,13 @@ pub(crate) struct Filters {
     pub(crate) request_buffer: Option<usize>,
     /// Local rate limits.
     pub(crate) rate_limit: Option<RateLimit>,
+    /// Compressors by the names of their filters, and whether backends see `accept-encoding` if the
+    /// route says so.
+    pub(crate) compressors: Vec<(Box<str>, Option<bool>)>,
 }
 
 /// The filters that a connection manager has; what a route sets of others does nothing.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Installed {
     /// [`CUSTOM_RESPONSE`].
     pub(crate) custom_response: bool,
@@ -38,6 +49,8 @@ pub(crate) struct Installed {
     pub(crate) buffer: bool,
     /// [`RATE_LIMIT`].
     pub(crate) rate_limit: bool,
+    /// Those whose names begin with [`COMPRESSOR`], in their order.
+    pub(crate) compressors: Arc<[Compressor]>,
 }
 
 impl Installed {
@@ -69,5 +82,18 @@ pub(crate) const BUFFER: &str = "envoy.filters.http.buffer";
 /// `envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit`.
 pub(crate) const RATE_LIMIT: &str = "envoy.filters.http.local_ratelimit";
 
+/// `envoy.extensions.filters.http.compressor.v3.Compressor`: what comes behind tells several apart.
+pub(crate) const COMPRESSOR: &str = "envoy.filters.http.compressor";
+
 /// All of them, in the one order that is implemented, which is Envoy Gateway's.
-pub(crate) const ORDER: [&str; 4] = [CUSTOM_RESPONSE, FAULT, BUFFER, RATE_LIMIT];
+pub(crate) const ORDER: [&str; 5] = [CUSTOM_RESPONSE, FAULT, BUFFER, RATE_LIMIT, COMPRESSOR];
+
+/// The place of a filter in [`ORDER`].
+pub(crate) fn place(name: &str) -> Option<usize> {
+    let family = if name.starts_with(COMPRESSOR) {
+        COMPRESSOR
+    } else {
+        name
+    };
+    ORDER.iter().position(|known| *known == family)
+}

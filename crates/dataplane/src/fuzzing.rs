@@ -22,7 +22,7 @@ use crate::{
     route::{Mutations, PathRewrite},
 };
 
-pub use http2::{Conversation, converse, decode_heads, encode_heads};
+pub use http2::{Conversation, Served, converse, decode_heads, encode_heads};
 
 /// What became of a message.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl Default for Settings {
     }
 }
 
-/// Reads a request head; a request for a tunnel counts as refused, as it is later.
+/// Reads a request head; one for a tunnel counts as refused: no other request follows it.
 pub fn request_head(settings: &Settings, bytes: &[u8]) -> Outcome<Request> {
     let mut head = RequestHead::default();
     match head.parse(bytes, settings.0.limits) {
@@ -113,10 +113,10 @@ pub fn request_head(settings: &Settings, bytes: &[u8]) -> Outcome<Request> {
         Ok(Parsed::Partial) => return Outcome::Partial,
         Err(_) => return Outcome::Refused,
     }
-    let method = head.method.of(bytes).to_vec();
-    if method == b"CONNECT" {
+    if head.connect {
         return Outcome::Refused;
     }
+    let method = head.method.of(bytes).to_vec();
     let mut forwarded = Vec::new();
     UpstreamRequest {
         bytes,
@@ -136,8 +136,10 @@ pub fn request_head(settings: &Settings, bytes: &[u8]) -> Outcome<Request> {
         upgrade: false,
         http2: false,
         grpc_timeout: None,
+        trace: None,
         shadow: None,
         length: None,
+        hides_accept: false,
     }
     .push(&mut forwarded);
     Outcome::Complete(Request {

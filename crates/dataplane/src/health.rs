@@ -14,6 +14,7 @@ pub(crate) mod probe;
 mod subject;
 mod watch;
 
+pub(crate) use checker::{Broken, Http2Session, write};
 pub(crate) use news::{Event, News};
 pub(crate) use outlier::monitor::{LocalOutcome, Reached};
 pub(crate) use watch::Watch;

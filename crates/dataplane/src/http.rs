@@ -21,19 +21,26 @@ pub(crate) use case::NameCase;
 pub(crate) use chunked::Chunked;
 pub(crate) use date::{Clock, MONTHS, WEEKDAYS, civil, rfc3339};
 pub(crate) use field::{Known, Span};
-pub(crate) use framing::{Framing, Trailers, push_size};
+pub(crate) use framing::{Framing, Trailers, push_size, push_trailers};
 pub(crate) use head::{
     HeadError, Limits, Parsed, RequestHead, ResponseHead, Written, is_field_value, is_token,
     leading_empty_lines, lower_name,
 };
-pub(crate) use local_reply::LocalReply;
+pub(crate) use local_reply::{LocalReply, grpc_status};
 pub(crate) use message::Message;
 pub(crate) use path::{EscapedSlashes, PathRules};
 pub(crate) use request_head::{
-    UpstreamRequest, expected_timeout, forwarded_for, replace_value, timeout_milliseconds,
+    TraceFields, UpstreamRequest, expected_timeout, forwarded_for, replace_value, request_id,
+    timeout_milliseconds,
 };
 pub(crate) use response_head::DownstreamResponse;
 
+/// The name of an operation: of a route, or what a client calls it.
+pub(crate) const DECORATOR: &[u8] = b"x-envoy-decorator-operation";
+/// W3C's context.
+pub(crate) const TRACEPARENT: &[u8] = b"traceparent";
+/// What belongs to it.
+pub(crate) const TRACESTATE: &[u8] = b"tracestate";
 /// How many attempts there were, for either side.
 pub(crate) const ATTEMPT_COUNT: &[u8] = b"x-envoy-attempt-count";
 /// What is left of the route timeout, for the upstream.

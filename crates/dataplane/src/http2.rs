@@ -24,7 +24,7 @@ pub(crate) use message::Message;
 pub(crate) use piece::Piece;
 #[cfg(feature = "fuzzing")]
 pub(crate) use server::{Decoder, Encoder};
-pub(crate) use server::{Event, Handle, Options, Shared};
+pub(crate) use server::{Event, Flood, Handle, Options, Shared};
 
 /// Whether a connection's first bytes are those of HTTP/2. Four are enough: no HTTP/1 request that
 /// is served begins like this, and the codec checks the rest.

@@ -3,6 +3,7 @@
 
 mod buffers;
 mod inbox;
+mod socket;
 mod stream;
 mod timer;
 

@@ -4,9 +4,12 @@
 //! In: an accepted socket. Out: its requests, answered one after the other. [`request`] is the whole
 //! story of one of them; each phase is a function of that name in the module of that name.
 
+mod access_log;
+mod admission;
 mod answer;
 mod attempt;
 mod checkout;
+mod compressor;
 mod custom_response;
 mod exchange;
 mod facts;
@@ -32,6 +35,8 @@ mod retry;
 mod send_head;
 mod session;
 mod stream_tasks;
+mod tcp_proxy;
+mod trace;
 mod tunnel;
 
 use std::{net::SocketAddr, rc::Rc};
@@ -48,45 +53,81 @@ use crate::{
         session::{After, Session, Version},
     },
     listen::{SocketId, establish},
+    plan::Serves,
     worker::{Mark, Worker},
 };
 
 /// Serves a client connection until it ends.
-pub(crate) async fn serve(
+pub(crate) fn serve(
     worker: Rc<Worker>,
     mark: Rc<Mark>,
     tcp: TcpStream,
     peer: SocketAddr,
     socket: SocketId,
-) {
-    let Some(established) = establish(&worker, &mark.listener, tcp, peer, socket).await else {
+) -> impl Future<Output = ()> {
+    // In a box, which goes when it is over: an idle connection does not carry the space along.
+    let began = Box::pin(begin(worker, mark, tcp, peer, socket));
+    async {
+        if let Some(mut session) = began.await {
+            http(&mut session).await;
+            session.close();
+        }
+    }
+}
+
+/// Up to the first request, if there will be one; nothing else is left to do otherwise.
+async fn begin(
+    worker: Rc<Worker>,
+    mark: Rc<Mark>,
+    tcp: TcpStream,
+    peer: SocketAddr,
+    socket: SocketId,
+) -> Option<Session> {
+    let Some(established) = establish(&worker, &mark, tcp, peer, socket).await else {
         worker.connections.closed(&mark);
-        return;
+        return None;
     };
-    let mut session = Session::new(worker, mark, established, socket);
+    match &established.chain.serves {
+        Serves::Http(manager) => {
+            let manager = manager.clone();
+            Some(Session::new(worker, mark, established, manager, socket))
+        }
+        Serves::Tcp(proxy) => {
+            let proxy = proxy.clone();
+            tcp_proxy::serve(worker, mark, established, proxy, socket).await;
+            None
+        }
+    }
+}
+
+/// Request by request.
+async fn http(session: &mut Session) {
     while session.wait_for_request().await.is_ok() {
         if session.sniff() == Version::Http2 {
             // In a box: a connection of HTTP/1 does not carry the space along.
-            Box::pin(http2::serve(&mut session)).await;
+            Box::pin(http2::serve(session)).await;
             break;
         }
         let mut exchange = session.worker.exchange();
-        let after = match request(&mut session, &mut exchange).await {
+        let after = match request(session, &mut exchange).await {
             Ok(after) => after,
-            Err(failure) => answer::failure(&mut session, &mut exchange, failure).await,
+            Err(failure) => answer::failure(session, &mut exchange, failure).await,
         };
+        if exchange.log.wanted {
+            access_log::write(session, &exchange);
+        }
         exchange.clear();
         session.worker.recycle(exchange);
         match after {
             After::KeepAlive => {}
             After::Linger => {
-                linger::linger(&mut session).await;
+                linger::linger(session).await;
+                session.stats.downstream_cx_destroy_local.inc();
                 break;
             }
             After::Close => break,
         }
     }
-    session.close();
 }
 
 /// The life of a request.
@@ -100,6 +141,7 @@ async fn request(session: &mut Session, exchange: &mut Exchange) -> Result<After
     if exchange.record.filters.is_some() {
         // In a box: a request without filters does not carry the space along.
         Box::pin(filters::request(session, exchange)).await?;
+        exchange.record.prompt = None;
     }
     let route = match found {
         Found::Forward(route) => route,
@@ -121,6 +163,15 @@ async fn request(session: &mut Session, exchange: &mut Exchange) -> Result<After
     }
     let headed = respond::write_head(session, exchange, &target)?;
     let mut ended = respond::respond(session, exchange, headed).await?;
+    if exchange.record.ends_in_trailers
+        && let Some(admission) = &target.cluster.admission
+    {
+        admission::trailed(exchange, admission);
+    }
+    trace::note_trailers(exchange);
+    if exchange.log.wanted {
+        exchange.log.trailers = admission::trailers(exchange);
+    }
     if exchange.record.switched {
         Box::pin(tunnel::tunnel(session, exchange)).await?;
         ended = Instant::now();

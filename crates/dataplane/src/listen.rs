@@ -5,13 +5,17 @@
 
 mod accept;
 mod establish;
+mod inspect;
 mod limit;
+mod presence;
 mod proxy_protocol;
 mod socket;
 
 pub(crate) use accept::{Listening, adopt, canonical, start};
 pub(crate) use establish::{Established, establish};
+pub(crate) use inspect::Inspection;
 pub(crate) use limit::{ConnectionLimit, Pass, Place, Places};
+pub(crate) use presence::Presence;
 pub(crate) use proxy_protocol::ProxyProtocol;
 #[cfg(feature = "fuzzing")]
 pub(crate) use proxy_protocol::{of_block, of_line};

@@ -5,6 +5,8 @@
 //! request needs already parsed; and a list of what could not be compiled or is not enforced.
 //! Resources whose version did not change are not compiled again.
 
+mod access_log;
+mod admission_control;
 mod balancing;
 mod breakers;
 mod cluster;
@@ -27,6 +29,9 @@ mod reads;
 mod retry;
 mod rewrite;
 mod route;
+mod socket_buffers;
+mod tcp_proxy;
+mod trace;
 mod transport;
 mod unsupported;
 mod value;
@@ -34,7 +39,7 @@ mod zone_aware;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 pub(crate) use balancing::Balancing;
@@ -44,13 +49,15 @@ pub(crate) use compile::Compiler;
 pub(crate) use dns::{DnsConfig, DnsTimers, Family, ResolverConfig, Servers};
 pub(crate) use endpoint::{Endpoint, Endpoints, Health};
 pub use examine::{Examined, examine};
-pub(crate) use filter_chain::{FilterChain, Transport};
+pub(crate) use filter_chain::{FilterChain, Serves, Transport};
 pub(crate) use health_check::{Check, Events, Probe};
 pub(crate) use http2::{Http2Keepalive, Http2Options};
 pub(crate) use listener::{
     CodecType, ConnectionManager, ListenerPlan, Routes, ServerHeader, StripPort,
 };
 pub(crate) use matcher::string as string_match;
+pub(crate) use socket_buffers::SocketBuffers;
+pub(crate) use tcp_proxy::TcpProxy;
 pub(crate) use value::data;
 pub(crate) use zone_aware::NEEDS_ZONE;
 #[cfg(feature = "bench")]
@@ -59,6 +66,7 @@ pub(crate) use {compile::Names as ClusterNames, route::compile as compile_routes
 use crate::{
     cluster::{ClusterId, ClusterShared},
     route::RouteTable,
+    trace::Tracer,
 };
 
 /// Everything the workers enforce.
@@ -70,6 +78,8 @@ pub(crate) struct Plan {
     pub(crate) routes: HashMap<Arc<str>, Arc<RouteTable>>,
     /// Clusters by id.
     pub(crate) clusters: Vec<Option<Arc<ClusterPlan>>>,
+    /// Their ids by name, once somebody has asked.
+    pub(crate) by_name: OnceLock<HashMap<Arc<str>, ClusterId>>,
 }
 
 /// One cluster.
@@ -89,14 +99,31 @@ impl Plan {
         self.clusters.get(id.index())?.as_ref()
     }
 
+    /// The cluster of this name, if it exists now.
+    pub(crate) fn named(&self, name: &str) -> Option<ClusterId> {
+        let ids = self.by_name.get_or_init(|| {
+            let clusters = self.clusters.iter().flatten();
+            let ids = clusters.map(|cluster| (cluster.config.name.clone(), cluster.config.id));
+            ids.collect()
+        });
+        ids.get(name).copied()
+    }
+
+    /// The tracers of its connection managers; one that several have comes several times.
+    pub(crate) fn tracers(&self) -> impl Iterator<Item = &Arc<Tracer>> {
+        let listeners = self.listeners.iter();
+        let chains = listeners.flat_map(|listener| listener.chains.all());
+        chains.filter_map(|chain| match &chain.serves {
+            Serves::Http(manager) => manager.tracing.as_ref()?.tracer.as_ref(),
+            Serves::Tcp(_) => None,
+        })
+    }
+
     /// The names of routes that have numbers of their own.
     pub(crate) fn route_stat_names(&self) -> HashSet<&str> {
         let listeners = self.listeners.iter();
         let chains = listeners.flat_map(|listener| listener.chains.all());
-        let inline = chains.filter_map(|chain| match &chain.manager.routes {
-            Routes::Inline(table) => Some(table),
-            Routes::Named(_) => None,
-        });
+        let inline = chains.filter_map(|chain| chain.inline_routes());
         let tables = self.routes.values().chain(inline);
         tables.flat_map(|table| table.stat_names()).collect()
     }

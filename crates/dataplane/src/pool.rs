@@ -7,6 +7,7 @@
 mod http2;
 mod lane;
 mod lease;
+mod preconnect;
 mod upstream;
 mod wait;
 
@@ -170,17 +171,19 @@ pub(crate) fn checkout(
 ) -> Result<Checkout, Failure> {
     while let Some(mut upstream) = host.pool.take_idle(lane) {
         if upstream.stream.quiet() {
+            preconnect::preconnect(host, priority, lane);
             return Ok(Checkout::Ready(upstream));
         }
         upstream.close(Closed::Remote);
     }
-    if lane.protocol != Protocol::Http1
+    if matches!(lane.protocol, Protocol::Http2 | Protocol::Negotiated)
         && let Some(place) = http2::place(host, lane)
     {
+        preconnect::preconnect(host, priority, lane);
         return Ok(Checkout::Ready(Box::new(Upstream::shared(place))));
     }
     let stats = &host.cluster_stats;
-    let fresh = host.pool.tally(lane).count == 0;
+    let fresh = lane.protocol.is_limited_pool() && host.pool.tally(lane).count == 0;
     if fresh && !host.shared.budgets(priority).fits(Resource::Pools) {
         stats.upstream_cx_pool_overflow.inc();
         return Err(Failure::NoHealthyUpstream);
@@ -191,6 +194,7 @@ pub(crate) fn checkout(
     };
     host.pool.queue.borrow_mut().push_back(ticket.clone());
     grow(host, priority);
+    preconnect::preconnect(host, priority, lane);
     Ok(Checkout::Wait(ticket))
 }
 
@@ -257,21 +261,28 @@ fn grow(host: &Rc<Host>, priority: Priority) {
     let pool = &host.pool;
     let mut refused = Vec::new();
     while let Some(lane) = pool.starving(&host.config, &refused) {
-        let budgets = host.shared.budgets(priority);
-        let room = budgets
-            .connections_per_host()
-            .is_none_or(|limit| host.shared.connections_of(host.address) < i64::from(limit));
-        if room && budgets.try_take(Resource::Connections) {
-            // It fits.
-        } else if pool.tally(&lane).count == 0 {
-            budgets.take(Resource::Connections);
-        } else {
-            host.cluster_stats.upstream_cx_overflow.inc();
+        if !try_start(host, priority, &lane) {
             refused.push(lane);
-            continue;
         }
-        start(host, priority, lane);
     }
+}
+
+/// Starts a connection, if the breaker allows it.
+fn try_start(host: &Rc<Host>, priority: Priority, lane: &Lane) -> bool {
+    let budgets = host.shared.budgets(priority);
+    let room = budgets
+        .connections_per_host()
+        .is_none_or(|limit| host.shared.connections_of(host.address) < i64::from(limit));
+    if room && budgets.try_take(Resource::Connections) {
+        // It fits.
+    } else if host.pool.tally(lane).count == 0 {
+        budgets.take(Resource::Connections);
+    } else {
+        host.cluster_stats.upstream_cx_overflow.inc();
+        return false;
+    }
+    start(host, priority, lane.clone());
+    true
 }
 
 fn start(host: &Rc<Host>, priority: Priority, lane: Lane) {
@@ -300,7 +311,7 @@ fn start(host: &Rc<Host>, priority: Priority, lane: Lane) {
                     .upstream_cx_connect_ms
                     .record(u64::try_from(took).unwrap_or(u64::MAX));
                 let http2 = match lane.protocol {
-                    Protocol::Http1 => false,
+                    Protocol::Http1 | Protocol::Tcp => false,
                     Protocol::Http2 => true,
                     Protocol::Negotiated => {
                         let http2 = stream.negotiated_http2();

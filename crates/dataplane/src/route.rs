@@ -13,10 +13,10 @@ mod rewrite;
 mod table;
 
 pub(crate) use action::{
-    Action, Backend, BufferLimits, Choice, DirectResponse, GrpcTimeout, Mirror, PathRewrite,
-    Redirect, Route, RouteAction,
+    Action, Backend, BufferLimits, Choice, ConnectConfig, DirectResponse, GrpcTimeout, Mirror,
+    PathRewrite, Redirect, Route, RouteAction, Selector,
 };
-pub(crate) use format::{Facts, Format};
+pub(crate) use format::{Facts, Format, Moments, Protocol, Upstream, Wire};
 pub(crate) use matcher::{
     HeaderMatch, Path, PathMatch, QueryMatch, RequestView, RouteMatch, ValueMatch,
 };

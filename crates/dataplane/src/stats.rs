@@ -12,6 +12,7 @@ stat_group! {
         upstream_cx_active: Gauge,
         upstream_cx_http1_total: Counter,
         upstream_cx_http2_total: Counter,
+        upstream_cx_connect_attempts_exceeded: Counter,
         upstream_cx_connect_fail: Counter,
         upstream_cx_connect_timeout: Counter,
         upstream_cx_connect_ms: Histogram,
@@ -169,6 +170,7 @@ stat_group! {
         downstream_rq_failed_path_normalization: Counter,
         downstream_rq_redirected_with_normalized_path: Counter,
         downstream_rq_response_before_rq_complete: Counter,
+        downstream_rq_too_many_premature_resets: Counter,
         downstream_rq_rx_reset: Counter,
         downstream_rq_tx_reset: Counter,
         downstream_rq_ws_on_non_ws_route: Counter,
@@ -179,6 +181,21 @@ stat_group! {
         rq_direct_response: Counter,
         rq_redirect: Counter,
         rq_total: Counter,
+        tracing_client_enabled: Counter = "tracing.client_enabled",
+        // Requests of health checkers go the way of all others here: always 0.
+        tracing_health_check: Counter = "tracing.health_check",
+        tracing_not_traceable: Counter = "tracing.not_traceable",
+        tracing_random_sampling: Counter = "tracing.random_sampling",
+        tracing_service_forced: Counter = "tracing.service_forced",
+    }
+}
+
+stat_group! {
+    /// What became of the spans of one tracer; under `tracing.opentelemetry.`.
+    pub(crate) struct TracerStats {
+        spans_dropped: Counter,
+        spans_sent: Counter,
+        timer_flushed: Counter,
     }
 }
 
@@ -194,6 +211,9 @@ stat_group! {
     /// HTTP/2 codec of one worker towards clients; under `http2.`.
     pub(crate) struct Http2Stats {
         header_overflow: Counter,
+        inbound_empty_frames_flood: Counter,
+        inbound_priority_frames_flood: Counter,
+        inbound_window_update_frames_flood: Counter,
         keepalive_timeout: Counter,
         rx_reset: Counter,
         tx_reset: Counter,
@@ -209,11 +229,53 @@ stat_group! {
         downstream_cx_destroy: Counter,
         downstream_cx_length_ms: Histogram,
         downstream_pre_cx_timeout: Counter,
+        downstream_listener_filter_error: Counter,
+        downstream_listener_filter_remote_close: Counter,
         // A limit of Envoy's runtime, which there is none of: always 0.
         downstream_cx_overflow: Counter,
         downstream_global_cx_overflow: Counter,
         downstream_cx_overload_reject: Counter,
         no_filter_chain_match: Counter,
+    }
+}
+
+stat_group! {
+    /// What happened to log files; under `filesystem.`.
+    pub(crate) struct FileStats {
+        flushed_by_timer: Counter,
+        reopen_failed: Counter,
+        write_buffered: Counter,
+        write_completed: Counter,
+        write_dropped: Counter,
+        write_failed: Counter,
+        write_total_buffered: Gauge,
+    }
+}
+
+stat_group! {
+    /// What TLS inspectors of one worker saw; under `tls_inspector.`.
+    pub(crate) struct InspectorStats {
+        alpn_found: Counter,
+        alpn_not_found: Counter,
+        client_hello_too_large: Counter,
+        sni_found: Counter,
+        sni_not_found: Counter,
+        tls_found: Counter,
+        tls_not_found: Counter,
+    }
+}
+
+stat_group! {
+    /// What one TCP proxy did on one worker; under `tcp.<stat_prefix>.`.
+    pub(crate) struct TcpStats {
+        downstream_cx_no_route: Counter,
+        downstream_cx_rx_bytes_total: Counter,
+        downstream_cx_total: Counter,
+        downstream_cx_tx_bytes_total: Counter,
+        downstream_flow_control_paused_reading_total: Counter,
+        downstream_flow_control_resumed_reading_total: Counter,
+        idle_timeout: Counter,
+        max_downstream_connection_duration: Counter,
     }
 }
 
@@ -246,6 +308,42 @@ stat_group! {
         ok: Counter,
         rate_limited: Counter,
         shadow_mode: Counter,
+    }
+}
+
+stat_group! {
+    /// What one compressor of one connection manager did to messages of one direction on one worker;
+    /// under `http.<stat_prefix>.compressor.<library>.<coding>.`, with `request.` or `response.`.
+    pub(crate) struct CompressionStats {
+        compressed: Counter,
+        not_compressed: Counter,
+        total_uncompressed_bytes: Counter,
+        total_compressed_bytes: Counter,
+        content_length_too_small: Counter,
+    }
+}
+
+stat_group! {
+    /// Why one compressor of one connection manager did so on one worker; under
+    /// `http.<stat_prefix>.compressor.<library>.<coding>.`.
+    pub(crate) struct CompressorStats {
+        not_compressed_etag: Counter,
+        header_identity: Counter,
+        header_not_valid: Counter,
+        header_compressor_used: Counter,
+        header_compressor_overshadowed: Counter,
+        header_wildcard: Counter,
+        no_accept_header: Counter,
+    }
+}
+
+stat_group! {
+    /// What admission control of one cluster did on one worker; under
+    /// `cluster.<name>.admission_control.`, only where there is some.
+    pub(crate) struct AdmissionControlStats {
+        rq_failure: Counter,
+        rq_rejected: Counter,
+        rq_success: Counter,
     }
 }
 

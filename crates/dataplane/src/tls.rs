@@ -14,8 +14,8 @@ mod stream;
 mod upstream;
 mod verify;
 
-pub(crate) use downstream::{DownstreamTls, Handshake, MissingSecret};
+pub(crate) use downstream::{DownstreamTls, Handshake, Hello, MissingSecret, NoHello};
 pub(crate) use error::TlsError;
 pub(crate) use material::Certificate;
-pub(crate) use stream::TlsStream;
+pub(crate) use stream::{TlsFacts, TlsStream};
 pub(crate) use upstream::UpstreamTls;

@@ -32,16 +32,19 @@ pub(crate) use drain::Drain;
 pub use drain::DrainStrategy;
 
 use crate::{
-    cluster::{ClusterId, LocalCluster, Zone},
+    cluster::{Admission, ClusterId, LocalCluster, Zone},
     data_plane::LocalZone,
+    filter::Compressor,
     http::Clock,
+    insight,
     io::Buffers,
     life::{Exchange, StreamTasks},
     listen::{self, Listening, Places},
     plan::Plan,
     stats::{
-        ClusterStats, CodecStats, ConnectionLimitStats, FaultStats, Http2Stats, HttpStats,
-        ListenerStats, RateLimitStats, RouteStats, SslStats,
+        AdmissionControlStats, ClusterStats, CodecStats, CompressionStats, CompressorStats,
+        ConnectionLimitStats, FaultStats, Http2Stats, HttpStats, InspectorStats, ListenerStats,
+        RateLimitStats, RouteStats, SslStats, TcpStats,
     },
 };
 
@@ -55,12 +58,16 @@ pub(crate) struct Worker {
     pub(crate) connections: Connections,
     /// What a loopback client's address is replaced by.
     pub(crate) local_address: Arc<str>,
+    /// What spans call this process.
+    pub(crate) node_id: Arc<str>,
     /// HTTP/1 codec numbers.
     pub(crate) codec_stats: Arc<CodecStats>,
     /// The same of HTTP/2.
     pub(crate) http2_codec_stats: Arc<CodecStats>,
     /// HTTP/2 codec numbers.
     pub(crate) http2_stats: Arc<Http2Stats>,
+    /// Numbers of TLS inspectors.
+    pub(crate) inspector_stats: Arc<InspectorStats>,
     /// Tasks for streams of HTTP/2.
     pub(crate) stream_tasks: StreamTasks,
     /// Responses carry `connection: close`.
@@ -75,13 +82,17 @@ pub(crate) struct Worker {
     clusters: RefCell<Vec<Option<Rc<LocalCluster>>>>,
     cluster_stats: RefCell<HashMap<String, Arc<ClusterStats>>>,
     ssl_stats: RefCell<HashMap<String, Arc<SslStats>>>,
+    admission_stats: RefCell<HashMap<String, Arc<AdmissionControlStats>>>,
     http_stats: RefCell<HashMap<String, Arc<HttpStats>>>,
     listener_stats: RefCell<HashMap<String, Arc<ListenerStats>>>,
     listener_ssl_stats: RefCell<HashMap<String, Arc<SslStats>>>,
+    tcp_stats: RefCell<HashMap<String, Arc<TcpStats>>>,
     limit_stats: RefCell<HashMap<String, Arc<ConnectionLimitStats>>>,
     route_stats: RefCell<HashMap<String, Arc<RouteStats>>>,
     fault_stats: RefCell<HashMap<String, Arc<FaultStats>>>,
     rate_limit_stats: RefCell<HashMap<String, Arc<RateLimitStats>>>,
+    compression_stats: RefCell<HashMap<String, Arc<CompressionStats>>>,
+    compressor_stats: RefCell<HashMap<String, Arc<CompressorStats>>>,
     #[expect(
         clippy::vec_box,
         reason = "requests hold the box; moving it costs a pointer"
@@ -103,6 +114,8 @@ pub(crate) struct Start {
     pub(crate) registry: Registry,
     /// See [`Worker::local_address`].
     pub(crate) local_address: Arc<str>,
+    /// See [`Worker::node_id`].
+    pub(crate) node_id: Arc<str>,
     /// How long connections of a replaced listener live on.
     pub(crate) drain_time: Duration,
     /// Where this process runs.
@@ -130,6 +143,7 @@ pub(crate) fn spawn(start: Start) -> io::Result<thread::JoinHandle<()>> {
     thread::Builder::new()
         .name(format!("worker-{}", start.index))
         .spawn(move || {
+            insight::is_worker(start.index);
             let runtime = Builder::new_current_thread()
                 .enable_all()
                 .build_local(LocalOptions::default());
@@ -148,6 +162,7 @@ async fn run(start: Start) {
         index: _,
         registry,
         local_address,
+        node_id,
         drain_time,
         zone,
         drain_strategy,
@@ -160,14 +175,18 @@ async fn run(start: Start) {
     registry.register("http2.", &http2_codec_stats);
     let http2_stats = Arc::<Http2Stats>::default();
     registry.register("http2.", &http2_stats);
+    let inspector_stats = Arc::<InspectorStats>::default();
+    registry.register("tls_inspector.", &inspector_stats);
     let worker = Rc::new(Worker {
         buffers: Buffers::default(),
         clock: Clock::default(),
         connections: Connections::default(),
         local_address,
+        node_id,
         codec_stats,
         http2_codec_stats,
         http2_stats,
+        inspector_stats,
         stream_tasks: StreamTasks::default(),
         draining: Cell::new(false),
         places,
@@ -178,13 +197,17 @@ async fn run(start: Start) {
         clusters: RefCell::default(),
         cluster_stats: RefCell::default(),
         ssl_stats: RefCell::default(),
+        admission_stats: RefCell::default(),
         http_stats: RefCell::default(),
         listener_stats: RefCell::default(),
         listener_ssl_stats: RefCell::default(),
+        tcp_stats: RefCell::default(),
         limit_stats: RefCell::default(),
         route_stats: RefCell::default(),
         fault_stats: RefCell::default(),
         rate_limit_stats: RefCell::default(),
+        compression_stats: RefCell::default(),
+        compressor_stats: RefCell::default(),
         exchanges: RefCell::default(),
         listening: RefCell::default(),
         sweeper: Notify::new(),
@@ -255,7 +278,8 @@ impl Worker {
                     if new.is_none() {
                         let name = &local.config.stat_name;
                         self.cluster_stats.borrow_mut().remove(name);
-                        self.ssl_stats.borrow_mut().remove(&format!("{name}.ssl"));
+                        self.ssl_stats.borrow_mut().remove(name);
+                        self.admission_stats.borrow_mut().remove(name);
                     }
                     *slot = None;
                 }
@@ -278,6 +302,12 @@ impl Worker {
         *self.zone.borrow_mut() = zone;
         *self.plan.borrow_mut() = plan;
         self.generation.set(self.generation.get() + 1);
+    }
+
+    /// The name of the zone that this process runs in.
+    pub(crate) fn zone_name(&self) -> &str {
+        let zone = self.local_zone.as_ref();
+        zone.map_or("", |(locality, _)| &locality.zone)
     }
 
     fn zone_of(&self, plan: &Plan) -> Option<Zone> {
@@ -320,10 +350,16 @@ impl Worker {
             .tls
             .as_ref()
             .map(|_| registered(&self.ssl_stats, &self.registry, ["cluster.", name, ".ssl"]));
+        let admission = cluster.config.admission_control.clone().map(|settings| {
+            let name = ["cluster.", name, ".admission_control"];
+            let stats = registered(&self.admission_stats, &self.registry, name);
+            Admission::new(settings, stats)
+        });
         let local = Rc::new(LocalCluster::new(
             cluster,
             stats,
             ssl_stats,
+            admission,
             self.zone.borrow().clone(),
         ));
         if clusters.len() <= id.index() {
@@ -331,6 +367,13 @@ impl Worker {
         }
         clusters[id.index()] = Some(local.clone());
         Some(local)
+    }
+
+    /// The cluster of this name, if it exists now.
+    pub(crate) fn cluster_named(&self, name: &[u8]) -> Option<Rc<LocalCluster>> {
+        let name = std::str::from_utf8(name).ok()?;
+        let id = self.plan.borrow().named(name)?;
+        self.cluster(id)
     }
 
     /// The numbers of a connection manager.
@@ -345,6 +388,11 @@ impl Worker {
             &self.registry,
             ["listener.", address, ""],
         )
+    }
+
+    /// The numbers of a TCP proxy.
+    pub(crate) fn tcp_stats(&self, prefix: &str) -> Arc<TcpStats> {
+        registered(&self.tcp_stats, &self.registry, ["tcp.", prefix, ""])
     }
 
     /// The numbers of a connection limit.
@@ -368,6 +416,36 @@ impl Worker {
     pub(crate) fn rate_limit_stats(&self, prefix: &str) -> Arc<RateLimitStats> {
         let name = ["", prefix, ".http_local_rate_limit"];
         registered(&self.rate_limit_stats, &self.registry, name)
+    }
+
+    /// The numbers of a compressor of a connection manager.
+    pub(crate) fn compressor_stats(
+        &self,
+        prefix: &str,
+        compressor: &Compressor,
+    ) -> Arc<CompressorStats> {
+        let name = compressor.stat_name(prefix);
+        registered(&self.compressor_stats, &self.registry, ["http.", &name, ""])
+    }
+
+    /// The same for messages of one direction.
+    pub(crate) fn compression_stats(
+        &self,
+        prefix: &str,
+        compressor: &Compressor,
+        request: bool,
+    ) -> Arc<CompressionStats> {
+        let mut name = compressor.stat_name(prefix);
+        match (request, compressor.by_direction) {
+            (true, _) => name += ".request",
+            (false, true) => name += ".response",
+            (false, false) => {}
+        }
+        registered(
+            &self.compression_stats,
+            &self.registry,
+            ["http.", &name, ""],
+        )
     }
 
     /// The TLS numbers of a listener.

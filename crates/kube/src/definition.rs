@@ -4,12 +4,13 @@
 //! In: the name of one. Out: its schema.
 
 use kube::{
-    Api, Client, Error,
+    Api, Client,
+    api::ListParams,
     core::{ApiResource, DynamicObject, GroupVersionKind},
 };
 use serde_json::Value;
 
-use crate::discover::is_not_found;
+use crate::watch::explained;
 
 /// The schema of `version` in the definition of this name; `None` where either is not installed.
 ///
@@ -21,11 +22,12 @@ pub async fn installed_schema(
     version: &str,
 ) -> Result<Option<Value>, String> {
     let definitions: Api<DynamicObject> = Api::all_with(client.clone(), &definitions());
-    let mut definition = match definitions.get(name).await {
-        Ok(definition) => definition,
-        Err(error) if is_not_found(&error) => return Ok(None),
-        Err(Error::Api(status)) => return Err(status.message),
-        Err(error) => return Err(error.to_string()),
+    // A list, so that watching them takes no more rights than this.
+    let named = ListParams::default().fields(&format!("metadata.name={name}"));
+    let found = definitions.list(&named).await;
+    let mut found = found.map_err(|error| explained(&error))?;
+    let Some(mut definition) = found.items.pop() else {
+        return Ok(None);
     };
     let versions = definition.data.pointer_mut("/spec/versions");
     let versions = versions.and_then(Value::as_array_mut);

@@ -25,6 +25,7 @@ use crate::{discover::is_not_found, watch::explained};
 /// Takes part in the election while it lives.
 pub struct Lease {
     held: watch::Sender<bool>,
+    problem: watch::Sender<Option<String>>,
     client: Client,
     options: Options,
     task: JoinHandle<()>,
@@ -39,17 +40,25 @@ struct Options {
 
 /// Whether this process leads.
 #[derive(Debug, Clone)]
-pub struct Leadership(watch::Receiver<bool>);
+pub struct Leadership {
+    held: watch::Receiver<bool>,
+    problem: watch::Receiver<Option<String>>,
+}
 
 impl Leadership {
     /// Whether it leads now.
     pub fn held(&self) -> bool {
-        *self.0.borrow()
+        *self.held.borrow()
+    }
+
+    /// Why the last attempt to renew or take the Lease failed.
+    pub fn problem(&self) -> Option<String> {
+        self.problem.borrow().clone()
     }
 
     /// Waits until it leads.
     pub async fn gained(&mut self) {
-        if self.0.wait_for(|held| *held).await.is_err() {
+        if self.held.wait_for(|held| *held).await.is_err() {
             // Nobody takes part any more.
             std::future::pending::<()>().await;
         }
@@ -65,9 +74,17 @@ impl Lease {
             identity: identity.to_owned(),
         };
         let held = watch::Sender::new(false);
-        let task = tokio::spawn(take_part(client.clone(), options.clone(), held.clone()));
+        let problem = watch::Sender::new(None);
+        let candidate = Candidate {
+            api: leases(&client, namespace),
+            options: options.clone(),
+            held: held.clone(),
+            problem: problem.clone(),
+        };
+        let task = tokio::spawn(candidate.take_part());
         Self {
             held,
+            problem,
             client,
             options,
             task,
@@ -76,15 +93,17 @@ impl Lease {
 
     /// The outcome, now and later.
     pub fn leadership(&self) -> Leadership {
-        Leadership(self.held.subscribe())
+        Leadership {
+            held: self.held.subscribe(),
+            problem: self.problem.subscribe(),
+        }
     }
 
     /// Lets another replica lead at once, instead of after the Lease's duration.
     pub async fn release(self) {
         self.task.abort();
-        if !self.held.send_replace(false) {
-            return;
-        }
+        // It may hold the Lease without knowing: an attempt may have been on its way.
+        self.held.send_replace(false);
         let api = leases(&self.client, &self.options.namespace);
         let given_back = async {
             let lease = api.get(&self.options.name).await?;
@@ -108,39 +127,53 @@ struct Observed {
     at: Instant,
 }
 
-async fn take_part(client: Client, options: Options, held: watch::Sender<bool>) {
-    let api = leases(&client, &options.namespace);
-    let mut observed: Option<Observed> = None;
-    let mut renewed_at = Instant::now();
-    let mut told = String::new();
-    loop {
-        let attempt = timeout(RENEW_DEADLINE, attempt(&api, &options, &mut observed));
-        let error = match attempt.await {
-            Ok(Ok(leads)) => {
-                if leads {
-                    renewed_at = Instant::now();
+struct Candidate {
+    api: Api<DynamicObject>,
+    options: Options,
+    held: watch::Sender<bool>,
+    problem: watch::Sender<Option<String>>,
+}
+
+impl Candidate {
+    async fn take_part(self) {
+        let Options {
+            namespace, name, ..
+        } = &self.options;
+        let mut observed: Option<Observed> = None;
+        let mut renewed_at = Instant::now();
+        loop {
+            let attempt = timeout(
+                RENEW_DEADLINE,
+                attempt(&self.api, &self.options, &mut observed),
+            );
+            let error = match attempt.await {
+                Ok(Ok(leads)) => {
+                    if leads {
+                        renewed_at = Instant::now();
+                    }
+                    if self.held.send_replace(leads) != leads {
+                        let word = if leads { "writes" } else { "does not write" };
+                        tracing::info!("this replica {word} status (Lease {name})");
+                    }
+                    self.problem.send_replace(None);
+                    sleep(RETRY).await;
+                    continue;
                 }
-                if held.send_replace(leads) != leads {
-                    let word = if leads { "writes" } else { "does not write" };
-                    tracing::info!("this replica {word} status (Lease {})", options.name);
-                }
-                told.clear();
-                sleep(RETRY).await;
-                continue;
+                Ok(Err(error)) => explained(&error),
+                Err(_) => "no answer".to_owned(),
+            };
+            let error = Some(error);
+            if *self.problem.borrow() != error {
+                let error = error.as_deref().unwrap_or_default();
+                tracing::warn!("Lease {namespace}/{name}: {error}");
             }
-            Ok(Err(error)) => explained(&error),
-            Err(_) => "no answer".to_owned(),
-        };
-        if told != error {
-            let (namespace, name) = (&options.namespace, &options.name);
-            tracing::warn!("Lease {namespace}/{name}: {error}");
-            told = error;
+            self.problem.send_replace(error);
+            // Whoever cannot renew stops before another may begin.
+            if renewed_at.elapsed() > RENEW_DEADLINE && self.held.send_replace(false) {
+                tracing::warn!("this replica does not write status: its Lease is not renewed");
+            }
+            sleep(RETRY).await;
         }
-        // Whoever cannot renew stops before another may begin.
-        if renewed_at.elapsed() > RENEW_DEADLINE && held.send_replace(false) {
-            tracing::warn!("this replica does not write status: its Lease is not renewed");
-        }
-        sleep(RETRY).await;
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use kube::core::{ApiResource, DynamicObject};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sluicegate_manifest::{Document, Node, Origin};
 use tokio::sync::watch;
 
@@ -50,6 +50,8 @@ pub struct Objects {
 
 #[derive(Debug, Default)]
 struct Kept {
+    /// Only written, and seen for that: no part of any configuration, and nobody's status is ours.
+    owned: bool,
     resource: Option<ApiResource>,
     listed: bool,
     objects: BTreeMap<Name, Arc<Seen>>,
@@ -67,12 +69,21 @@ pub(crate) struct Seen {
     pub(crate) status: Value,
     /// Everything else that anybody reads.
     document: Arc<Document>,
-    content: Value,
+    pub(crate) content: Value,
 }
 
 impl Objects {
-    pub(crate) fn new(kinds: &[Kind]) -> Self {
-        let kinds = kinds.iter().map(|kind| (kind.clone(), Kept::default()));
+    /// Of kinds that are read, and kinds that are only written.
+    pub(crate) fn new(kinds: &[Kind], owned: &[Kind]) -> Self {
+        let read = kinds.iter().map(|kind| (kind, false));
+        let owned = owned.iter().map(|kind| (kind, true));
+        let kinds = read.chain(owned).map(|(kind, owned)| {
+            let kept = Kept {
+                owned,
+                ..Kept::default()
+            };
+            (kind.clone(), kept)
+        });
         Self {
             kinds: Mutex::new(kinds.collect()),
             content: watch::Sender::new(0),
@@ -86,17 +97,36 @@ impl Objects {
     /// Until every kind has been listed once, or is known not to be installed.
     pub fn documents(&self) -> Result<Vec<Arc<Document>>, Waiting> {
         let kinds = self.lock();
-        if kinds.values().any(|kept| !kept.listed) {
-            let waiting = states(&kinds).into_iter().filter(|state| !state.listed);
-            return Err(Waiting(waiting.collect()));
+        let read = || kinds.iter().filter(|(_, kept)| !kept.owned);
+        if read().any(|(_, kept)| !kept.listed) {
+            let waiting = read().filter(|(_, kept)| !kept.listed);
+            return Err(Waiting(waiting.map(state).collect()));
         }
-        let seen = kinds.values().flat_map(|kept| kept.objects.values());
+        let seen = read().flat_map(|(_, kept)| kept.objects.values());
         Ok(seen.map(|seen| seen.document.clone()).collect())
+    }
+
+    /// Something of an object, from what it is and from its status.
+    pub fn read<T>(
+        &self,
+        (group, kind): (&str, &str),
+        (namespace, name): (&str, &str),
+        read: impl FnOnce(&Value, &Value) -> T,
+    ) -> Option<T> {
+        let name = (namespace.to_owned(), name.to_owned());
+        let (_, seen) = self.seen(group, kind, &name)?;
+        Some(read(&seen.content, &seen.status))
+    }
+
+    /// Namespace and name of every object of a kind.
+    pub fn names(&self, group: &str, kind: &str) -> Vec<(String, String)> {
+        let objects = self.of_kind(group, kind).into_iter();
+        objects.map(|(name, _)| name).collect()
     }
 
     /// How each kind is doing.
     pub fn states(&self) -> Vec<KindState> {
-        states(&self.lock())
+        self.lock().iter().map(state).collect()
     }
 
     /// Changes with every change of a document.
@@ -122,10 +152,29 @@ impl Objects {
         Some((kept.resource.clone()?, kept.objects.get(name)?.clone()))
     }
 
-    /// Every object with a status: its group, kind and name.
+    /// Every object of a kind.
+    pub(crate) fn of_kind(&self, group: &str, kind: &str) -> Vec<(Name, Arc<Seen>)> {
+        let kinds = self.lock();
+        let mut kinds = kinds.iter();
+        let found = kinds.find(|(it, _)| it.group == group && it.name == kind);
+        let objects = found.into_iter().flat_map(|(_, kept)| &kept.objects);
+        objects
+            .map(|(name, seen)| (name.clone(), seen.clone()))
+            .collect()
+    }
+
+    /// How a kind is written, once all of its objects have been seen.
+    pub(crate) fn listed_resource(&self, kind: &Kind) -> Option<ApiResource> {
+        let kinds = self.lock();
+        let kept = kinds.get(kind)?;
+        kept.resource.clone().filter(|_| kept.listed)
+    }
+
+    /// Every object with a status that is read: its group, kind and name.
     pub(crate) fn with_status(&self) -> Vec<(Kind, Name, Arc<Seen>)> {
         let kinds = self.lock();
-        let all = kinds.iter().flat_map(|(kind, kept)| {
+        let read = kinds.iter().filter(|(_, kept)| !kept.owned);
+        let all = read.flat_map(|(kind, kept)| {
             let objects = kept.objects.iter();
             objects.map(move |(name, seen)| (kind.clone(), name.clone(), seen.clone()))
         });
@@ -175,6 +224,7 @@ impl Objects {
         self.update(kind, |kept| {
             let (name, seen) = seen_now(resource, object, &kept.objects);
             let document = seen.document.clone();
+            kept.problem = None;
             let before = kept.objects.insert(name, Arc::new(seen));
             match before {
                 Some(before) if Arc::ptr_eq(&before.document, &document) => Changed::Version,
@@ -186,6 +236,7 @@ impl Objects {
     /// An object is gone.
     pub(crate) fn deleted(&self, kind: &Kind, object: &DynamicObject) {
         self.update(kind, |kept| {
+            kept.problem = None;
             kept.objects.remove(&name_of(object));
             Changed::Content
         });
@@ -196,6 +247,7 @@ impl Objects {
         self.update(kind, |kept| {
             let news = !kept.listed || !kept.objects.is_empty();
             *kept = Kept {
+                owned: kept.owned,
                 listed: true,
                 ..Kept::default()
             };
@@ -221,7 +273,10 @@ impl Objects {
     fn update(&self, kind: &Kind, change: impl FnOnce(&mut Kept) -> Changed) {
         let changed = {
             let mut kinds = self.lock();
-            kinds.get_mut(kind).map(change)
+            kinds.get_mut(kind).map(|kept| match change(kept) {
+                Changed::Content if kept.owned => Changed::Version,
+                changed => changed,
+            })
         };
         match changed {
             Some(Changed::Content) => {
@@ -245,15 +300,14 @@ enum Changed {
     Nothing,
 }
 
-fn states(kinds: &BTreeMap<Kind, Kept>) -> Vec<KindState> {
-    let state = |(kind, kept): (&Kind, &Kept)| KindState {
+fn state((kind, kept): (&Kind, &Kept)) -> KindState {
+    KindState {
         kind: kind.clone(),
         listed: kept.listed,
         api_version: kept.resource.as_ref().map(|it| it.api_version.clone()),
         objects: kept.objects.len(),
         problem: kept.problem.clone(),
-    };
-    kinds.iter().map(state).collect()
+    }
 }
 
 fn seen_now(
@@ -315,7 +369,14 @@ fn split(resource: &ApiResource, mut object: DynamicObject) -> (Value, Value) {
     if let Value::Object(data) = object.data {
         for (key, value) in data {
             match key.as_str() {
-                "status" => status = value,
+                "status" => {
+                    // Others choose addresses by it, so what a Gateway has is a part of what it is.
+                    let addresses = value.get("addresses");
+                    if let Some(addresses) = addresses.filter(|_| resource.kind == "Gateway") {
+                        content.insert("status".into(), json!({ "addresses": addresses }));
+                    }
+                    status = value;
+                }
                 "apiVersion" | "kind" | "metadata" => {}
                 _ => drop(content.insert(key, value)),
             }

@@ -9,8 +9,9 @@ mod merge;
 
 use std::{
     collections::BTreeMap,
+    ops::Bound,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -23,11 +24,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 use sluicegate_status::ObjectStatus;
-use tokio::{
-    sync::watch,
-    task::JoinHandle,
-    time::{Interval, MissedTickBehavior, interval},
-};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::{
     Objects,
@@ -35,15 +32,15 @@ use crate::{
     lease::Leadership,
     objects::{Name, Seen},
     watch::explained,
+    writer::{Pass, Turn, Work, Writer},
 };
 use merge::merged;
 
 /// Writes status while it lives.
 #[derive(Debug)]
 pub struct StatusWriter {
-    wanted: watch::Sender<Arc<Wanted>>,
+    writer: Writer<Wanted>,
     writes: Arc<Writes>,
-    task: JoinHandle<()>,
 }
 
 /// What was written.
@@ -55,10 +52,32 @@ pub struct Writes {
     pub conflicts: AtomicU64,
     /// Refused for another reason.
     pub failed: AtomicU64,
+    refusals: Mutex<Refusals>,
 }
 
-/// The status of objects, by group, kind and name.
-type Wanted = BTreeMap<(String, String, Name), Value>;
+/// Why the status of an object was refused last.
+type Refusals = BTreeMap<Key, String>;
+
+impl Writes {
+    /// One sentence for each object whose status is refused.
+    pub fn problems(&self) -> Vec<String> {
+        let refusals = self.refusals();
+        let sentence = |((_, kind, (namespace, name)), text): (&(_, String, Name), &String)| {
+            format!("status of {kind} {namespace}/{name} is not written: {text}")
+        };
+        refusals.iter().map(sentence).collect()
+    }
+
+    fn refusals(&self) -> MutexGuard<'_, Refusals> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Group, kind and name of an object.
+type Key = (String, String, Name);
+
+/// The status of objects.
+type Wanted = BTreeMap<Key, Value>;
 
 impl StatusWriter {
     /// A writer that has nothing to write yet. `controllers` are the names whose entries are ours;
@@ -70,25 +89,22 @@ impl StatusWriter {
         controllers: Vec<String>,
         manager: &str,
     ) -> Self {
-        let (wanted, receiver) = watch::channel(Arc::new(Wanted::new()));
         let writes = Arc::new(Writes::default());
         let mut pace = interval(PACE);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let worker = Worker {
             client,
-            objects,
-            leadership,
+            objects: objects.clone(),
             controllers,
             manager: manager.to_owned(),
-            wanted: receiver,
             writes: writes.clone(),
             pace,
-            refusals: BTreeMap::new(),
+            behind: BTreeMap::new(),
+            next: None,
         };
         Self {
-            wanted,
+            writer: Writer::start(worker, &objects, leadership),
             writes,
-            task: tokio::spawn(worker.run()),
         }
     }
 
@@ -103,70 +119,54 @@ impl StatusWriter {
             );
             (key, it.status)
         });
-        let entries = Arc::new(entries.collect());
-        self.wanted.send_if_modified(|wanted| {
-            let news = *wanted != entries;
-            *wanted = entries;
-            news
-        });
+        self.writer.want(entries.collect());
     }
 
     /// What was written so far.
-    pub fn writes(&self) -> &Writes {
+    pub fn writes(&self) -> &Arc<Writes> {
         &self.writes
-    }
-}
-
-impl Drop for StatusWriter {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 
 struct Worker {
     client: Client,
     objects: Arc<Objects>,
-    leadership: Leadership,
     controllers: Vec<String>,
     manager: String,
-    wanted: watch::Receiver<Arc<Wanted>>,
     writes: Arc<Writes>,
     pace: Interval,
-    /// What was logged last about an object, so that it is said once.
-    refusals: BTreeMap<(String, String, Name), String>,
+    /// The version that an object had when it was written last: as long as no other one is seen, what
+    /// is known of its status is old, and to write it once more would be in vain.
+    behind: BTreeMap<Key, String>,
+    /// Where a pass goes on that has begun with older wishes.
+    next: Option<Key>,
 }
 
-impl Worker {
-    async fn run(mut self) {
-        let mut versions = self.objects.versions();
-        loop {
-            self.leadership.gained().await;
-            // Before the look, so that nothing that comes during it is lost.
-            versions.mark_unchanged();
-            let wanted = self.wanted.borrow_and_update().clone();
-            let again = self.pass(&wanted).await;
-            let pause = if again { AGAIN } else { Duration::MAX };
-            tokio::select! {
-                changed = self.wanted.changed() => if changed.is_err() { return },
-                _ = versions.changed() => {}
-                () = tokio::time::sleep(pause) => {}
-            }
-        }
-    }
+impl Work for Worker {
+    type Wanted = Wanted;
 
-    /// Writes whatever differs; true when something could not be written.
-    async fn pass(&mut self, wanted: &Wanted) -> bool {
+    async fn pass(&mut self, wanted: &Wanted, turn: &Turn<Wanted>) -> Pass {
         let mut failed = false;
-        for (key, status) in wanted {
-            let (group, kind, name) = key;
-            let Some((resource, seen)) = self.objects.seen(group, kind, name) else {
+        // Nobody waits for longer than it takes to write all the others once.
+        let next = self.next.take();
+        let from = next.as_ref().map_or(Bound::Unbounded, Bound::Included);
+        let upto = next.as_ref().map(Bound::Excluded);
+        let first = wanted.range((from, Bound::Unbounded));
+        let rest = upto.map(|upto| wanted.range((Bound::Unbounded, upto)));
+        for (key, status) in first.chain(rest.into_iter().flatten()) {
+            let Some((resource, seen)) = self.news(key) else {
                 continue;
             };
-            if let Some(status) = merged(&seen.status, status, &self.controllers) {
-                failed |= !self.write(key, &resource, &seen, status).await;
+            let Some(status) = merged(&seen.status, status, &self.controllers) else {
+                continue;
+            };
+            if turn.is_outdated() {
+                self.next = Some(key.clone());
+                return Pass::Outdated;
             }
-            if !self.leadership.held() {
-                return false;
+            failed |= !self.write(key, &resource, &seen, status).await;
+            if !turn.lasts() {
+                return Pass::Done;
             }
         }
         for (kind, name, seen) in self.objects.with_status() {
@@ -177,17 +177,36 @@ impl Worker {
             let Some(status) = merge::without(&seen.status, &self.controllers) else {
                 continue;
             };
-            if let Some((resource, seen)) = self.objects.seen(&key.0, &key.1, &key.2) {
+            if turn.is_outdated() {
+                return Pass::Outdated;
+            }
+            if let Some((resource, seen)) = self.news(&key) {
                 failed |= !self.write(&key, &resource, &seen, status).await;
             }
         }
-        failed
+        if failed { Pass::Failed } else { Pass::Done }
+    }
+}
+
+impl Worker {
+    /// An object of which something newer is known than before it was last written.
+    fn news(&mut self, key: &Key) -> Option<(ApiResource, Arc<Seen>)> {
+        let (group, kind, name) = key;
+        let Some((resource, seen)) = self.objects.seen(group, kind, name) else {
+            self.behind.remove(key);
+            return None;
+        };
+        if self.behind.get(key) == Some(&seen.version) {
+            return None;
+        }
+        self.behind.remove(key);
+        Some((resource, seen))
     }
 
     /// Applies one status. True when it need not be tried again.
     async fn write(
         &mut self,
-        key: &(String, String, Name),
+        key: &Key,
         resource: &ApiResource,
         seen: &Seen,
         status: Value,
@@ -216,21 +235,32 @@ impl Worker {
             .patch_status(name, &parameters, &Patch::Apply(&patch))
             .await;
         match written {
-            Ok(_) => {
+            Ok(object) => {
                 self.writes.done.fetch_add(1, Ordering::Relaxed);
-                self.refusals.remove(key);
+                self.writes.refusals().remove(key);
+                // A write that changes nothing makes no version that the watch could bring.
+                if object.metadata.resource_version.as_ref() != Some(&seen.version) {
+                    self.behind.insert(key.clone(), seen.version.clone());
+                }
                 true
             }
+            // The watch brings the newer object, or that it is gone, and with it another pass.
             Err(error) if is_conflict(&error) => {
                 self.writes.conflicts.fetch_add(1, Ordering::Relaxed);
-                // The watch brings the newer object, and with it another pass.
+                self.behind.insert(key.clone(), seen.version.clone());
                 true
             }
-            Err(error) if is_not_found(&error) => true,
+            Err(error) if is_not_found(&error) => {
+                self.writes.refusals().remove(key);
+                self.behind.insert(key.clone(), seen.version.clone());
+                true
+            }
             Err(error) => {
                 self.writes.failed.fetch_add(1, Ordering::Relaxed);
                 let text = explained(&error);
-                if self.refusals.insert(key.clone(), text.clone()).as_ref() != Some(&text) {
+                let told = self.writes.refusals().insert(key.clone(), text.clone());
+                // Once, not at every attempt.
+                if told.as_ref() != Some(&text) {
                     let kind = &resource.kind;
                     tracing::warn!("status of {kind} {namespace}/{name} is not written: {text}");
                 }
@@ -247,6 +277,3 @@ fn is_conflict(error: &kube::Error) -> bool {
 /// Between two writes: 50 a second. Ours; the API server's own clients are allowed 20 by default,
 /// with bursts.
 const PACE: Duration = Duration::from_millis(20);
-
-/// Until writes that failed are tried again. Ours.
-const AGAIN: Duration = Duration::from_secs(5);

@@ -19,13 +19,15 @@ use tokio::sync::watch;
 
 use crate::{
     Kind, Objects,
+    backoff::Pauses,
     discover::{discover, is_not_found},
 };
 
-/// Keeps `objects` up to date with one kind. `installed` tells when definitions have changed.
+/// Keeps `objects` up to date with one kind, of one namespace if there is one. `installed` tells when
+/// definitions have changed.
 pub(crate) async fn follow(
     client: &Client,
-    kind: &Kind,
+    (kind, namespace): (&Kind, Option<&str>),
     objects: &Objects,
     mut installed: watch::Receiver<u64>,
 ) {
@@ -36,7 +38,11 @@ pub(crate) async fn follow(
             Ok(Some(resource)) => {
                 absences = 0;
                 tracing::debug!("watching {kind} as {}", resource.api_version);
-                read(client, kind, &resource, objects).await;
+                let api = match namespace {
+                    Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+                    None => Api::all_with(client.clone(), &resource),
+                };
+                read(api, kind, &resource, objects).await;
             }
             Ok(None) => {
                 absences += 1;
@@ -59,10 +65,9 @@ pub(crate) async fn follow(
 }
 
 /// Lists and watches until the kind is not served any more.
-async fn read(client: &Client, kind: &Kind, resource: &ApiResource, objects: &Objects) {
-    let api = Api::<DynamicObject>::all_with(client.clone(), resource);
+async fn read(api: Api<DynamicObject>, kind: &Kind, resource: &ApiResource, objects: &Objects) {
     let config = watcher::Config::default();
-    let mut events = pin!(watcher::watcher(api, config).default_backoff());
+    let mut events = pin!(watcher::watcher(api, config).backoff(Pauses::default()));
     while let Some(event) = events.next().await {
         match event {
             Ok(Event::Init) => objects.begin(kind, resource),
@@ -80,7 +85,8 @@ async fn read(client: &Client, kind: &Kind, resource: &ApiResource, objects: &Ob
     }
 }
 
-fn watch_problem(error: &watcher::Error) -> String {
+/// Why a watch does not go on.
+pub(crate) fn watch_problem(error: &watcher::Error) -> String {
     match error {
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)
@@ -93,10 +99,10 @@ fn watch_problem(error: &watcher::Error) -> String {
 /// An error in words for people.
 pub(crate) fn explained(error: &kube::Error) -> String {
     match error {
-        kube::Error::Api(status) if status.code == 403 => format!(
-            "{}; the role of this service account needs the verbs get, list and watch on it",
-            status.message
-        ),
+        kube::Error::Api(status) if status.code == 403 => {
+            // It names verb, resource, group and the account already.
+            format!("{}; its role lacks that verb", status.message)
+        }
         kube::Error::Api(status) => format!("{} ({})", status.message, status.code),
         other => {
             let mut text = other.to_string();

@@ -17,5 +17,5 @@ pub(crate) use field::{Field, I32_MAX};
 #[cfg(test)]
 pub(crate) use kind::KINDS;
 pub(crate) use kind::{Claim, GATEWAY, ISTIO, KGATEWAY, Kind, claim};
-pub use kind::{ReadKind, kinds};
+pub use kind::{NamedKind, kinds, unread_kinds};
 pub(crate) use report::Report;

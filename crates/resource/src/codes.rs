@@ -95,7 +95,7 @@ pub const ALL: &[(&str, &str)] = &[
     ),
     (
         UNSUPPORTED_KIND,
-        "The kind is accepted but not implemented; the object has no effect.",
+        "The kind is not read; the object has no effect.",
     ),
     (
         UNSUPPORTED_VALUE,

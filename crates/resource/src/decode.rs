@@ -3,18 +3,18 @@
 //!
 //! In: a document. Out: a typed object, a name to count, or nothing; and what was wrong.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use sluicegate_manifest::{Diagnostic, Document, Node, Severity};
+use sluicegate_manifest::{Diagnostic, Document, FieldPath, Node, Severity};
 
 use crate::{
     Metadata, Object, ObjectRef,
     admission::{self, Block, Claim, Field, Kind, Report},
     core::{ConfigMap, EndpointSlice, Namespace, Secret, Service},
-    envoygateway::BackendTrafficPolicy,
+    envoygateway::{BackendTrafficPolicy, EnvoyProxy},
     gateway::{BackendTlsPolicy, Gateway, GatewayClass, ListenerSet, ReferenceGrant, Route},
     istio::ServiceEntry,
-    kgateway::{Backend, BackendConfigPolicy},
+    kgateway::{Backend, BackendConfigPolicy, HttpListenerPolicy},
 };
 
 /// The typed part of an object.
@@ -39,8 +39,10 @@ pub(crate) enum Resource {
     BackendTrafficPolicy(Arc<Object<BackendTrafficPolicy>>),
     ConfigMap(Arc<Object<ConfigMap>>),
     EndpointSlice(Arc<Object<EndpointSlice>>),
+    EnvoyProxy(Arc<Object<EnvoyProxy>>),
     Gateway(Arc<Object<Gateway>>),
     GatewayClass(Arc<Object<GatewayClass>>),
+    HttpListenerPolicy(Arc<Object<HttpListenerPolicy>>),
     ListenerSet(Arc<Object<ListenerSet>>),
     Namespace(Arc<Object<Namespace>>),
     ReferenceGrant(Arc<Object<ReferenceGrant>>),
@@ -72,20 +74,31 @@ pub(crate) struct Draft<'d> {
 
 /// Decodes one document.
 pub(crate) fn decode(document: &Arc<Document>, unknown_fields: Severity) -> Decoded {
-    let report = Report::new(document, unknown_fields);
+    decode_into(&Report::new(document, unknown_fields), document)
+}
+
+/// Every field that decoding asks `document` for, whether it is there or not: all that its blocks
+/// may have. For whoever holds a list of fields against the decoders.
+pub fn fields_read(document: &Arc<Document>) -> BTreeSet<FieldPath> {
+    let report = Report::with_fields(document);
+    decode_into(&report, document);
+    report.fields()
+}
+
+fn decode_into(report: &Report<'_>, document: &Arc<Document>) -> Decoded {
     let mut decoded = Decoded {
         reference: None,
         resource: None,
         ignored: None,
         diagnostics: Vec::new(),
     };
-    match claimed(&report) {
+    match claimed(report) {
         Claim::Refuse => {}
         Claim::Ignore(name) => decoded.ignored = Some(name),
         Claim::Read(kind) => {
             let draft = Draft {
                 document,
-                report: &report,
+                report,
                 kind,
             };
             let (reference, resource) = (kind.read)(&draft);

@@ -8,7 +8,7 @@ mod backend_tls_policy;
 mod gateway;
 mod gateway_class;
 mod listener_set;
-mod reference;
+pub(crate) mod reference;
 mod reference_grant;
 mod route;
 
@@ -23,10 +23,12 @@ pub use gateway_class::GatewayClass;
 pub use listener_set::ListenerSet;
 pub use reference_grant::{GrantFrom, GrantTo, ReferenceGrant};
 pub use route::{
-    BackendRef, Filter, Fraction, GrpcMethod, HeaderMatch, HeaderModifier, HeaderValue, Matcher,
-    ParentRef, PathMatch, PathModifier, QueryParamMatch, RequestMirror, RequestRedirect, Route,
-    RouteMatch, RouteRetry, RouteRule, RouteTimeouts, UrlRewrite,
+    BackendRef, Carried, Filter, Fraction, GrpcMethod, HeaderMatch, HeaderModifier, HeaderValue,
+    Matcher, ParentRef, PathMatch, PathModifier, QueryParamMatch, RequestMirror, RequestRedirect,
+    Route, RouteMatch, RouteRetry, RouteRule, RouteTimeouts, UrlRewrite,
 };
+
+pub(crate) use route::{header_match, lone_backend};
 
 #[cfg(test)]
 mod tests;

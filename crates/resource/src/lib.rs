@@ -15,11 +15,13 @@ pub mod istio;
 pub mod kgateway;
 mod object;
 mod store;
+pub mod telemetry;
 #[cfg(test)]
 mod testing;
 pub mod value;
 
-pub use admission::{ReadKind, kinds};
+pub use admission::{NamedKind, kinds, unread_kinds};
+pub use decode::fields_read;
 pub use decoder::{Decoder, UnknownFields};
 pub use object::{Metadata, Object, ObjectRef};
 pub use store::{Objects, Store};

@@ -104,21 +104,28 @@ pub struct Object<T> {
 impl<T> Object<T> {
     /// Whether decoding found no error.
     pub fn is_valid(&self) -> bool {
-        self.errors().next().is_none()
+        self.diagnostics
+            .iter()
+            .all(|it| it.severity != Severity::Error)
     }
 
     /// The errors that decoding found, one sentence each.
     pub fn errors(&self) -> impl Iterator<Item = &str> {
-        let errors = self.diagnostics.iter();
-        errors
-            .filter(|diagnostic| diagnostic.severity == Severity::Error)
-            .map(|error| error.message.as_str())
+        let errors = self.found(Severity::Error).into_iter();
+        errors.map(|error| error.message.as_str())
     }
 
     /// The warnings that decoding found.
     pub fn warnings(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.found(Severity::Warning).into_iter()
+    }
+
+    /// By field, not as they were written: an API server keeps no order of fields.
+    fn found(&self, severity: Severity) -> Vec<&Diagnostic> {
         let found = self.diagnostics.iter();
-        found.filter(|diagnostic| diagnostic.severity == Severity::Warning)
+        let mut found: Vec<_> = found.filter(|it| it.severity == severity).collect();
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        found
     }
 
     /// Identity.

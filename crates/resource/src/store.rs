@@ -11,10 +11,10 @@ use crate::{
     Object, ObjectRef,
     core::{ConfigMap, EndpointSlice, Namespace, Secret, Service},
     decode::Resource,
-    envoygateway::BackendTrafficPolicy,
+    envoygateway::{BackendTrafficPolicy, EnvoyProxy},
     gateway::{BackendTlsPolicy, Gateway, GatewayClass, ListenerSet, ReferenceGrant, Route},
     istio::ServiceEntry,
-    kgateway::{Backend, BackendConfigPolicy},
+    kgateway::{Backend, BackendConfigPolicy, HttpListenerPolicy},
 };
 
 /// Objects of one kind.
@@ -49,6 +49,10 @@ pub struct Store {
     pub backend_config_policies: Objects<BackendConfigPolicy>,
     /// BackendTrafficPolicies, Invalid ones included.
     pub backend_traffic_policies: Objects<BackendTrafficPolicy>,
+    /// EnvoyProxies, those with errors included.
+    pub envoy_proxies: Objects<EnvoyProxy>,
+    /// HTTPListenerPolicies, Invalid ones included.
+    pub http_listener_policies: Objects<HttpListenerPolicy>,
     /// kgateway Backends.
     pub backends: Objects<Backend>,
     /// Istio ServiceEntries.
@@ -75,8 +79,12 @@ impl Store {
             }
             Resource::ConfigMap(object) => drop(self.config_maps.insert(reference, object)),
             Resource::EndpointSlice(object) => drop(self.endpoint_slices.insert(reference, object)),
+            Resource::EnvoyProxy(object) => drop(self.envoy_proxies.insert(reference, object)),
             Resource::Gateway(object) => drop(self.gateways.insert(reference, object)),
             Resource::GatewayClass(object) => drop(self.gateway_classes.insert(reference, object)),
+            Resource::HttpListenerPolicy(object) => {
+                drop(self.http_listener_policies.insert(reference, object));
+            }
             Resource::ListenerSet(object) => drop(self.listener_sets.insert(reference, object)),
             Resource::Namespace(object) => drop(self.namespaces.insert(reference, object)),
             Resource::ReferenceGrant(object) => {

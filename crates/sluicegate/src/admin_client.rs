@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A GET to the admin API of a running instance.
 //!
-//! In: a base URL and a path. Out: the body. HTTP/1.0 over a plain socket is all that a loopback
-//! address needs.
+//! In: a base URL and a path. Out: the body. One request on a plain socket is all that a loopback
+//! address needs; HTTP/1.1, because Envoy refuses 1.0.
 
 use std::{
     io::{Read, Write},
     net::{TcpStream, ToSocketAddrs},
+    path::Path,
     time::Duration,
 };
 
 use anyhow::{Context, bail};
+
+use crate::failure::Failure;
 
 /// Where an instance listens by default (design decision 13).
 pub const DEFAULT_URL: &str = "http://127.0.0.1:19000";
@@ -18,20 +21,84 @@ pub const DEFAULT_URL: &str = "http://127.0.0.1:19000";
 /// Longest wait for a connection and between two reads.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The URL that an argument is, where a path may stand as well.
+pub fn url(argument: &Path) -> Option<&str> {
+    let text = argument.to_str()?;
+    text.contains("://").then_some(text)
+}
+
 /// The body of `base` + `path`.
 ///
 /// # Errors
 /// When nobody answers there, or not with 200.
 pub fn fetch(base: &str, path: &str) -> anyhow::Result<String> {
+    let answer = get(base, path)?;
+    if answer.code != "200" {
+        bail!("{base}{path}: {}: {}", answer.status, answer.body.trim());
+    }
+    Ok(answer.body)
+}
+
+/// The body of a page that only a gateway of ours has.
+///
+/// # Errors
+/// When nobody answers there, when it is a real Envoy, or when it does not know what is asked for.
+pub fn fetch_ours(base: &str, path: &str) -> Result<String, Failure> {
+    let answer = get(base, path)?;
+    match answer.code.as_str() {
+        "200" => Ok(answer.body),
+        "404" if answer.body.starts_with(NO_SUCH_PAGE) => {
+            let page = path.split('?').next().unwrap_or(path);
+            Err(Failure::Environment(anyhow::anyhow!(
+                "{base} has no page {page}: a real Envoy and `sluicegate proxy` know no manifests; ask \
+                 `sluicegate top --admin {base}` or `sluicegate dump --admin {base}`, or compare it \
+                 with manifests: `sluicegate diff {base} MANIFESTS`"
+            )))
+        }
+        "404" => Err(Failure::Usage(answer.body.trim().to_owned())),
+        _ => Err(Failure::Environment(anyhow::anyhow!(
+            "{base}{path}: {}: {}",
+            answer.status,
+            answer.body.trim()
+        ))),
+    }
+}
+
+/// How Envoy, and we after it, answer to a path that is none.
+const NO_SUCH_PAGE: &str = "invalid path";
+
+/// An answer, of whatever status.
+#[derive(Debug)]
+struct Answer {
+    /// The status line.
+    status: String,
+    /// The number in it.
+    code: String,
+    body: String,
+}
+
+fn get(base: &str, path: &str) -> anyhow::Result<Answer> {
     let authority = authority(base)?;
     let hint = || format!("{base}: no answer; is an instance running with its admin API there?");
     let mut stream = connect(&authority).with_context(hint)?;
-    let request =
-        format!("GET {path} HTTP/1.0\r\nHost: {authority}\r\nAccept: application/json\r\n\r\n");
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {authority}\r\nAccept: application/json\r\n\
+         Connection: close\r\n\r\n"
+    );
     stream.write_all(request.as_bytes()).with_context(hint)?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).with_context(hint)?;
-    body(&answer).with_context(|| format!("{base}{path}"))
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).with_context(hint)?;
+    answer(&bytes).with_context(|| format!("{base}{path}"))
+}
+
+/// A value of a query.
+pub fn escaped(text: &str) -> String {
+    let escaped = text.bytes().map(|byte| match byte {
+        b'_' | b'.' | b'-' | b'*' => char::from(byte).to_string(),
+        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    });
+    escaped.collect()
 }
 
 /// `host:port` of a URL; the port may be left out.
@@ -64,7 +131,7 @@ fn connect(authority: &str) -> std::io::Result<TcpStream> {
     Err(last)
 }
 
-fn body(answer: &[u8]) -> anyhow::Result<String> {
+fn answer(answer: &[u8]) -> anyhow::Result<Answer> {
     let end = answer
         .windows(4)
         .position(|four| four == b"\r\n\r\n")
@@ -73,6 +140,7 @@ fn body(answer: &[u8]) -> anyhow::Result<String> {
     let body = &answer[end + 4..];
     let status = head.lines().next().unwrap_or_default();
     let code = status.split(' ').nth(1).unwrap_or_default();
+    let (status, code) = (status.to_owned(), code.to_owned());
     let chunked = head
         .to_ascii_lowercase()
         .contains("\r\ntransfer-encoding: chunked");
@@ -82,13 +150,10 @@ fn body(answer: &[u8]) -> anyhow::Result<String> {
         body.to_vec()
     };
     let body = String::from_utf8_lossy(&body).into_owned();
-    if code != "200" {
-        bail!("{status}: {}", body.trim());
-    }
-    Ok(body)
+    Ok(Answer { status, code, body })
 }
 
-/// Servers that answer a 1.0 request with chunks exist.
+/// The body without its chunks.
 fn dechunk(mut rest: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut body = Vec::new();
     loop {
@@ -113,11 +178,15 @@ mod tests {
     #[test]
     fn reads_bodies_by_end_and_by_chunk() {
         let plain = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
-        assert_eq!(body(plain).unwrap(), "hi");
+        assert_eq!(answer(plain).unwrap().body, "hi");
         let chunked =
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n1;x\r\n!\r\n0\r\n\r\n";
-        assert_eq!(body(chunked).unwrap(), "hi!");
-        assert!(body(b"HTTP/1.1 404 Not Found\r\n\r\nno").is_err());
+        assert_eq!(answer(chunked).unwrap().body, "hi!");
+        let missing = answer(b"HTTP/1.1 404 Not Found\r\n\r\nno").unwrap();
+        assert_eq!(
+            (missing.code.as_str(), missing.body.as_str()),
+            ("404", "no")
+        );
     }
 
     #[test]

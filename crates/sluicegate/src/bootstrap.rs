@@ -4,7 +4,7 @@
 //! In: which Gateway, where ADS is, how it is secured. Out: JSON that Envoy takes as it is.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     str::FromStr,
 };
 
@@ -24,6 +24,8 @@ pub struct Bootstrap {
     pub delta: bool,
     /// Where Envoy's admin API listens.
     pub admin_address: SocketAddr,
+    /// Where `GET /ready` can be asked from other machines, when it can.
+    pub ready_address: Option<SocketAddr>,
     /// Bundle of the system's certificate authorities, on Envoy's machine.
     pub system_ca_file: String,
     /// TLS towards ADS.
@@ -73,20 +75,29 @@ impl FromStr for HostPort {
 
 const ADS_CLUSTER: &str = "sluicegate_ads";
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+const READY_CLUSTER: &str = "sluicegate_admin";
+const CONNECTION_MANAGER: &str =
+    "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
 const TLS_CONTEXT: &str = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
 
 impl Bootstrap {
     /// The bootstrap.
     pub fn to_json(&self) -> Value {
-        let ads = json!({ "ads": {}, "resource_api_version": "V3" });
+        // However long it takes: an Envoy without a configuration is not ready.
+        let ads = json!({
+            "ads": {},
+            "resource_api_version": "V3",
+            "initial_fetch_timeout": "0s",
+        });
         let api_type = if self.delta { "DELTA_GRPC" } else { "GRPC" };
-        json!({
+        let mut bootstrap = json!({
             "node": {
                 "id": self.node_id,
                 "cluster": self.gateway.to_string(),
                 "metadata": { METADATA_KEY: self.gateway.to_string() },
             },
-            "admin": { "address": address(&self.admin_address.ip().to_string(), self.admin_address.port()) },
+            "admin": { "address": socket_address(self.admin_address) },
             "dynamic_resources": {
                 "ads_config": {
                     "api_type": api_type,
@@ -110,6 +121,26 @@ impl Bootstrap {
                 { "name": "static_layer", "static_layer": {} },
                 { "name": "admin_layer", "admin_layer": {} },
             ] },
+        });
+        if let Some(ready) = self.ready_address {
+            let resources = &mut bootstrap["static_resources"];
+            resources["listeners"] = json!([ready_listener(ready)]);
+            resources["clusters"] = json!([self.ads_cluster(), self.ready_cluster()]);
+        }
+        bootstrap
+    }
+
+    /// Envoy's own admin API.
+    fn ready_cluster(&self) -> Value {
+        let address = socket_address(self.admin_address);
+        json!({
+            "name": READY_CLUSTER,
+            "type": "STATIC",
+            "connect_timeout": "1s",
+            "load_assignment": {
+                "cluster_name": READY_CLUSTER,
+                "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address } }] }],
+            },
         })
     }
 
@@ -172,6 +203,37 @@ impl AdsTls {
         context.insert("common_tls_context".into(), common);
         json!({ "name": "envoy.transport_sockets.tls", "typed_config": context })
     }
+}
+
+/// One page of the admin API, and nothing else of it.
+fn ready_listener(ready: SocketAddr) -> Value {
+    let route = json!({ "match": { "path": "/ready" }, "route": { "cluster": READY_CLUSTER } });
+    let manager = json!({
+        "@type": format!("type.googleapis.com/{CONNECTION_MANAGER}"),
+        "stat_prefix": "sluicegate_ready",
+        "route_config": {
+            "name": "sluicegate_ready",
+            "virtual_hosts": [{ "name": "ready", "domains": ["*"], "routes": [route] }],
+        },
+        "http_filters": [{
+            "name": "envoy.filters.http.router",
+            "typed_config": { "@type": format!("type.googleapis.com/{ROUTER}") },
+        }],
+    });
+    let name = "envoy.filters.network.http_connection_manager";
+    json!({
+        "name": "sluicegate_ready",
+        "address": socket_address(ready),
+        "filter_chains": [{ "filters": [{ "name": name, "typed_config": manager }] }],
+    })
+}
+
+fn socket_address(socket: SocketAddr) -> Value {
+    let mut address = address(&socket.ip().to_string(), socket.port());
+    if socket.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
+        address["socket_address"]["ipv4_compat"] = true.into();
+    }
+    address
 }
 
 fn address(host: &str, port: u16) -> Value {

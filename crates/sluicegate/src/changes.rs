@@ -1,157 +1,192 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What changes in Envoy's resources between two snapshots.
+//! What changes in Envoy's resources from one side to another, and why.
 //!
-//! In: two snapshots. Out: per resource what happened to it and which lines of its JSON changed,
-//! for people and for machines.
+//! In: two sides, each manifests or a running process. Out: each changed field with all resources
+//! where it changes the same way, and the lines of manifests that cause it, for people and for
+//! machines.
 
-mod lines;
+mod authored;
+mod cause;
+mod fields;
+mod match_field;
+mod origin;
+mod show;
+mod side;
 
-use serde_json::{Value, json};
-use sluicegate_snapshot::{Diff, Resource, Snapshot};
+use std::collections::{BTreeSet, HashMap};
 
-use crate::{
-    output::style::{BAD, DIM, GOOD, HEAD},
-    xds_view::{self, Kind},
-};
-use lines::{Line, hunks};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
-/// What happened to one resource.
-#[derive(Debug, Clone)]
+use crate::xds_view::Kind;
+use cause::{About, Causes};
+use fields::{Difference, differences};
+pub use show::show;
+pub use side::Side;
+
+/// The same change of one or many resources.
+#[derive(Debug, Clone, Serialize)]
 pub struct Change {
-    /// Its type.
+    /// Their type.
+    #[serde(rename = "type", serialize_with = "name")]
     pub kind: Kind,
-    /// Its name.
-    pub name: String,
     /// What happened.
+    #[serde(rename = "change")]
     pub what: What,
-    lines: Vec<Line>,
+    /// The path of the field below the resource; `None` for a resource as a whole, and where only
+    /// secrets changed. Items of lists that have names are `[*]` where there are several.
+    pub field: Option<String>,
+    /// Its value before; `None` for none.
+    pub old: Option<Value>,
+    /// Its value after; `None` for none.
+    pub new: Option<Value>,
+    /// How many resources, or named items of their lists, change so.
+    pub count: usize,
+    /// The resources.
+    pub names: Vec<String>,
+    /// The items of lists in them, such as routes; empty when the path goes through none.
+    pub items: Vec<String>,
+    /// What causes it, closest first; empty when no difference of the manifests explains it.
+    pub causes: Vec<Cause>,
 }
 
-/// What may happen to a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What may happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum What {
-    /// It is new.
+    /// A resource is new.
     Added,
-    /// Its content differs.
+    /// A field differs.
     Changed,
-    /// It is gone.
+    /// A named item of a list is new.
+    ItemAdded,
+    /// A named item of a list is gone.
+    ItemRemoved,
+    /// A resource is gone.
     Removed,
-    /// It is sent again with the same content, because Envoy re-warms the cluster it belongs to.
+    /// The items of a list have another order.
+    Reordered,
+    /// A resource is sent again with the same content, because Envoy re-warms the cluster it
+    /// belongs to.
     Resent,
 }
 
-impl What {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Added => "added",
-            Self::Changed => "changed",
-            Self::Removed => "removed",
-            Self::Resent => "resent",
-        }
-    }
+/// A difference of the manifests that causes a change.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Cause {
+    /// Kind, namespace and name of the object.
+    pub object: String,
+    /// Path below `spec`, as written; empty for the object as a whole.
+    pub field: String,
+    /// What stands there before.
+    pub before: Option<Line>,
+    /// What stands there after.
+    pub after: Option<Line>,
+    /// What lines alone do not say, such as that the policy is invalid now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// A place in a manifest.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Line {
+    /// The value there; `None` for an object as a whole, and for secrets.
+    pub value: Option<Value>,
+    /// `file:line`, or the name of the API server.
+    pub source: String,
 }
 
 /// Every change from `old` to `new`, by type and name.
 ///
 /// # Errors
 /// When a resource cannot be shown as JSON.
-pub fn changes(old: &Snapshot, new: &Snapshot) -> anyhow::Result<Vec<Change>> {
-    let mut changes = Vec::new();
+pub fn changes(old: &Side, new: &Side) -> anyhow::Result<Vec<Change>> {
+    let causes = Causes::between(old, new);
+    let mut groups = Groups::default();
     for kind in Kind::ALL {
-        let diff = Diff::between(old, new, kind.resource_type());
-        let sorted = [
-            (&diff.added, What::Added),
-            (&diff.changed, What::Changed),
-            (&diff.removed, What::Removed),
-        ];
-        for (names, what) in sorted {
-            for name in names {
-                let before = old.get(kind.resource_type(), name);
-                let after = new.get(kind.resource_type(), name);
-                let same = before.map(|it| &it.body) == after.map(|it| &it.body);
-                let before = text(before.map(AsRef::as_ref))?;
-                let after = text(after.map(AsRef::as_ref))?;
-                changes.push(Change {
-                    kind,
-                    name: name.to_string(),
-                    what: if same { What::Resent } else { what },
-                    lines: match what {
-                        What::Changed => hunks(&before, &after),
-                        _ => Vec::new(),
-                    },
-                });
+        let names: BTreeSet<&str> = old.names(kind).chain(new.names(kind)).collect();
+        for name in names {
+            let about = || causes.about(kind, name);
+            match old.compare(new, kind, name)? {
+                side::Compared::Same => {}
+                side::Compared::Only(what) => {
+                    let whole = Difference::whole(what);
+                    let causes = match what {
+                        // What re-warms a cluster is told there.
+                        What::Resent => Vec::new(),
+                        _ => about().causes(&whole),
+                    };
+                    groups.add((kind, name), &whole, causes);
+                }
+                side::Compared::Differ(before, after) => {
+                    groups.add_all((kind, name), &differences(&before, &after), &about());
+                }
             }
         }
     }
-    Ok(changes)
+    Ok(groups.finish())
 }
 
-/// The JSON of a resource without secrets; empty for none.
-fn text(resource: Option<&Resource>) -> anyhow::Result<String> {
-    let Some(resource) = resource else {
-        return Ok(String::new());
-    };
-    let value = xds_view::resource(resource, false)?;
-    Ok(sluicegate_xds::json::to_string(&value))
+/// Changes that are the same but for the resource are one.
+#[derive(Debug, Default)]
+struct Groups {
+    changes: Vec<Change>,
+    paths: Vec<String>,
+    known: HashMap<String, usize>,
 }
 
-/// For people: a heading per type, a line per resource, its changed lines with their surroundings.
-pub fn show(changes: &[Change]) -> String {
-    if changes.is_empty() {
-        return "no change\n".to_owned();
-    }
-    let mut text = String::new();
-    let mut last = None;
-    for change in changes {
-        if last != Some(change.kind) {
-            let gap = if last.is_some() { "\n" } else { "" };
-            text.push_str(&format!("{gap}{HEAD}{}{HEAD:#}\n", change.kind.name()));
-            last = Some(change.kind);
+impl Groups {
+    fn add_all(&mut self, of: (Kind, &str), all: &[Difference], about: &About<'_>) {
+        if all.is_empty() {
+            // Secrets are not shown, and what is shown is the same.
+            let whole = Difference::whole(What::Changed);
+            self.add(of, &whole, about.causes(&whole));
         }
-        let (sign, style) = match change.what {
-            What::Added => ('+', GOOD),
-            What::Changed => ('~', HEAD),
-            What::Removed => ('-', BAD),
-            What::Resent => ('=', DIM),
+        for difference in all {
+            self.add(of, difference, about.causes(difference));
+        }
+    }
+
+    fn add(&mut self, (kind, name): (Kind, &str), difference: &Difference, causes: Vec<Cause>) {
+        let field = (!difference.path.is_empty()).then(|| difference.text(true));
+        let change = Change {
+            kind,
+            what: difference.what,
+            field,
+            old: difference.old.clone(),
+            new: difference.new.clone(),
+            count: 0,
+            names: Vec::new(),
+            items: Vec::new(),
+            causes,
         };
-        text.push_str(&format!("{style}{sign} {}{style:#}", change.name));
-        match (change.what, change.lines.is_empty()) {
-            (What::Resent, _) => text.push_str("   sent again: its cluster changed"),
-            (What::Changed, true) => text.push_str("   only secrets changed"),
-            _ => {}
+        let key = serde_json::to_string(&change).unwrap_or_default();
+        let at = *self.known.entry(key).or_insert_with(|| {
+            self.changes.push(change);
+            self.paths.push(difference.text(false));
+            self.changes.len() - 1
+        });
+        let change = &mut self.changes[at];
+        if change.names.last().is_none_or(|last| last != name) {
+            change.names.push(name.to_owned());
         }
-        text.push('\n');
-        for line in &change.lines {
-            text.push_str(&match line {
-                Line::Added(line) => format!("    {GOOD}+{line}{GOOD:#}\n"),
-                Line::Gap => format!("    {DIM}...{DIM:#}\n"),
-                Line::Kept(line) => format!("     {line}\n"),
-                Line::Removed(line) => format!("    {BAD}-{line}{BAD:#}\n"),
-            });
+        if let Some(item) = difference.item() {
+            change.items.push(item.to_owned());
         }
+        change.count += 1;
     }
-    text
+
+    /// A change of one resource has its path in full.
+    fn finish(mut self) -> Vec<Change> {
+        for (change, path) in self.changes.iter_mut().zip(self.paths) {
+            if change.count == 1 && change.field.is_some() {
+                change.field = Some(path);
+            }
+        }
+        self.changes
+    }
 }
 
-/// For machines: `[{"type", "name", "change", "lines"}]`.
-pub fn to_json(changes: &[Change]) -> Value {
-    let items = changes.iter().map(|change| {
-        let lines: Vec<String> = change
-            .lines
-            .iter()
-            .map(|line| match line {
-                Line::Added(line) => format!("+{line}"),
-                Line::Gap => "...".to_owned(),
-                Line::Kept(line) => format!(" {line}"),
-                Line::Removed(line) => format!("-{line}"),
-            })
-            .collect();
-        json!({
-            "type": change.kind.name(),
-            "name": change.name,
-            "change": change.what.word(),
-            "lines": lines,
-        })
-    });
-    items.collect()
+fn name<S: Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(kind.name())
 }

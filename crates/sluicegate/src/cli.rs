@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::{
     commands::{
-        bootstrap, check, completions, crds, demo, diff, dump, explain, proxy, run, status,
+        bootstrap, check, completions, crds, demo, diff, dump, explain, proxy, run, status, top,
         translate,
     },
     failure::{Failure, Outcome},
@@ -54,16 +54,18 @@ pub enum Command {
     Explain(explain::Arguments),
     /// Show the conditions of policies, routes and Gateways
     Status(status::Arguments),
-    /// Show what changes in Envoy's resources from one set of manifests to another
+    /// Show which fields of Envoy's resources change from one side to another, and which line causes it
     Diff(diff::Arguments),
     /// Serve and enforce manifests
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
     /// Run the data plane from a bootstrap of Envoy's
     Proxy(proxy::Arguments),
     /// See a policy at work, with a backend included
     Demo(demo::Arguments),
     /// Print the configuration of a running instance
     Dump(dump::Arguments),
+    /// Watch the backends of a running instance or a real Envoy, worst first
+    Top(top::Arguments),
     /// Print the bootstrap of an Envoy that serves a Gateway from here
     Bootstrap(bootstrap::Arguments),
     /// Print the custom resource definitions of policies and Backends for an API server
@@ -96,6 +98,7 @@ impl Cli {
             Command::Proxy(arguments) => proxy::run(&arguments),
             Command::Run(arguments) => run::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
+            Command::Top(arguments) => top::run(&arguments),
             Command::Translate(arguments) => translate::run(&arguments),
         }
     }

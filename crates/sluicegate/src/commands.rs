@@ -12,4 +12,5 @@ pub mod explain;
 pub mod proxy;
 pub mod run;
 pub mod status;
+pub mod top;
 pub mod translate;

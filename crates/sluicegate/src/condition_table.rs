@@ -47,6 +47,13 @@ pub fn table(list: &Value, width: Option<usize>) -> String {
     table.render(width)
 }
 
+/// Whether every condition of a policy's status is good news.
+pub fn is_well(status: &Value) -> bool {
+    let ancestors = items(status, "ancestors").iter();
+    let mut conditions = ancestors.flat_map(|it| items(it, "conditions"));
+    conditions.all(|it| word(it).is_none_or(|(_, style)| style == GOOD))
+}
+
 fn items<'v>(value: &'v Value, name: &str) -> &'v [Value] {
     value[name].as_array().map_or(&[], Vec::as_slice)
 }
@@ -55,11 +62,16 @@ fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value[name].as_str().unwrap_or_default()
 }
 
-/// `Kind namespace/name`.
+/// `Kind namespace/name`, with ` (file:line)` where that is known.
 fn object(item: &Value) -> String {
-    match text(item, "namespace") {
-        "" => format!("{} {}", text(item, "kind"), text(item, "name")),
-        namespace => format!("{} {namespace}/{}", text(item, "kind"), text(item, "name")),
+    let (kind, name) = (text(item, "kind"), text(item, "name"));
+    let name = match text(item, "namespace") {
+        "" => format!("{kind} {name}"),
+        namespace => format!("{kind} {namespace}/{name}"),
+    };
+    match text(item, "source") {
+        "" => name,
+        source => format!("{name} ({source})"),
     }
 }
 

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Custom resource definitions.
 //!
-//! In: nothing. Out: the kinds of both policies and of Backends for an API server: everything that
-//! our decoders read, in both spellings, with the rules that can be said in a schema. They have every
+//! In: nothing. Out: the kinds of policies, of Backends and of EnvoyProxies for an API server:
+//! everything that our decoders read, in both spellings, with the rules that can be said in a schema. They have every
 //! field of the upstreams' definitions of the same kinds; values that Envoy refuses they refuse.
 
+mod admission_policy;
 mod backend;
 mod backend_config_policy;
 mod backend_traffic_policy;
+mod envoy_proxy;
+mod http_listener_policy;
 mod installed;
 mod schema;
 mod status;
+mod telemetry;
 
 use serde_json::{Value, json};
 
+pub use admission_policy::{Action, binding, policy};
 pub use installed::{lost, warnings};
 use schema::{Schema, object, string};
 
@@ -106,6 +111,32 @@ pub const ALL: &[Definition] = &[
         says: "How the gateway treats the traffic of a route or a Gateway towards its backends.",
         columns: OF_POLICIES,
         spec: backend_traffic_policy::spec,
+        status: status::policy,
+    },
+    Definition {
+        group: "gateway.kgateway.dev",
+        kind: "HTTPListenerPolicy",
+        plural: "httplistenerpolicies",
+        singular: "httplistenerpolicy",
+        short: &[],
+        category: "kgateway",
+        policy: Some("Direct"),
+        says: "What listeners of HTTP write and trace.",
+        columns: OF_POLICIES,
+        spec: http_listener_policy::spec,
+        status: status::policy,
+    },
+    Definition {
+        group: "gateway.envoyproxy.io",
+        kind: "EnvoyProxy",
+        plural: "envoyproxies",
+        singular: "envoyproxy",
+        short: &["eproxy"],
+        category: "envoy-gateway",
+        policy: None,
+        says: "How the proxies of a Gateway are.",
+        columns: &[AGE],
+        spec: envoy_proxy::spec,
         status: status::policy,
     },
 ];

@@ -9,11 +9,16 @@ mod defaults;
 mod name;
 pub mod policy;
 mod precedence;
+pub(crate) mod provenance;
 pub mod route;
 mod setting;
 pub mod show;
+mod telemetry;
 pub mod traffic;
+pub mod uses;
 
+pub use defaults::default_of;
 pub use name::{
     backends, policy as policy_named, route as route_named, text as backend_name, traffic_policy,
 };
+pub(crate) use setting::below_spec;

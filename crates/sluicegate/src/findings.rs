@@ -10,6 +10,7 @@ mod gateways;
 mod place;
 mod policies;
 mod routes;
+mod telemetry;
 mod tls_policies;
 mod traffic_policies;
 mod translation;
@@ -29,6 +30,7 @@ pub fn findings(round: &Round) -> Vec<Diagnostic> {
     policies::add(round, &mut found);
     tls_policies::add(round, &mut found);
     traffic_policies::add(round, &mut found);
+    telemetry::add(round, &mut found);
     advice::add(round, &mut found);
     translation::add(round, &mut found);
     found.sort_by_cached_key(position);

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use sluicegate_attach::{Attacher, Graph};
 use sluicegate_kube::Objects;
 use sluicegate_manifest::{
-    Diagnostic, Document, Fragments, Severity,
+    Diagnostic, Document, Fragments, Severity, nearest,
     source::{FileState, Input, LoadError, Loader},
 };
 use sluicegate_resource::{Decoder, Store, UnknownFields};
+use sluicegate_snapshot::Snapshot;
 use sluicegate_translate::{Translation, Translator};
 
-use crate::fragment::FragmentHeader;
+use crate::{failure::Failure, fragment::FragmentHeader};
 
 /// What an installation may choose.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +62,8 @@ pub struct Stages {
 pub struct Round {
     /// Every file with its state.
     pub files: Vec<FileState>,
+    /// Documents, those of kinds that are not read included.
+    pub documents: usize,
     /// Problems with files and with objects.
     pub diagnostics: Vec<Diagnostic>,
     /// The objects.
@@ -77,6 +80,32 @@ impl Round {
         self.diagnostics
             .iter()
             .any(|found| found.severity == Severity::Error)
+    }
+
+    /// What the Gateway `[namespace/]name` serves; without one, what all serve together.
+    ///
+    /// # Errors
+    /// When there is no such Gateway.
+    pub fn snapshot(&self, gateway: Option<&str>) -> Result<Arc<Snapshot>, Failure> {
+        let Some(wanted) = gateway else {
+            return Ok(self.translation.all.clone());
+        };
+        let name = |namespace: &str, name: &str| format!("{namespace}/{name}");
+        let mut known = Vec::new();
+        for (object, snapshot) in &self.translation.gateways {
+            let full = name(&object.namespace, &object.name);
+            if full == wanted || (*object.name == *wanted && &*object.namespace == "default") {
+                return Ok(snapshot.clone());
+            }
+            known.push(full);
+        }
+        let mut message = format!("no Gateway {wanted}");
+        if let Some(near) = nearest(wanted, known.iter().map(String::as_str)) {
+            message.push_str(&format!("; did you mean {near}?"));
+        } else if !known.is_empty() {
+            message.push_str(&format!("; there is {}", known.join(", ")));
+        }
+        Err(Failure::Usage(message))
     }
 }
 
@@ -95,7 +124,7 @@ impl Pipeline {
         let last = None;
         Self {
             origin: Origin::Cluster(Cluster { objects, last }),
-            stages: Stages::of(options, UnknownFields::Warning),
+            stages: Stages::of_cluster(options),
             fragments: None,
         }
     }
@@ -167,6 +196,11 @@ impl Stages {
         Self::of(options, UnknownFields::Error)
     }
 
+    /// The same for objects of an API server, which has looked at their schemas already.
+    pub fn of_cluster(options: Options) -> Self {
+        Self::of(options, UnknownFields::Warning)
+    }
+
     fn of(options: Options, unknown_fields: UnknownFields) -> Self {
         Self {
             decoder: Decoder::new(unknown_fields),
@@ -183,6 +217,7 @@ impl Stages {
         let diagnostics = store.diagnostics.clone();
         Round {
             files: Vec::new(),
+            documents: documents.len(),
             diagnostics,
             store,
             graph,

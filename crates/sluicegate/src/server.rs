@@ -4,85 +4,63 @@
 //! In: where manifests are and where to listen. Out: traffic enforced as they say, until told to
 //! stop. Manifests are watched; a change is in force as soon as it is computed.
 
+mod addressing;
 mod admin;
+mod admission;
 mod cluster;
+mod config;
 mod control;
+mod control_stats;
 mod fleet;
 mod hand_over;
+mod infrastructure;
 mod log;
 mod open_files;
+mod operator;
 mod pages;
 mod signals;
 mod stats;
 mod view;
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     os::fd::{AsFd, OwnedFd},
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::Context;
-use sluicegate_dataplane::{DataPlane, DrainStrategy, LocalZone, State};
-use sluicegate_manifest::source::{FileState, Input};
+use sluicegate_admin::{Admin, Health};
+use sluicegate_dataplane::{DataPlane, State};
+use sluicegate_manifest::source::FileState;
 use sluicegate_stats::Registry;
-use sluicegate_xds::pb::envoy::config::core::v3::Node;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::watch,
+    task::JoinHandle,
+};
 
-use crate::{failure::Failure, pipeline, proxy};
+use crate::{failure::Failure, operator::numbers::Samples};
+pub use addressing::Addressing;
+use addressing::Assigner;
+pub use admission::Admission;
 pub use cluster::Cluster;
+pub use config::Config;
 use control::{Control, Outlets};
 pub use fleet::Tamper;
 use hand_over::{Predecessor, Succession, Successor};
+pub use infrastructure::{Envoys, GatewayServices, Selector, ServiceType};
 pub use log::Logs;
 pub use open_files::{default_max_connections, raise_open_files};
 pub use signals::Signals;
 use view::Shared;
 
-/// How to run.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Where manifests are.
-    pub inputs: Vec<Input>,
-    /// The API server that has the manifests, in place of `inputs`.
-    pub cluster: Option<Cluster>,
-    /// Settings of the pipeline.
-    pub pipeline: pipeline::Options,
-    /// Where the admin API listens.
-    pub admin_address: SocketAddr,
-    /// Binds Gateway listeners to this address instead of every one.
-    pub bind: Option<IpAddr>,
-    /// Worker threads; `None` is one per core.
-    pub workers: Option<usize>,
-    /// How long running requests may take at the end.
-    pub drain_time: Duration,
-    /// Where this gateway runs, for zone aware routing.
-    pub zone: Option<LocalZone>,
-    /// How connections are spread over that time.
-    pub drain_strategy: DrainStrategy,
-    /// Client connections at a time; `None` is no limit.
-    pub max_connections: Option<u64>,
-    /// Takes over from the process that runs with the same admin address.
-    pub replace: bool,
-    /// Who this process is: `/server_info` shows it.
-    pub node: Node,
-    /// Serves what an Envoy bootstrap says, in place of manifests.
-    pub proxy: Option<proxy::Start>,
-    /// Serves Envoys over ADS, when set.
-    pub ads: Option<sluicegate_ads::Options>,
-    /// Whether the data plane of this process carries traffic itself.
-    pub data_plane: bool,
-    /// Changes what Envoys are sent, for tests that need resources our own checks would not let
-    /// through.
-    pub tamper: Option<Tamper>,
-}
-
 /// A running gateway.
 pub struct Server {
     shared: Arc<Shared>,
     admin_address: SocketAddr,
+    health_address: Option<SocketAddr>,
+    admission_address: Option<SocketAddr>,
     drain_time: Duration,
     quit: watch::Sender<bool>,
     admin: JoinHandle<()>,
@@ -128,6 +106,7 @@ impl Server {
             None => (bind_admin(config.admin_address).await?, Vec::new(), None),
         };
         let admin_address = admin_listener.local_addr()?;
+        let health = config.health_address.map(bind_shared).transpose()?;
         let (publisher, subscriber) = sluicegate_snapshot::channel();
         let registry = Registry::default();
         let (fleet, ads) = fleet::start(&config, &registry, predecessor.is_some()).await?;
@@ -140,10 +119,12 @@ impl Server {
         let options = sluicegate_dataplane::Options {
             workers,
             drain_time: config.drain_time,
+            file_flush_interval: config.file_flush_interval,
             drain_strategy: config.drain_strategy,
             max_connections: config.max_connections,
             bind: config.bind,
             zone: config.zone.clone(),
+            node_id: config.node.id.clone(),
         };
         let (idle, nothing) = fleet::idle();
         let enforced = if config.data_plane {
@@ -165,27 +146,56 @@ impl Server {
             client: control.client(),
             enforced,
             carries_traffic: config.data_plane,
+            samples: Samples::default(),
+            nothing: control.cluster().map(|(_, nothing)| nothing.clone()),
+            assigner: control.cluster().and_then(|(source, _)| {
+                let cluster = config.cluster.as_ref()?;
+                Some(Assigner {
+                    addressing: cluster.addressing.clone()?,
+                    objects: source.objects().clone(),
+                    namespace: cluster.lease_namespace.clone(),
+                    envoys: cluster.envoys.is_some(),
+                })
+            }),
         });
         if let Some(old) = predecessor {
             relieve(&shared, &old).await?;
         }
         let admin_socket = admin_listener.as_fd().try_clone_to_owned()?;
+        let of_logs = shared.data_plane.clone();
+        signals::at_user_signal(move || of_logs.reopen_logs())?;
         let (quit, quitting) = watch::channel(false);
-        let views = admin::views(&shared, &config, admin_address, quit.clone());
-        let admin = tokio::spawn(sluicegate_admin::Admin::serve(
-            admin_listener,
-            views,
-            wait(quitting),
-        ));
-        let succession = tokio::spawn(succession(shared.clone(), admin_address, admin_socket));
-        tokio::spawn(stats::flush(shared.clone(), workers, quit.subscribe()));
         let status = control.cluster().zip(config.cluster.as_ref());
-        let status = status.map(|((objects, nothing), cluster)| {
-            cluster::Status::start(&shared, objects, nothing, cluster)
+        let status = status.map(|((source, nothing), cluster)| {
+            cluster::Status::start(&shared, source, nothing, cluster)
         });
+        let mut views = admin::views(&shared, &config, admin_address, quit.clone());
+        views.pages.extend(status.iter().map(cluster::Status::page));
+        let rights = status.as_ref().map(cluster::Status::problems);
+        operator::Operator::new(&shared, rights, config.proxy.is_some()).add_to(&mut views);
+        let health_address = health.as_ref().map(TcpListener::local_addr).transpose()?;
+        if let Some(listener) = health {
+            let end = wait(quitting.clone());
+            tokio::spawn(Health::serve(listener, views.state.clone(), end));
+        }
+        let admission_address = match config.admission.clone() {
+            Some(admission) => Some(admission::start(admission, quitting.clone())?),
+            None => None,
+        };
+        let admin = tokio::spawn(Admin::serve(admin_listener, views, wait(quitting)));
+        let succession = tokio::spawn(succession(shared.clone(), admin_address, admin_socket));
+        let writes = status.as_ref().map(cluster::Status::writes);
+        tokio::spawn(stats::flush(
+            shared.clone(),
+            workers,
+            writes,
+            quit.subscribe(),
+        ));
         Ok(Self {
             shared,
             admin_address,
+            health_address,
+            admission_address,
             drain_time: config.drain_time,
             quit,
             admin,
@@ -199,6 +209,16 @@ impl Server {
     /// Where the admin API listens.
     pub fn admin_address(&self) -> SocketAddr {
         self.admin_address
+    }
+
+    /// Where probes are answered, when they are.
+    pub fn health_address(&self) -> Option<SocketAddr> {
+        self.health_address
+    }
+
+    /// Where admission reviews are answered, when they are.
+    pub fn admission_address(&self) -> Option<SocketAddr> {
+        self.admission_address
     }
 
     /// Where ADS is served, when it is.
@@ -243,6 +263,7 @@ impl Server {
     pub async fn drain(self, ending: Ending, signals: &mut Signals) {
         let started = Instant::now();
         let data_plane = self.shared.data_plane.clone();
+        let logs = data_plane.clone();
         let drained = async {
             if let Some(status) = self.status {
                 status.stop().await;
@@ -266,7 +287,10 @@ impl Server {
             () = drained => {
                 tracing::info!(took = ?started.elapsed(), bound = ?self.drain_time, "drained");
             }
-            signal = signals.next() => tracing::warn!("{signal} again: ending at once"),
+            signal = signals.next() => {
+                tracing::warn!("{signal} again: ending at once");
+                logs.flush_logs().await;
+            }
         }
     }
 }
@@ -280,6 +304,25 @@ async fn bind_admin(address: SocketAddr) -> Result<TcpListener, Failure> {
     })?;
     Ok(bound)
 }
+
+/// Binds an address that a process which takes over has too, for a while.
+fn bind_shared(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let bind = || {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        socket.set_reuseaddr(true)?;
+        socket.set_reuseport(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    let bound = bind().with_context(|| format!("binding {address}"))?;
+    Ok(bound)
+}
+
+/// Connections that wait to be accepted, for ports that few ask. Ours.
+const BACKLOG: u32 = 64;
 
 async fn predecessor(admin: SocketAddr) -> Result<Option<Predecessor>, Failure> {
     let found = Predecessor::find(admin)
@@ -355,32 +398,4 @@ const SERVING: Duration = Duration::from_secs(20);
 /// Ends when asked to, or when nobody can ask any more.
 async fn wait(mut quitting: watch::Receiver<bool>) {
     let _ = quitting.wait_for(|quit| *quit).await;
-}
-
-impl Config {
-    /// The defaults of `sluicegate run` for `inputs`.
-    pub fn new(inputs: Vec<PathBuf>) -> Self {
-        Self {
-            inputs: crate::input::inputs(&inputs),
-            cluster: None,
-            pipeline: pipeline::Options::default(),
-            admin_address: ([127, 0, 0, 1], 19000).into(),
-            bind: None,
-            workers: None,
-            drain_time: Duration::from_secs(30),
-            zone: None,
-            drain_strategy: DrainStrategy::default(),
-            max_connections: None,
-            replace: false,
-            node: Node {
-                id: "sluicegate".to_owned(),
-                cluster: "sluicegate".to_owned(),
-                ..Node::default()
-            },
-            proxy: None,
-            ads: None,
-            data_plane: true,
-            tamper: None,
-        }
-    }
 }

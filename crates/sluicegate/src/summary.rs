@@ -29,7 +29,7 @@ impl Summary {
         let count = |severity| findings.iter().filter(|it| it.severity == severity).count();
         let ignored = round.store.ignored.iter();
         Self {
-            objects: round.files.iter().map(|file| file.documents).sum(),
+            objects: round.documents,
             errors: count(Severity::Error),
             warnings: count(Severity::Warning),
             advice: count(Severity::Advice),

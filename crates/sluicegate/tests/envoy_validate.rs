@@ -67,6 +67,31 @@ fn nothing_that_a_case_emits_is_refused() {
     assert!(failures.is_empty(), "{failures}");
 }
 
+/// One operator that Envoy does not know takes the whole listener with it.
+#[test]
+fn every_operator_of_formats_is_one_of_envoys() {
+    let Some(envoy) = Envoy::find() else { return };
+    let format = json!(sluicegate_resource::telemetry::format_examples().join(" "));
+    let manifest = format!(
+        "apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: g}}
+spec: {{gatewayClassName: a, listeners: [{{name: a, port: 80, protocol: HTTP}}]}}
+---
+apiVersion: gateway.kgateway.dev/v1alpha1
+kind: HTTPListenerPolicy
+metadata: {{name: p}}
+spec:
+  targetRefs: [{{group: gateway.networking.k8s.io, kind: Gateway, name: g}}]
+  accessLog: [{{fileSink: {{path: /dev/null, stringFormat: {format}}}}}]
+"
+    );
+    let round = round_of(&manifest);
+    let listeners = Resources::of(&round.translation.all);
+    assert!(listeners.listeners[0].to_string().contains("FileAccessLog"));
+    envoy.accepts(&listeners).unwrap();
+}
+
 /// What becomes of an input.
 #[derive(Clone, Copy)]
 enum Verdict {

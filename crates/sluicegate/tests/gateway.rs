@@ -9,16 +9,28 @@
     reason = "a panic is the failure report of a test"
 )]
 
+#[path = "gateway/browser.rs"]
+mod browser;
 #[path = "gateway/filters.rs"]
 mod filters;
 #[path = "common/grpc.rs"]
 mod grpc;
 #[path = "gateway/grpc_routes.rs"]
 mod grpc_routes;
+#[path = "common/listener_set.rs"]
+mod listener_set;
 #[path = "gateway/listener_sets.rs"]
 mod listener_sets;
+#[path = "gateway/operator.rs"]
+mod operator;
 #[path = "gateway/settings.rs"]
 mod settings;
+#[path = "common/settings.rs"]
+mod settings_scene;
+#[path = "gateway/stream_routes.rs"]
+mod stream_routes;
+#[path = "common/streams.rs"]
+mod streams;
 #[path = "gateway/traffic.rs"]
 mod traffic;
 
@@ -32,9 +44,11 @@ use std::{
 };
 
 use sluicegate::server::{Config, Logs, Server};
+use sluicegate_dataplane::LocalZone;
 use sluicegate_manifest::source::Input;
 use sluicegate_testkit::{
-    FullBacklog, Httpbin, Load, RawClient, RawOrigin, SteadyClient, Step, eventually, patience,
+    FullBacklog, Httpbin, Load, RawClient, RawOrigin, SteadyClient, Step, eventually, free_port,
+    patience,
 };
 
 /// A folder of manifests that goes away with the test.
@@ -76,6 +90,11 @@ struct Gateway {
 
 impl Gateway {
     async fn start(origin: SocketAddr, policy: &str) -> Self {
+        Self::start_in(None, origin, policy).await
+    }
+
+    /// The gateway runs in this zone.
+    async fn start_in(zone: Option<LocalZone>, origin: SocketAddr, policy: &str) -> Self {
         let port = free_port();
         let folder = Folder::new(&[
             ("gateway.yaml", &gateway(port)),
@@ -88,6 +107,7 @@ impl Gateway {
             bind: Some([127, 0, 0, 1].into()),
             workers: Some(1),
             drain_time: Duration::from_secs(5),
+            zone,
             ..Config::new(Vec::new())
         };
         let server = Server::start(config, Logs::silent()).await.unwrap();
@@ -137,14 +157,6 @@ impl Gateway {
                 .to_owned(),
         )
     }
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 fn gateway(port: u16) -> String {
@@ -350,8 +362,11 @@ async fn a_policy_file_changes_breaks_and_heals_under_load() {
     // Readable, but Invalid: it contributes nothing and says so.
     change(policy("  conectTimeout: 3s\n"));
     in_force("5s").await;
-    let text = gateway.admin("/sluicegate/status").await;
-    assert!(text.contains("\"Invalid\""), "{text}");
+    let told = async || {
+        let text = gateway.admin("/sluicegate/status").await;
+        text.contains("\"Invalid\"").then_some(())
+    };
+    eventually("the status says so", told).await.unwrap();
 
     change(policy("  connectTimeout: 3s\n"));
     in_force("3s").await;

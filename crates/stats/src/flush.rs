@@ -46,6 +46,10 @@ impl Ledger {
         self.entries.get(name)
     }
 
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&String, &Flushed)> {
+        self.entries.iter()
+    }
+
     pub(crate) fn flush(&mut self, groups: &[Prefixed]) {
         let mut totals = Totals::default();
         for prefixed in groups {

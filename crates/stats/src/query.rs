@@ -14,6 +14,8 @@ pub struct Query {
     pub format: Format,
     pub(crate) kind: Option<Kind>,
     pub(crate) used_only: bool,
+    /// `hidden=only`; no metric of ours is hidden.
+    pub(crate) hidden_only: bool,
     pub(crate) filter: Option<Regex>,
     pub(crate) invert_filter: bool,
     pub(crate) histograms: HistogramMode,
@@ -74,6 +76,7 @@ impl Query {
                         Some(filter.map_err(|error| format!("Invalid re2 regex: {error}"))?);
                 }
                 "format" => query.format = format(value)?,
+                "hidden" => query.hidden_only = hidden_only(value)?,
                 "type" => query.kind = kind(value)?,
                 "histogram_buckets" => query.histograms = histograms(value)?,
                 _ => {}
@@ -98,6 +101,7 @@ impl Query {
 
     pub(crate) fn matches(&self, name: &str, used: bool) -> bool {
         (used || !self.used_only)
+            && !self.hidden_only
             && self
                 .filter
                 .as_ref()
@@ -112,6 +116,14 @@ fn format(value: &str) -> Result<Format, String> {
         "prometheus" => Ok(Format::Prometheus),
         "text" => Ok(Format::Text),
         _ => Err("usage: /stats?format=(html|active-html|json|prometheus|text)\n\n".to_owned()),
+    }
+}
+
+fn hidden_only(value: &str) -> Result<bool, String> {
+    match value {
+        "include" | "exclude" => Ok(false),
+        "only" => Ok(true),
+        _ => Err("usage: /stats?hidden=(include|only|exclude)\n\n".to_owned()),
     }
 }
 
@@ -148,6 +160,7 @@ mod tests {
         assert_eq!(error("filter", "("), "Invalid re2 regex: missing ): (");
         assert_eq!(error("type", "foo"), "invalid &type= param");
         assert!(error("format", "x").starts_with("usage: /stats?format=(html|active-html|json|"));
+        assert!(error("hidden", "x").starts_with("usage: /stats?hidden=(include|only|"));
         assert!(error("histogram_buckets", "x").starts_with("usage: /stats?histogram_buckets=("));
         assert!(Query::parse([("unknown", "x")]).is_ok());
     }

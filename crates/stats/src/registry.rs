@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use crate::{Collected, Group, flush::Ledger};
+use crate::{Collected, Group, distribution::QUANTILES, flush::Ledger};
 
 /// The registry; clones share it.
 #[derive(Clone, Default)]
@@ -72,6 +72,32 @@ impl Registry {
     pub fn flush(&self) {
         let groups = self.groups();
         lock(&self.shared.ledger).flush(&groups);
+    }
+
+    /// Quantiles of the last interval, named as `/stats` names them (`99.5`), for each histogram whose full
+    /// name ends in `suffix` and that has values in it; the name without the suffix.
+    pub fn last_quantiles<const N: usize>(
+        &self,
+        suffix: &str,
+        wanted: [&str; N],
+    ) -> Vec<(String, [f64; N])> {
+        let places = wanted.map(|one| {
+            QUANTILES
+                .iter()
+                .position(|(name, _)| *name == one)
+                .unwrap_or(0)
+        });
+        let ledger = lock(&self.shared.ledger);
+        let named = ledger.entries();
+        let of_suffix = named.filter_map(|(name, flushed)| {
+            let name = name.strip_suffix(suffix)?;
+            if flushed.interval.count() == 0 {
+                return None;
+            }
+            let all = flushed.interval.quantiles();
+            Some((name.to_owned(), places.map(|place| all[place])))
+        });
+        of_suffix.collect()
     }
 
     /// Sets every counter to zero; gauges and histograms stay.

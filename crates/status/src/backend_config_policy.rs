@@ -138,7 +138,8 @@ fn itself(verdict: &PolicyVerdict, generation: i64) -> Option<Conditions> {
     })
 }
 
-fn accepted(outcome: &Outcome, generation: i64) -> Conditions {
+/// kgateway's word for what is accepted.
+pub(crate) fn accepted(outcome: &Outcome, generation: i64) -> Conditions {
     let conditions = Conditions::of(generation);
     match outcome {
         Outcome::Ok => conditions.add("Accepted", State::True, "Valid", "Policy accepted"),
@@ -147,7 +148,7 @@ fn accepted(outcome: &Outcome, generation: i64) -> Conditions {
 }
 
 /// `path: message` of each, so that the field can be found.
-fn sentences(warnings: &[Warning]) -> String {
+pub(crate) fn sentences(warnings: &[Warning]) -> String {
     let sentences = warnings
         .iter()
         .map(|warning| format!("{}: {}", warning.path, warning.message));

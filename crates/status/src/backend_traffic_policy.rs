@@ -132,7 +132,8 @@ fn warnings(
 
 /// The entry for the policy itself, when it has no target that could have one.
 fn itself<'a>(verdict: &TrafficVerdict, context: &'a Context<'_>) -> Option<Ancestor<'a>> {
-    if !verdict.ancestors.is_empty() {
+    let has_news = !verdict.errors.is_empty() || !verdict.unmatched_selectors.is_empty();
+    if !verdict.ancestors.is_empty() || !has_news {
         return None;
     }
     let outcome = if verdict.errors.is_empty() {

@@ -6,12 +6,13 @@
 
 pub(crate) mod listener;
 
+use std::net::IpAddr;
+
 use serde_json::{Map, Value, json};
-use sluicegate_attach::{Gateway, verdict::Outcome};
-use sluicegate_resource::ObjectRef;
+use sluicegate_attach::{Gateway, Listener, verdict::Outcome};
 
 use crate::{
-    Addresses, Context, ObjectStatus, Runtime,
+    Context, ObjectStatus, Runtime,
     condition::{Conditions, State},
 };
 
@@ -32,7 +33,7 @@ pub(crate) fn status(gateway: &Gateway, context: &Context<'_>) -> ObjectStatus {
     if let Some(addresses) = addresses.filter(|addresses| !addresses.is_empty()) {
         let addresses = addresses
             .iter()
-            .map(|value| json!({ "type": "IPAddress", "value": value }));
+            .map(|value| json!({ "type": address_type(value), "value": value }));
         status.insert("addresses".into(), addresses.collect());
     }
     let sets = gateway.listener_sets.iter();
@@ -45,6 +46,13 @@ pub(crate) fn status(gateway: &Gateway, context: &Context<'_>) -> ObjectStatus {
     ObjectStatus {
         object: gateway.object.reference().clone(),
         status: status.into(),
+    }
+}
+
+fn address_type(value: &str) -> &'static str {
+    match value.parse::<IpAddr>() {
+        Ok(_) => "IPAddress",
+        Err(_) => "Hostname",
     }
 }
 
@@ -66,7 +74,9 @@ fn accepted(gateway: &Gateway, conditions: Conditions) -> Conditions {
 /// Programmed means that the configuration is made and at least one listener is bound.
 fn programmed(gateway: &Gateway, runtime: Option<&Runtime>, conditions: Conditions) -> Conditions {
     let name = "Programmed";
-    if !gateway.accepted.is_ok() {
+    // Parameters say something beside listeners, which serve without them.
+    let serves = matches!(gateway.accepted, Outcome::No("InvalidParameters", _));
+    if !gateway.accepted.is_ok() && !serves {
         return conditions.add(name, State::False, "Invalid", "The Gateway is not accepted");
     }
     let mut ready = gateway
@@ -85,12 +95,8 @@ fn programmed(gateway: &Gateway, runtime: Option<&Runtime>, conditions: Conditio
         );
     };
     let reference = gateway.object.reference();
-    if runtime.addresses.of(reference).is_empty() {
-        let message = match runtime.addresses {
-            Addresses::DataPlane(_) => "The data plane has no address",
-            Addresses::Fleet(_) => "No Envoy of this Gateway is connected",
-        };
-        return conditions.add(name, State::False, "AddressNotAssigned", message);
+    if let Some((reason, message)) = runtime.addresses.problem_of(reference) {
+        return conditions.add(name, State::False, reason, message);
     }
     if let Some(address) = unusable(gateway, runtime) {
         let message = format!("Address {address} is not one of this data plane's");
@@ -98,24 +104,30 @@ fn programmed(gateway: &Gateway, runtime: Option<&Runtime>, conditions: Conditio
     }
     let mut failures = Vec::new();
     for listener in ready {
-        let port = listener.spec.port;
-        match port_error(reference, port, runtime) {
+        match port_error(gateway, listener, runtime) {
             None => return conditions.add(name, State::True, "Programmed", ""),
-            Some(error) => failures.push(format!("port {port}: {error}")),
+            Some(error) => failures.push(error),
         }
     }
     failures.dedup();
     conditions.add(name, State::False, "AddressNotUsable", &failures.join("; "))
 }
 
-/// Why a port serves nothing, or not what it should.
-pub(crate) fn port_error<'r>(
-    gateway: &ObjectRef,
-    port: u16,
-    runtime: &'r Runtime,
-) -> Option<&'r String> {
-    let refused = runtime.refused_ports.get(&(gateway.clone(), port));
-    runtime.bind_errors.get(&port).or(refused)
+/// Why the port of a listener serves nothing, or not what it should.
+pub(crate) fn port_error(
+    gateway: &Gateway,
+    listener: &Listener,
+    runtime: &Runtime,
+) -> Option<String> {
+    let at = listener.at;
+    let reference = gateway.object.reference();
+    let refused = runtime.refused_ports.get(&(reference.clone(), at.port));
+    let error = runtime.bind_errors.get(&at).or(refused);
+    let error = match error {
+        _ if !gateway.listens => "the Gateway has no address to listen on",
+        error => error?,
+    };
+    Some(format!("port {}: {error}", at.port))
 }
 
 /// An address that the Gateway asks for and that we do not have.

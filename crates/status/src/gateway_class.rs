@@ -4,7 +4,7 @@
 //! In: the store. Out: `Accepted` and `SupportedVersion` of every class that names us.
 
 use serde_json::json;
-use sluicegate_attach::verdict::Outcome;
+use sluicegate_attach::{proxy_of_class, verdict::Outcome};
 
 use crate::{Context, ObjectStatus, condition::Conditions};
 
@@ -14,11 +14,9 @@ pub(crate) fn statuses(context: &Context<'_>) -> Vec<ObjectStatus> {
         names.contains(&class.spec.controller_name)
     });
     let statuses = classes.map(|class| {
-        let accepted = if class.spec.has_parameters_ref {
-            let message = "parametersRef names a kind that we do not know; remove it";
-            Outcome::No("InvalidParameters", message.to_owned())
-        } else {
-            Outcome::Ok
+        let accepted = match proxy_of_class(&class.spec, context.store) {
+            Some(Err(message)) => Outcome::No("InvalidParameters", message),
+            None | Some(Ok(_)) => Outcome::Ok,
         };
         let conditions = Conditions::of(class.metadata.generation)
             .outcome("Accepted", &accepted, "Accepted")

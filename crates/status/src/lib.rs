@@ -13,13 +13,14 @@ mod backend_traffic_policy;
 mod condition;
 mod gateway;
 mod gateway_class;
+mod http_listener_policy;
 mod listener_set;
 mod route;
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use sluicegate_attach::{BackendKey, CONTROLLER_NAME, Graph};
+use sluicegate_attach::{AddressProblem, BackendKey, CONTROLLER_NAME, Graph, ListenAddress};
 use sluicegate_resource::{ObjectRef, Store};
 
 /// What an installation may choose.
@@ -44,8 +45,8 @@ impl Default for Options {
 /// What only a running data plane knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Runtime {
-    /// Ports that could not be bound, with the system's words.
-    pub bind_errors: BTreeMap<u16, String>,
+    /// Listeners that could not be bound, with the system's words.
+    pub bind_errors: BTreeMap<ListenAddress, String>,
     /// IP addresses that clients reach the listeners at.
     pub addresses: Addresses,
     /// Backends whose resources an Envoy refuses, with its words.
@@ -63,6 +64,17 @@ pub enum Addresses {
     DataPlane(Vec<String>),
     /// Those of the Envoys that are connected, by Gateway.
     Fleet(BTreeMap<ObjectRef, Vec<String>>),
+    /// Those that somebody has given to each Gateway: a load balancer, or a pool.
+    Assigned(BTreeMap<ObjectRef, Assignment>),
+}
+
+/// What a Gateway was given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Assignment {
+    /// IP addresses and host names.
+    pub addresses: Vec<String>,
+    /// Why there are none, or not those that it asks for.
+    pub problem: Option<AddressProblem>,
 }
 
 impl Default for Addresses {
@@ -77,7 +89,30 @@ impl Addresses {
         match self {
             Self::DataPlane(addresses) => addresses,
             Self::Fleet(gateways) => gateways.get(gateway).map_or(&[], Vec::as_slice),
+            Self::Assigned(gateways) => gateways.get(gateway).map_or(&[], |it| &it.addresses),
         }
+    }
+
+    /// Why a Gateway does not have those that it needs: reason and message.
+    fn problem_of(&self, gateway: &ObjectRef) -> Option<(&'static str, &str)> {
+        const NOT_ASSIGNED: &str = "AddressNotAssigned";
+        if let Self::Assigned(gateways) = self {
+            match gateways.get(gateway).and_then(|it| it.problem.as_ref()) {
+                Some(AddressProblem::NotAssigned(why)) => return Some((NOT_ASSIGNED, why)),
+                Some(AddressProblem::NotUsable(why)) => return Some(("AddressNotUsable", why)),
+                Some(AddressProblem::NobodyThere(why)) => return Some(("NoResources", why)),
+                None => {}
+            }
+        }
+        if !self.of(gateway).is_empty() {
+            return None;
+        }
+        let message = match self {
+            Self::DataPlane(_) => "The data plane has no address",
+            Self::Fleet(_) => "No Envoy of this Gateway is connected",
+            Self::Assigned(_) => "No address was given yet",
+        };
+        Some((NOT_ASSIGNED, message))
     }
 }
 
@@ -141,15 +176,41 @@ pub fn statuses(
         let sets = gateway.listener_sets.iter();
         statuses.extend(sets.map(|set| listener_set::status(gateway, set, &context)));
     }
-    let policies = graph.policies.iter();
-    statuses.extend(policies.map(|policy| backend_config_policy::status(policy, &context)));
-    let policies = graph.tls_policies.iter();
-    statuses.extend(policies.map(|policy| backend_tls_policy::status(policy, &context)));
-    let policies = graph.traffic_policies.iter();
-    statuses.extend(policies.map(|policy| backend_traffic_policy::status(policy, &context)));
+    statuses.extend(of_policies(&context));
     statuses.extend(graph.backends.values().filter_map(|it| backend::status(it)));
     statuses.sort_by(|a, b| a.object.cmp(&b.object));
     statuses
+}
+
+/// The status of every policy, as [`statuses`].
+pub fn policies(
+    store: &Store,
+    graph: &Graph,
+    options: &Options,
+    runtime: Option<&Runtime>,
+) -> Vec<ObjectStatus> {
+    let context = Context {
+        store,
+        graph,
+        options,
+        runtime,
+    };
+    let mut statuses: Vec<ObjectStatus> = of_policies(&context).collect();
+    statuses.sort_by(|a, b| a.object.cmp(&b.object));
+    statuses
+}
+
+fn of_policies(context: &Context<'_>) -> impl Iterator<Item = ObjectStatus> {
+    let graph = context.graph;
+    let config = graph.policies.iter();
+    let config = config.map(|policy| backend_config_policy::status(policy, context));
+    let tls = graph.tls_policies.iter();
+    let tls = tls.map(|policy| backend_tls_policy::status(policy, context));
+    let traffic = graph.traffic_policies.iter();
+    let traffic = traffic.map(|policy| backend_traffic_policy::status(policy, context));
+    let listener = graph.listener_policies.iter();
+    let listener = listener.map(|policy| http_listener_policy::status(policy, context));
+    config.chain(tls).chain(traffic).chain(listener)
 }
 
 /// What every kind's status needs to know.

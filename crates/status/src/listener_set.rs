@@ -59,10 +59,9 @@ fn programmed(
     let mut failures = Vec::new();
     let listeners = gateway.listeners_of(set.object.reference());
     for listener in listeners.filter(|it| it.verdict.is_programmed()) {
-        let port = listener.spec.port;
-        match port_error(gateway.object.reference(), port, runtime) {
+        match port_error(gateway, listener, runtime) {
             None => return conditions.add(name, State::True, "Programmed", ""),
-            Some(error) => failures.push(format!("port {port}: {error}")),
+            Some(error) => failures.push(error),
         }
     }
     failures.dedup();

@@ -6,11 +6,11 @@ mod traffic;
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
-use sluicegate_attach::{Attacher, BackendKey, CONTROLLER_NAME};
+use sluicegate_attach::{AddressProblem, Attacher, BackendKey, CONTROLLER_NAME, ListenAddress};
 use sluicegate_manifest::{Document, SourceText, parse};
 use sluicegate_resource::{Decoder, ObjectRef, UnknownFields};
 
-use super::{Addresses, Options, Runtime, condition::GATEWAY_API, list, statuses};
+use super::{Addresses, Assignment, Options, Runtime, condition::GATEWAY_API, list, statuses};
 
 fn documents(text: &str) -> Vec<Arc<Document>> {
     let parsed = parse(Arc::new(SourceText::new("t.yaml", text.to_owned())));
@@ -235,11 +235,46 @@ fn runtime(bind_errors: &[(u16, &str)]) -> Runtime {
     Runtime {
         bind_errors: bind_errors
             .iter()
-            .map(|(port, error)| (*port, (*error).to_owned()))
+            .map(|(port, error)| {
+                let at = ListenAddress {
+                    ip: None,
+                    port: *port,
+                };
+                (at, (*error).to_owned())
+            })
             .collect::<BTreeMap<_, _>>(),
         addresses: Addresses::DataPlane(vec!["127.0.0.1".into()]),
         ..Runtime::default()
     }
+}
+
+#[test]
+fn programmed_follows_what_was_assigned() {
+    let programmed = |assignment: Assignment| {
+        let gateway = ObjectRef::new(GATEWAY_API, "Gateway", "default", "g");
+        let runtime = Runtime {
+            addresses: Addresses::Assigned(BTreeMap::from([(gateway, assignment)])),
+            ..Runtime::default()
+        };
+        let mine = status(GATEWAY, "Gateway", "g", Some(&runtime));
+        let types = mine["addresses"].as_array().into_iter().flatten();
+        let types: Vec<Value> = types.map(|it| it["type"].clone()).collect();
+        (words(&mine["conditions"])[1].clone(), types)
+    };
+    let of = |addresses: &[&str], problem| Assignment {
+        addresses: addresses.iter().map(|it| (*it).to_owned()).collect(),
+        problem,
+    };
+    let none: [&str; 0] = [];
+    let (word, types) = programmed(of(&[], None));
+    assert_eq!(word, "Programmed=False/AddressNotAssigned");
+    assert_eq!(types, none);
+    let why = AddressProblem::NotUsable("taken".to_owned());
+    let (word, _) = programmed(of(&["192.0.2.1"], Some(why)));
+    assert_eq!(word, "Programmed=False/AddressNotUsable");
+    let (word, types) = programmed(of(&["192.0.2.1", "lb.example.com"], None));
+    assert_eq!(word, "Programmed=True/Programmed");
+    assert_eq!(types, ["IPAddress", "Hostname"]);
 }
 
 /// The same words as for the data plane, from an Envoy of this Gateway only.

@@ -4,9 +4,12 @@
 //! In: a graph, and what the last round made. Out: snapshots, and the resources that were held back
 //! because Envoy would refuse them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use sluicegate_attach::{Backend, BackendKey, Graph, Listener};
+use sluicegate_attach::{Backend, BackendKey, Graph, ListenAddress, Listener};
 use sluicegate_resource::ObjectRef;
 use sluicegate_snapshot::{Builder, Resource, ResourceType, Snapshot, Version};
 use sluicegate_xds::{
@@ -15,7 +18,9 @@ use sluicegate_xds::{
     validate::violations,
 };
 
-use crate::{Options, cluster, endpoint, listener, names, route, secret, variant::Variants};
+use crate::{
+    Options, cluster, endpoint, listener, names, route, secret, telemetry, variant::Variants,
+};
 
 /// A resource that was not emitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,15 +105,19 @@ impl Translator {
             let listeners: Vec<&Listener> = gateway
                 .listeners
                 .iter()
-                .filter(|listener| listener.verdict.is_programmed())
+                .filter(|listener| gateway.listens && listener.verdict.is_programmed())
                 .collect();
-            for port in ports(&listeners) {
-                let on_port: Vec<&Listener> = listeners
+            for (name, cluster) in telemetry::collectors(gateway) {
+                let kind = ResourceType::Cluster;
+                resources.extend(checked(kind, &name, &cluster, Version(0), &mut refused));
+            }
+            for at in addresses(&listeners) {
+                let there: Vec<&Listener> = listeners
                     .iter()
                     .copied()
-                    .filter(|listener| listener.spec.port == port)
+                    .filter(|listener| listener.at == at)
                     .collect();
-                translate_port(port, &on_port, context, (&mut resources, &mut refused));
+                translate_address(at, &there, context, (&mut resources, &mut refused));
             }
             let mut builder = Builder::default();
             for resource in resources.iter().chain(self.backend_resources()) {
@@ -134,14 +143,8 @@ impl Translator {
     }
 }
 
-fn ports(listeners: &[&Listener]) -> Vec<u16> {
-    let mut ports: Vec<u16> = listeners
-        .iter()
-        .map(|listener| listener.spec.port)
-        .collect();
-    ports.sort_unstable();
-    ports.dedup();
-    ports
+fn addresses(listeners: &[&Listener]) -> BTreeSet<ListenAddress> {
+    listeners.iter().map(|listener| listener.at).collect()
 }
 
 fn translate_backend(backend: &Arc<Backend>, options: &Options) -> Translated {
@@ -180,13 +183,14 @@ fn translate_backend(backend: &Arc<Backend>, options: &Options) -> Translated {
     translated
 }
 
-fn translate_port(
-    port: u16,
+fn translate_address(
+    at: ListenAddress,
     listeners: &[&Listener],
     (graph, variants): (&Graph, &Variants),
     (resources, refused): (&mut Vec<Arc<Resource>>, &mut Vec<Refused>),
 ) {
-    for configuration in route::route_configurations(port, listeners, (graph, variants)) {
+    let context = (graph, variants);
+    for configuration in route::route_configurations(at, listeners, context) {
         let name = configuration.name.clone();
         let kind = ResourceType::Route;
         let hosts = configuration.virtual_hosts.iter();
@@ -208,8 +212,8 @@ fn translate_port(
             refused,
         ));
     }
-    let name = names::listener(port);
-    let message = listener::listener(port, listeners, graph);
+    let name = names::listener(at);
+    let message = listener::listener(at, listeners, context);
     resources.extend(checked(
         ResourceType::Listener,
         &name,

@@ -28,7 +28,7 @@ use sluicegate_xds::pb::envoy::config::{
     core::v3::Metadata,
 };
 
-use crate::{Options, names};
+use crate::{Options, names, pb};
 
 /// The cluster of `backend`.
 pub(crate) fn cluster(backend: &Backend, options: &Options) -> Cluster {
@@ -56,6 +56,16 @@ pub(crate) fn cluster(backend: &Backend, options: &Options) -> Cluster {
     // Only with active checks does Envoy keep a removed host that still passes them.
     cluster.ignore_health_on_host_removal = eds && !cluster.health_checks.is_empty();
     cluster
+}
+
+/// The cluster of an address that speaks gRPC and that no manifest describes.
+pub(crate) fn of_address(name: &str, host: &str, port: u16) -> Cluster {
+    Cluster {
+        connect_timeout: pb::duration(connection::CONNECT_TIMEOUT),
+        typed_extension_protocol_options: http_options::http2_only(),
+        metadata: Some(Metadata::default()),
+        ..discovery::single_host(name, host, port)
+    }
 }
 
 fn common_lb_config(backend: &Backend) -> Option<CommonLbConfig> {

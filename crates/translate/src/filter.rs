@@ -5,6 +5,7 @@
 //! of connection managers whose routes use them: disabled there, so that other routes do not meet
 //! them. One file per filter.
 
+mod compressor;
 mod custom_response;
 mod fault;
 mod rate_limit;
@@ -38,7 +39,8 @@ pub(crate) struct On {
     pub(crate) https: bool,
 }
 
-/// Every filter, in the order in which requests meet them, which is Envoy Gateway's.
+/// Filters of which a connection manager has one at most, in the order in which requests meet them, which is Envoy Gateway's;
+/// compressors come behind them.
 const FILTERS: [Filter; 4] = [
     custom_response::FILTER,
     fault::FILTER,
@@ -52,7 +54,7 @@ pub(crate) fn typed_per_filter_config(policy: &TrafficPolicy, on: On) -> HashMap
         let config = (filter.on_route)(policy, on)?;
         Some((filter.name.to_owned(), config))
     });
-    configs.collect()
+    configs.chain(compressor::on_route(policy)).collect()
 }
 
 /// The filters that routes of these listeners use.
@@ -66,9 +68,11 @@ pub(crate) fn http_filters(listeners: &[&Listener]) -> Vec<HttpFilter> {
         let mut policies = policies.iter();
         policies.any(|policy| (filter.on_route)(policy, On { https: false }).is_some())
     });
-    used.map(|filter| HttpFilter {
-        name: filter.name.to_owned(),
-        config_type: Some(http_filter::ConfigType::TypedConfig((filter.base)())),
+    let used = used.map(|filter| (filter.name.to_owned(), (filter.base)()));
+    let used = used.chain(compressor::filters(&policies));
+    used.map(|(name, config)| HttpFilter {
+        name,
+        config_type: Some(http_filter::ConfigType::TypedConfig(config)),
         disabled: true,
         ..HttpFilter::default()
     })
@@ -76,7 +80,7 @@ pub(crate) fn http_filters(listeners: &[&Listener]) -> Vec<HttpFilter> {
 }
 
 /// A share of requests, exact to a millionth. Absent: all of them (Envoy Gateway default).
-fn share(percentage: Option<f64>) -> FractionalPercent {
+pub(crate) fn share(percentage: Option<f64>) -> FractionalPercent {
     let millionths = (percentage.unwrap_or(100.0) * 10_000.0).round();
     #[expect(
         clippy::cast_possible_truncation,

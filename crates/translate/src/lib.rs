@@ -16,6 +16,7 @@ pub mod names;
 mod pb;
 mod route;
 mod secret;
+mod telemetry;
 mod variant;
 
 pub use build::{Refused, Translation, Translator};

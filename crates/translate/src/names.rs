@@ -3,10 +3,11 @@
 //!
 //! In: backends, listeners, hosts. Out: the names that people find in `config_dump`.
 
-use sluicegate_attach::{BackendKey, Listener};
+use sluicegate_attach::{BackendKey, ListenAddress, Listener};
 use sluicegate_resource::ObjectRef;
 
-/// A cluster that is never sent: routes with a broken backend point at it and answer 500.
+/// A cluster that is never sent: routes with a broken backend point at it, answer 500, and close
+/// connections.
 pub const BLACKHOLE: &str = "blackhole-cluster";
 
 /// `kube_<namespace>_<service>_<port>`, `backend_<namespace>_<name>_0`,
@@ -43,18 +44,38 @@ pub fn variant(key: &BackendKey, policy: &ObjectRef, hash: Option<u64>) -> Strin
     }
 }
 
-/// `listener~<port>`.
-pub fn listener(port: u16) -> String {
-    format!("listener~{port}")
+/// `otlp_<host>_<port>` of a collector that is an address; dots as `_` because they part names of
+/// stats.
+pub fn collector(host: &str, port: u16) -> String {
+    format!("otlp_{}_{port}", host.replace(['.', ':'], "_"))
 }
 
+/// `listener~<port>`; `listener~<address>:<port>` where it is not on every address.
+pub fn listener(at: ListenAddress) -> String {
+    format!("{LISTENER}{at}")
+}
+
+/// Where a listener is, by its name or that of a route configuration of its.
+pub fn listen_address(name: &str) -> Option<ListenAddress> {
+    let at = name.strip_prefix(LISTENER)?.split('~').next()?;
+    at.parse().ok()
+}
+
+const LISTENER: &str = "listener~";
+
 /// The route configuration of a plain port is named after its listener; each HTTPS listener of a
-/// port has one of its own, with its [`section`].
-pub fn route_configuration(port: u16, https_listener: Option<&str>) -> String {
+/// port has one of its own, with its [`section`]. Filter chains have the same names.
+pub fn route_configuration(at: ListenAddress, https_listener: Option<&str>) -> String {
+    let listener = listener(at);
     match https_listener {
-        Some(name) => format!("listener~{port}~{name}"),
-        None => listener(port),
+        Some(name) => format!("{listener}~{name}"),
+        None => listener,
     }
+}
+
+/// `<chains of the listener>~<namespace>/<name>` of a TLSRoute.
+pub fn filter_chain(listener: &str, route: &ObjectRef) -> String {
+    format!("{listener}~{}/{}", route.namespace, route.name)
 }
 
 /// What tells a listener from others of its port: its name, with `<namespace>/<name>/` of the

@@ -10,43 +10,49 @@ mod matches;
 mod retry;
 mod traffic;
 
+pub(crate) use matches::header_matcher;
+pub(crate) use traffic::{holds, stat_prefix};
+
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use sluicegate_attach::{AttachedRoute, Graph, Listener, ResolvedRule, covers, specificity};
+use sluicegate_attach::{
+    AttachedRoute, Graph, ListenAddress, Listener, ResolvedRule, covers, specificity,
+};
 use sluicegate_resource::gateway::{Matcher, PathMatch, RouteMatch};
 use sluicegate_xds::pb::envoy::config::route::v3::{Route, RouteConfiguration, VirtualHost};
 
-use crate::{names, variant::Variants};
+use crate::{names, telemetry, variant::Variants};
 
-/// One for a plain port, one per listener for HTTPS.
+/// One for a plain port, one per listener for HTTPS; none for listeners that carry connections.
 pub(crate) fn route_configurations(
-    port: u16,
+    at: ListenAddress,
     listeners: &[&Listener],
     context: (&Graph, &Variants),
 ) -> Vec<RouteConfiguration> {
-    let https = listeners
-        .iter()
-        .any(|listener| listener.spec.protocol == "HTTPS");
-    if !https {
-        return vec![route_configuration(port, None, listeners, context)];
+    let plain = |listener: &&Listener| listener.spec.protocol == "HTTP";
+    if listeners.iter().any(plain) {
+        return vec![route_configuration(at, None, listeners, context)];
     }
     let one = |listener: &&Listener| {
-        route_configuration(port, Some(&names::section(listener)), &[*listener], context)
+        route_configuration(at, Some(&names::section(listener)), &[*listener], context)
     };
-    listeners.iter().map(one).collect()
+    let https = listeners
+        .iter()
+        .filter(|listener| listener.spec.protocol == "HTTPS");
+    https.map(one).collect()
 }
 
 fn route_configuration(
-    port: u16,
+    at: ListenAddress,
     https_listener: Option<&str>,
     listeners: &[&Listener],
     (graph, variants): (&Graph, &Variants),
 ) -> RouteConfiguration {
-    let name = names::route_configuration(port, https_listener);
+    let name = names::route_configuration(at, https_listener);
     let context = action::Context {
         graph,
         variants,
-        port,
+        port: listeners.first().map_or(at.port, |it| it.spec.port),
         https: https_listener.is_some(),
     };
     let virtual_hosts = hosts(listeners)
@@ -91,7 +97,12 @@ fn hosts<'a>(listeners: &[&'a Listener]) -> BTreeMap<String, Vec<&'a AttachedRou
     hosts
 }
 
-fn most_specific<'a>(listeners: &[&'a Listener], host: &str, own: &'a Listener) -> &'a Listener {
+/// The listener that `host` belongs to.
+pub(crate) fn most_specific<'a>(
+    listeners: &[&'a Listener],
+    host: &str,
+    own: &'a Listener,
+) -> &'a Listener {
     let covering = listeners.iter().copied().filter(|listener| {
         listener
             .spec
@@ -104,7 +115,8 @@ fn most_specific<'a>(listeners: &[&'a Listener], host: &str, own: &'a Listener) 
         .unwrap_or(own)
 }
 
-/// One Envoy route per match, most specific first (spec 5.3). Routes are given oldest first.
+/// One Envoy route per match, and one for CONNECT where a policy allows that, most specific first
+/// (spec 5.3). Routes are given oldest first.
 fn routes(attached: Vec<&AttachedRoute>, context: &action::Context<'_>) -> Vec<Route> {
     let mut matches: Vec<(&AttachedRoute, usize, &ResolvedRule, usize, &RouteMatch)> = Vec::new();
     for route in attached {
@@ -116,19 +128,23 @@ fn routes(attached: Vec<&AttachedRoute>, context: &action::Context<'_>) -> Vec<R
     }
     // A stable sort: ties keep age, then the order in the object.
     matches.sort_by_key(|(.., one)| precedence(one));
-    let route = |(route, index, rule, at, one): (&AttachedRoute, usize, _, _, _)| {
+    let routes = |(route, index, rule, at, one): (&AttachedRoute, usize, _, _, _)| {
         let name = names::route(route.route.reference(), index, at);
         let traffic = route.traffic.get(index).and_then(Option::as_ref);
         let rule = action::Rule {
             rule,
             traffic: traffic.map(|traffic| &*traffic.policy),
         };
-        Route {
-            stat_prefix: traffic::stat_prefix(&rule, route.route.reference()),
+        let route = Route {
+            stat_prefix: stat_prefix(rule.traffic, rule.rule, route.route.reference()),
+            tracing: telemetry::route(rule.traffic),
             ..action::route(name, &rule, one, context)
-        }
+        };
+        let tunnels = traffic::tunnels(rule.traffic, one);
+        let for_tunnels = tunnels.then(|| action::for_tunnels(&route)).flatten();
+        [route].into_iter().chain(for_tunnels)
     };
-    matches.into_iter().map(route).collect()
+    matches.into_iter().flat_map(routes).collect()
 }
 
 /// Methods of gRPC, which only gRPC requests match, by the length of service and method (spec 5.4);

@@ -11,8 +11,10 @@ use std::{
     sync::Arc,
 };
 
-use sluicegate_attach::{Backend, BackendKey, Gateway, Graph, Identity, TrafficPolicy, weigh};
-use sluicegate_resource::ObjectRef;
+use sluicegate_attach::{
+    Backend, BackendKey, Gateway, Graph, Identity, ResolvedBackend, TrafficPolicy, weigh,
+};
+use sluicegate_resource::{ObjectRef, gateway::Carried};
 use sluicegate_snapshot::{Resource, ResourceType, Version};
 use sluicegate_xds::{
     pb::envoy::config::{cluster::v3::Cluster, endpoint::v3::ClusterLoadAssignment},
@@ -44,6 +46,7 @@ struct Built {
 struct Made {
     backend: Arc<Backend>,
     policy: Arc<TrafficPolicy>,
+    carried: Carried,
     /// `None` where it is the base cluster.
     cluster: Option<Arc<Cluster>>,
     /// Endpoints of its own.
@@ -56,17 +59,15 @@ impl Variants {
     /// The variants of `graph`; what did not change since `before` is kept.
     pub(crate) fn of(graph: &Graph, before: &Self, options: &Options) -> Self {
         let mut variants = Self::default();
-        for (backend, policy) in pairs(&graph.gateways, graph) {
-            let key = key(backend, policy);
-            if variants.made.contains_key(&key) {
-                continue;
-            }
+        for (key, (backend, policy, carried)) in used(graph) {
             let kept = before.made.get(&key).filter(|old| {
-                Arc::ptr_eq(&old.backend, backend) && Arc::ptr_eq(&old.policy, policy)
+                Arc::ptr_eq(&old.backend, backend)
+                    && Arc::ptr_eq(&old.policy, policy)
+                    && old.carried == carried
             });
             let made = kept
                 .cloned()
-                .unwrap_or_else(|| make(backend, policy, options));
+                .unwrap_or_else(|| make(backend, policy, carried, options));
             variants.made.insert(key, made);
         }
         variants.names = variants.name_all();
@@ -78,6 +79,23 @@ impl Variants {
     pub fn cluster(&self, backend: &BackendKey, policy: Option<&TrafficPolicy>) -> String {
         let name = policy.and_then(|policy| self.names.get(&(backend.clone(), policy.identity())));
         name.cloned().unwrap_or_else(|| names::cluster(backend))
+    }
+
+    /// The cluster of a backend of a rule; one that does not exist, where nothing may be sent there.
+    pub(crate) fn destination(
+        &self,
+        backend: &ResolvedBackend,
+        policy: Option<&TrafficPolicy>,
+        graph: &Graph,
+    ) -> String {
+        let is_open = |key: &&BackendKey| {
+            let backend = graph.backends.get(key);
+            backend.is_some_and(|backend| backend.closed.is_none())
+        };
+        match backend.key.as_ref().filter(is_open) {
+            Some(key) => self.cluster(key, policy),
+            None => names::BLACKHOLE.to_owned(),
+        }
     }
 
     /// The policy that a cluster is a variant for.
@@ -96,7 +114,7 @@ impl Variants {
     ) -> Vec<Arc<Resource>> {
         let pairs = pairs(std::slice::from_ref(gateway), graph);
         let names: BTreeSet<&String> = pairs
-            .filter_map(|(backend, policy)| self.names.get(&key(backend, policy)))
+            .filter_map(|(backend, policy, _)| self.names.get(&key(backend, policy)))
             .collect();
         let built = names.into_iter().filter_map(|name| self.built.get(name));
         built
@@ -169,27 +187,54 @@ fn build(name: &str, cluster: &Arc<Cluster>, made: &Made) -> Built {
     }
 }
 
+/// A backend, the policy in force there, and what comes by it.
+type Use<'g> = (&'g Arc<Backend>, &'g Arc<TrafficPolicy>, Carried);
+
 /// Every backend of a rule with the policy in force there.
-fn pairs<'g>(
-    gateways: &'g [Gateway],
-    graph: &'g Graph,
-) -> impl Iterator<Item = (&'g Arc<Backend>, &'g Arc<TrafficPolicy>)> {
+fn pairs<'g>(gateways: &'g [Gateway], graph: &'g Graph) -> impl Iterator<Item = Use<'g>> {
     let listeners = gateways.iter().flat_map(|gateway| &gateway.listeners);
     let routes = listeners.flat_map(|listener| &listener.routes);
-    let rules = routes.flat_map(|route| route.rules.iter().zip(&route.traffic));
-    rules.flat_map(|(rule, traffic)| {
+    let rules = routes.flat_map(|route| {
+        let carried = route.route.spec.carried;
+        let rules = route.rules.iter().zip(&route.traffic);
+        rules.map(move |(rule, traffic)| (rule, traffic, carried))
+    });
+    rules.flat_map(|(rule, traffic, carried)| {
         let backends = rule.backends.iter().filter_map(|it| it.key.as_ref());
         let backends = backends.filter_map(|key| graph.backends.get(key));
-        backends.filter_map(move |backend| Some((backend, &traffic.as_ref()?.policy)))
+        backends.filter_map(move |backend| Some((backend, &traffic.as_ref()?.policy, carried)))
     })
+}
+
+/// Every backend and policy once. Where requests and connections go by the same policy, the settings
+/// of requests are there, which do nothing to connections: one cluster, whoever comes first.
+fn used(graph: &Graph) -> BTreeMap<Key, Use<'_>> {
+    let mut used: BTreeMap<Key, Use<'_>> = BTreeMap::new();
+    for (backend, policy, carried) in pairs(&graph.gateways, graph) {
+        let class = match carried.is_requests() {
+            true => Carried::Http,
+            false => Carried::Tcp,
+        };
+        let known = used.entry(key(backend, policy));
+        let known = known.or_insert((backend, policy, class));
+        if class == Carried::Http {
+            known.2 = class;
+        }
+    }
+    used
 }
 
 fn key(backend: &Backend, policy: &TrafficPolicy) -> Key {
     (backend.key.clone(), policy.identity())
 }
 
-fn make(backend: &Arc<Backend>, policy: &Arc<TrafficPolicy>, options: &Options) -> Made {
-    let weighed = weigh(policy, backend);
+fn make(
+    backend: &Arc<Backend>,
+    policy: &Arc<TrafficPolicy>,
+    carried: Carried,
+    options: &Options,
+) -> Made {
+    let weighed = weigh(policy, backend, carried);
     let base = cluster::cluster(backend, options);
     let mut variant = base.clone();
     cluster::apply_traffic(&mut variant, backend, policy, &weighed);
@@ -206,6 +251,7 @@ fn make(backend: &Arc<Backend>, policy: &Arc<TrafficPolicy>, options: &Options) 
     Made {
         backend: backend.clone(),
         policy: policy.clone(),
+        carried,
         cluster: differs.then(|| Arc::new(variant)),
         endpoints,
         hash: hash.0,

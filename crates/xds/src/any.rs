@@ -6,6 +6,8 @@
 use envoy_types::pb::google::protobuf::Any;
 use prost::{Message, Name};
 
+use crate::sorted;
+
 /// The prefix of every type URL.
 pub const PREFIX: &str = "type.googleapis.com/";
 
@@ -14,6 +16,14 @@ pub fn pack<M: Message + Name>(message: &M) -> Any {
     Any {
         type_url: format!("{PREFIX}{}", M::full_name()),
         value: message.encode_to_vec(),
+    }
+}
+
+/// As [`pack`], with the entries of maps in order.
+pub fn pack_sorted<M: Message + Name>(message: &M) -> Any {
+    Any {
+        type_url: format!("{PREFIX}{}", M::full_name()),
+        value: sorted::encode(message),
     }
 }
 

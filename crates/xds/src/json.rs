@@ -118,16 +118,22 @@ pub fn from_str<M: prost::Message + prost::Name + Default>(text: &str) -> Result
 
 /// JSON as Envoy's admin prints it: one-space indentation and a newline at the end.
 pub fn to_string(value: &Value) -> String {
+    print(value).expect("invariant: a JSON value serialises into memory without error")
+}
+
+/// Anything as JSON in the same layout.
+///
+/// # Errors
+/// When the value says that it cannot be shown.
+pub fn print(value: &impl Serialize) -> Result<String, serde_json::Error> {
     let mut bytes = Vec::with_capacity(1024);
     let formatter = EnvoyFormatter {
         pretty: PrettyFormatter::with_indent(b" "),
     };
     let mut serializer = Serializer::with_formatter(&mut bytes, formatter);
-    value
-        .serialize(&mut serializer)
-        .expect("invariant: a JSON value serialises into memory without error");
+    value.serialize(&mut serializer)?;
     bytes.push(b'\n');
-    String::from_utf8(bytes).expect("invariant: serde_json writes UTF-8")
+    Ok(String::from_utf8(bytes).expect("invariant: serde_json writes UTF-8"))
 }
 
 pub(crate) fn decode(full_name: &str, bytes: &[u8]) -> Result<DynamicMessage, JsonError> {

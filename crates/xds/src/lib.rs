@@ -3,11 +3,12 @@
 //!
 //! In: nothing of ours. Out: the protobuf types (re-exported from `envoy-types`), the descriptor
 //! pool that knows every message we emit, canonical proto-JSON, what a message refers to and what of
-//! it nobody reads, and the constraint checks that Envoy itself applies to a resource.
+//! it nobody reads, the constraint checks that Envoy itself applies to a resource, and OTLP's spans.
 
 pub mod any;
 pub mod descriptor;
 pub mod json;
+pub mod otlp;
 mod packed;
 pub mod reference;
 pub mod sorted;

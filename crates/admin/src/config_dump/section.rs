@@ -105,7 +105,7 @@ fn print_list(out: &mut String, items: &[Item]) {
 
 /// Appends `text` with every line but the first moved to the right. JSON strings hold no raw line
 /// breaks, so this cannot change a value.
-fn indented(out: &mut String, text: &str, by: &str) {
+pub(crate) fn indented(out: &mut String, text: &str, by: &str) {
     for (at, line) in text.split('\n').enumerate() {
         if at > 0 {
             out.push('\n');

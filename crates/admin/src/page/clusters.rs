@@ -5,16 +5,19 @@
 
 use std::fmt::Write;
 
-use sluicegate_xds::pb::envoy::{
-    admin::v3::{ClusterStatus, HostHealthStatus, HostStatus},
-    config::{
-        cluster::v3::circuit_breakers::Thresholds,
-        core::v3::{HealthStatus, RoutingPriority},
+use sluicegate_xds::{
+    json,
+    pb::envoy::{
+        admin::v3::{ClusterStatus, Clusters, HostHealthStatus, HostStatus},
+        config::{
+            cluster::v3::circuit_breakers::Thresholds,
+            core::v3::{HealthStatus, RoutingPriority},
+        },
+        r#type::v3::Percent,
     },
-    r#type::v3::Percent,
 };
 
-use crate::{Answer, page, request::Request, router::Router};
+use crate::{Answer, config_dump::indented, page, request::Request, router::Router};
 
 /// `/clusters`.
 pub(crate) fn show(router: &Router, request: &Request) -> Answer {
@@ -28,7 +31,7 @@ pub(crate) fn show(router: &Router, request: &Request) -> Answer {
             .retain(|cluster| filter.is_match(&cluster.name));
     }
     if request.value("format") == Some("json") {
-        return page::message(&clusters);
+        return as_json(clusters);
     }
     let mut out = String::new();
     for cluster in &clusters.cluster_statuses {
@@ -38,6 +41,27 @@ pub(crate) fn show(router: &Router, request: &Request) -> Answer {
         }
     }
     Answer::text(out)
+}
+
+/// The message as JSON, cluster by cluster: the whole of ten thousand takes ten times its text.
+fn as_json(clusters: Clusters) -> Answer {
+    if clusters.cluster_statuses.is_empty() {
+        return page::message(&clusters);
+    }
+    let mut out = String::from("{\n \"cluster_statuses\": [\n");
+    for (at, cluster) in clusters.cluster_statuses.into_iter().enumerate() {
+        let value = match json::to_value(&cluster) {
+            Ok(value) => value,
+            Err(error) => return Answer::internal_error(format!("{error}\n")),
+        };
+        if at > 0 {
+            out.push_str(",\n");
+        }
+        out.push_str("  ");
+        indented(&mut out, json::to_string(&value).trim_end(), "  ");
+    }
+    out.push_str("\n ]\n}\n");
+    Answer::json(out)
 }
 
 fn cluster_lines(out: &mut String, cluster: &ClusterStatus) {

@@ -39,20 +39,29 @@ pub(crate) fn help_text(commands: &[Command], pages: &[Page]) -> String {
 }
 
 /// `/`.
-pub(crate) fn show(router: &Router, _request: &Request) -> Answer {
-    let mut out = String::from(HEAD);
+pub(crate) fn show(router: &Router, request: &Request) -> Answer {
+    let table = commands(&router.views.pages);
+    match &router.views.home {
+        Some(home) => home(request, &table),
+        None => Answer::html(format!("{HEAD}{table}</body>\n</html>\n")),
+    }
+}
+
+/// Every command with a form for what it takes, and the pages of ours.
+fn commands(pages: &[Page]) -> String {
+    let mut out = String::from("<table>\n<tr><th>Command</th><th>Description</th></tr>\n");
     for command in COMMANDS.iter().filter(|command| command.path != "/") {
         row(&mut out, command);
     }
-    for page in &router.views.pages {
+    for page in pages {
         let (path, help) = (&page.path[1..], escape(page.help));
         let _ = writeln!(
             out,
             "<tr><td><a href='{path}'>{path}</a></td><td>{help}</td></tr>"
         );
     }
-    out.push_str("</table>\n</body>\n</html>\n");
-    Answer::html(out)
+    out.push_str("</table>\n");
+    out
 }
 
 fn row(out: &mut String, command: &Command) {
@@ -112,6 +121,4 @@ form { margin: 0; }
 </head>
 <body>
 <h1>Sluicegate Admin</h1>
-<table>
-<tr><th>Command</th><th>Description</th></tr>
 ";

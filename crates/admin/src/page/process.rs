@@ -47,7 +47,11 @@ pub(crate) fn memory(router: &Router, _request: &Request) -> Answer {
 
 /// `/ready`.
 pub(crate) fn ready(router: &Router, _request: &Request) -> Answer {
-    let state = (router.views.state)();
+    readiness((router.views.state)())
+}
+
+/// Whether requests should come here.
+pub(crate) fn readiness(state: ServerState) -> Answer {
     let status = match state {
         ServerState::Live => StatusCode::OK,
         _ => StatusCode::SERVICE_UNAVAILABLE,

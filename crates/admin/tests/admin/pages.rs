@@ -211,7 +211,11 @@ async fn pages_about_the_process() {
         ),
         (
             "/sluicegate/status?a=b&c",
-            "[(\"a\", \"b\"), (\"c\", \"\")]",
+            "false [(\"a\", \"b\"), (\"c\", \"\")]",
+        ),
+        (
+            "/sluicegate/old?format=json",
+            "true [(\"format\", \"json\")]",
         ),
     ] {
         let answer = admin.get(path).await;

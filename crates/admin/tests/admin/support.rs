@@ -113,11 +113,16 @@ impl Running {
         views.pages = vec![
             Page {
                 path: "/sluicegate/status",
+                aliases: &["/sluicegate/old"],
                 help: "our own page",
-                show: Arc::new(|query| Answer::text(format!("{query:?}"))),
+                show: Arc::new(|request| {
+                    let json = request.wants_json();
+                    Answer::text(format!("{json} {:?}", request.parameters))
+                }),
             },
             Page {
                 path: "/sluicegate/broken",
+                aliases: &[],
                 help: "a page that panics",
                 show: Arc::new(|_| panic!("a bug in a page")),
             },

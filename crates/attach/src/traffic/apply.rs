@@ -13,11 +13,12 @@ use sluicegate_resource::{
         BackendTrafficPolicy,
         backend_traffic_policy::{MergeType, ResponseOverride, merged},
     },
+    gateway::Carried,
 };
 
 use super::{
-    AppliedTraffic, Identity, Rank, Ranked, Row, RowVerdict, TrafficPolicy, Weighed, bind::Bound,
-    bodies::resolved, identity, name, weigh, weigh::limited_twice,
+    AppliedTraffic, Identity, Rank, Ranked, Row, RowVerdict, Source, TrafficPolicy, Weighed,
+    all_without_effect, bind::Bound, bodies::resolved, identity, name, weigh, weigh::limited_twice,
 };
 use crate::{
     AttachedRoute, Backend, BackendKey, Gateway, ResolvedRule,
@@ -79,6 +80,7 @@ pub(super) fn apply(
                 gateway: object,
                 owner: &listener.owner,
                 listener: &listener.spec.name,
+                traced: listener.telemetry.tracing.is_some(),
             };
             for route in &mut listener.routes {
                 let rules = route.rules.iter();
@@ -111,6 +113,8 @@ struct On<'a> {
     gateway: &'a ObjectRef,
     owner: &'a ObjectRef,
     listener: &'a str,
+    /// Whether it makes spans.
+    traced: bool,
 }
 
 impl Round<'_> {
@@ -151,7 +155,8 @@ impl Round<'_> {
             self.note(loser.index, on, What::Overridden(message));
             replaced.push(self.ranked(loser));
         }
-        self.weigh(on, (winner, parent), &policy, rule);
+        let carried = route.route.spec.carried;
+        self.weigh(on, (winner, parent), &policy, (rule, carried));
         Some(AppliedTraffic { policy, replaced })
     }
 
@@ -161,6 +166,7 @@ impl Round<'_> {
             gateway,
             owner,
             listener,
+            ..
         } = on;
         let of_set = (owner != gateway).then(|| self.bound.holder(owner, None));
         let object = route.route.reference();
@@ -175,15 +181,13 @@ impl Round<'_> {
             (Rank::ListenerSet, of_set.flatten()),
             (Rank::Gateway, self.bound.holder(gateway, None)),
         ];
-        let found = holders.into_iter();
+        let mut found: Vec<Candidate> = Vec::new();
+        for (rank, index) in holders {
+            // A policy of both a Gateway and its route is no rival of itself.
+            let index = index.filter(|index| !found.iter().any(|it| it.index == *index));
+            found.extend(index.map(|index| Candidate { index, rank }));
+        }
         found
-            .filter_map(|(rank, index)| {
-                Some(Candidate {
-                    index: index?,
-                    rank,
-                })
-            })
-            .collect()
     }
 
     /// What `winner` is merged with: the closest policy of a listener or Gateway, if it asks for it.
@@ -273,7 +277,7 @@ impl Round<'_> {
         on: On<'_>,
         (winner, parent): (Candidate, Option<Candidate>),
         policy: &TrafficPolicy,
-        rule: &ResolvedRule,
+        (rule, carried): (&ResolvedRule, Carried),
     ) {
         let backends = self.backends;
         let keys = rule
@@ -281,14 +285,11 @@ impl Round<'_> {
             .iter()
             .filter_map(|backend| backend.key.as_ref());
         for backend in keys.filter_map(|key| backends.get(key)) {
-            for weighed in weigh(policy, backend) {
+            for weighed in weigh(policy, backend, carried) {
                 if let Some(doubt) = never_ejects(&weighed, policy, backend) {
                     self.warn(winner.index, on, doubt, weighed.source.path.clone());
                 }
-                let index = match parent {
-                    Some(parent) if weighed.source.by.rank == parent.rank => parent.index,
-                    _ => winner.index,
-                };
+                let index = setter(&weighed.source, (winner, parent));
                 let path = weighed.source.path;
                 match weighed.verdict {
                     RowVerdict::InForce(_) => {}
@@ -309,12 +310,16 @@ impl Round<'_> {
                 }
             }
         }
-        self.doubts(on, winner, policy);
+        self.doubts(on, (winner, parent), policy, carried);
     }
 
-    fn doubts(&mut self, on: On<'_>, winner: Candidate, policy: &TrafficPolicy) {
-        let limit = policy.spec.connection.as_ref();
-        let limit = limit.and_then(|it| it.value.connection_limit);
+    fn doubts(
+        &mut self,
+        on: On<'_>,
+        (winner, parent): (Candidate, Option<Candidate>),
+        policy: &TrafficPolicy,
+        carried: Carried,
+    ) {
         if limited_twice(policy) {
             let message = "circuitBreaker.maxConnections and connection.connectionLimit.value are \
                            both set; the smaller one counts";
@@ -323,17 +328,23 @@ impl Round<'_> {
                 self.warn(winner.index, on, doubt, source.path);
             }
         }
-        if limit.is_some_and(|limit| limit.close_delay.is_some())
-            && let Some(source) = policy.source("connection.connectionLimit.closeDelay")
+        if let Some(source) = policy.source("telemetry.tracing")
+            && carried.is_requests()
+            && !on.traced
         {
-            let message = "an HTTP request beyond the limit waits for a connection; closeDelay is \
-                           for TCP routes";
-            self.warn(
-                winner.index,
-                on,
-                ("NoEffect", message.to_owned()),
-                source.path,
+            let reason = format!(
+                "listener {} makes no spans: an EnvoyProxy or an HTTPListenerPolicy says where \
+                 they go",
+                on.listener
             );
+            let index = setter(&source, (winner, parent));
+            self.warn(index, on, ("NoEffect", reason), source.path);
+        }
+        for (setting, reason) in all_without_effect(policy, carried) {
+            if let Some(source) = policy.source(setting) {
+                let index = setter(&source, (winner, parent));
+                self.warn(index, on, ("NoEffect", reason), source.path);
+            }
         }
     }
 
@@ -371,6 +382,14 @@ impl Round<'_> {
             listener: on.listener.to_owned(),
             what,
         });
+    }
+}
+
+/// The policy that a setting is from, by index.
+fn setter(source: &Source, (winner, parent): (Candidate, Option<Candidate>)) -> usize {
+    match parent {
+        Some(parent) if source.by.rank == parent.rank => parent.index,
+        _ => winner.index,
     }
 }
 

@@ -143,11 +143,12 @@ fn bind_one(store: &Store, policy: &Arc<Object<BackendTrafficPolicy>>) -> BoundT
             bound.unmatched_selectors.push(target.path.clone());
         }
         for object in found {
+            let outcome = served(&object);
             let place = Place {
                 object,
                 section: None,
             };
-            bound.add((place, Outcome::Ok));
+            bound.add((place, outcome));
         }
     }
     bound
@@ -176,16 +177,10 @@ fn named(store: &Store, namespace: &str, target: &TargetReference) -> (Place, Ou
             let listeners = set.spec.listeners.iter();
             listeners.map(|listener| listener.name.as_str()).collect()
         }),
-        TargetKind::HttpRoute | TargetKind::GrpcRoute => {
-            store.routes.get(&place.object).map(|route| {
-                let rules = route.spec.rules.iter();
-                rules.filter_map(|rule| rule.name.as_deref()).collect()
-            })
-        }
-        other => {
-            let message = format!("a {} is not read yet", other.name());
-            return (place, Outcome::No("Unsupported", message));
-        }
+        _ => store.routes.get(&place.object).map(|route| {
+            let rules = route.spec.rules.iter();
+            rules.filter_map(|rule| rule.name.as_deref()).collect()
+        }),
     };
     let outcome = match (sections, &place.section) {
         (None, _) => {
@@ -196,9 +191,19 @@ fn named(store: &Store, namespace: &str, target: &TargetReference) -> (Place, Ou
             let message = format!("{} has no section {section}", place.object);
             Outcome::No("TargetNotFound", message)
         }
-        _ => Outcome::Ok,
+        _ => served(&place.object),
     };
     (place, outcome)
+}
+
+fn served(target: &ObjectRef) -> Outcome {
+    match &*target.kind {
+        "UDPRoute" => Outcome::No(
+            "Unsupported",
+            format!("{target}: UDPRoutes are not implemented"),
+        ),
+        _ => Outcome::Ok,
+    }
 }
 
 fn selected(store: &Store, namespace: &str, target: &SelectedTarget) -> Vec<ObjectRef> {
@@ -221,12 +226,11 @@ fn selected(store: &Store, namespace: &str, target: &SelectedTarget) -> Vec<Obje
             let all = store.listener_sets.values().map(|object| &object.metadata);
             all.filter(chosen).map(reference).collect()
         }
-        TargetKind::HttpRoute | TargetKind::GrpcRoute => {
+        _ => {
             let all = store.routes.values().map(|object| &object.metadata);
             let all = all.filter(|metadata| *metadata.reference.kind == *target.kind.name());
             all.filter(chosen).map(reference).collect()
         }
-        _ => Vec::new(),
     }
 }
 

@@ -146,6 +146,10 @@ rows! {
         |it| connection(it)?.buffer_limit,
         Some((Unit::PerConnectionBufferLimitBytes, "",
             |it| there(it.per_connection_buffer_limit_bytes())));
+    SocketBufferLimit "connection.socketBufferLimit" Behaviour,
+        |it| connection(it)?.socket_buffer_limit, None;
+    Preconnect "connection.preconnect.perEndpointPercent" Behaviour,
+        |it| connection(it)?.preconnect?.per_endpoint_percent, None;
     InitialStreamWindowSize "http2.initialStreamWindowSize" Fact,
         |it| http2(it)?.initial_stream_window_size,
         Some((Unit::Http2ProtocolOptions, "initialStreamWindowSize",
@@ -188,6 +192,8 @@ rows! {
         |it| there(timeout(it)?.max_connection_duration), None;
     UseClientProtocol "useClientProtocol" Behaviour,
         |it| there(it.use_client_protocol.as_ref()), None;
+    AdmissionControl "admissionControl" Behaviour,
+        |it| there(it.admission_control.as_ref()), None;
 }
 
 fn there<T>(value: Option<T>) -> Option<u32> {

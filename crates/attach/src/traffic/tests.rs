@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use sluicegate_manifest::{SourceText, parse};
-use sluicegate_resource::{Decoder, UnknownFields};
+use sluicegate_resource::{Decoder, UnknownFields, gateway::Carried};
 
 use super::{Row, RowVerdict, Weighed, weigh};
 use crate::{Attacher, Options};
 
 /// What the backend's policy says, what the traffic's says, and who sets `row` when the latter is
 /// attached to the route, and when it is attached to the Gateway.
-const ROWS: [(Row, &str, &str, Won, Won); 28] = [
+const ROWS: [(Row, &str, &str, Won, Won); 31] = [
     (
         Row::ConnectTimeout,
         "connectTimeout: 5s",
@@ -189,12 +189,33 @@ const ROWS: [(Row, &str, &str, Won, Won); 28] = [
         Won::Alone,
     ),
     (
+        Row::SocketBufferLimit,
+        "perConnectionBufferLimitBytes: 9",
+        "connection: {socketBufferLimit: 8}",
+        Won::Alone,
+        Won::Alone,
+    ),
+    (
+        Row::Preconnect,
+        "connectTimeout: 1s",
+        "connection: {preconnect: {perEndpointPercent: 150}}",
+        Won::Alone,
+        Won::Alone,
+    ),
+    (
         Row::RoutingType,
         "connectTimeout: 1s",
         "routingType: Service",
         // There is no clusterIP.
         Won::Nobody,
         Won::Nobody,
+    ),
+    (
+        Row::AdmissionControl,
+        "connectTimeout: 1s",
+        "admissionControl: {minSuccessRate: 90}",
+        Won::Alone,
+        Won::Alone,
     ),
     (
         Row::UseClientProtocol,
@@ -309,5 +330,5 @@ spec:
         .expect("invariant: the policy is attached");
     let key = route.rules[0].backends[0].key.as_ref();
     let key = key.expect("invariant: the Service exists");
-    weigh(&applied.policy, &graph.backends[key])
+    weigh(&applied.policy, &graph.backends[key], Carried::Http)
 }

@@ -2,12 +2,12 @@
 //! What became of each BackendTrafficPolicy.
 //!
 //! In: policies with their places, routes with their parents, facts. Out: an entry per ancestor: the
-//! Gateway or ListenerSet for a policy of one or of a route, or the target itself where no Gateway of ours is
-//! behind it.
+//! Gateway or ListenerSet for a policy of one or of a route, the target itself where no Gateway is behind it,
+//! nothing where another controller serves it.
 
 use std::collections::BTreeMap;
 
-use sluicegate_resource::ObjectRef;
+use sluicegate_resource::{ObjectRef, Store, gateway::ParentRef};
 
 use super::{
     apply::{Fact, What, accepted},
@@ -25,6 +25,7 @@ type Key = (ObjectRef, Option<String>);
 /// One verdict per policy, by reference.
 pub(super) fn verdicts(
     bound: &Bound,
+    store: &Store,
     gateways: &[Gateway],
     routes: &[RouteVerdict],
     facts: &[Fact],
@@ -39,7 +40,7 @@ pub(super) fn verdicts(
         .enumerate()
         .map(|(index, policy)| {
             let facts = of_policy.remove(&index).unwrap_or_default();
-            verdict(policy, gateways, routes, &facts)
+            verdict(policy, store, gateways, routes, &facts)
         })
         .collect();
     verdicts.sort_by(|a, b| a.policy.reference().cmp(b.policy.reference()));
@@ -48,6 +49,7 @@ pub(super) fn verdicts(
 
 fn verdict(
     bound: &BoundTraffic,
+    store: &Store,
     gateways: &[Gateway],
     routes: &[RouteVerdict],
     facts: &[&Fact],
@@ -57,6 +59,9 @@ fn verdict(
         let mut keys = ancestors_of(place, gateways, routes);
         let mut outcome = outcome.clone();
         if keys.is_empty() {
+            if is_of_others(place, store, gateways) {
+                continue;
+            }
             keys.push((place.object.clone(), place.section.clone()));
             if outcome.is_ok() {
                 let message = format!("{} belongs to no Gateway of ours", place.object);
@@ -89,6 +94,34 @@ fn verdict(
     }
 }
 
+/// Whether another controller serves it, which tells the policy's author more than we can.
+fn is_of_others(place: &Place, store: &Store, gateways: &[Gateway]) -> bool {
+    let theirs = |gateway: &ObjectRef| {
+        let mut ours = gateways.iter().map(|it| it.object.reference());
+        store.gateways.contains_key(gateway) && ours.all(|it| it != gateway)
+    };
+    let set_is_theirs = |set: &ObjectRef| {
+        let set = store.listener_sets.get(set);
+        set.is_some_and(|set| theirs(&set.spec.parent))
+    };
+    match &*place.object.kind {
+        "Gateway" => theirs(&place.object),
+        "ListenerSet" => set_is_theirs(&place.object),
+        _ => store.routes.get(&place.object).is_some_and(|route| {
+            let mut parents = route.spec.parent_refs.iter();
+            parents.any(|parent| {
+                let parent = parent_of(&place.object, parent);
+                theirs(&parent) || set_is_theirs(&parent)
+            })
+        }),
+    }
+}
+
+fn parent_of(route: &ObjectRef, parent: &ParentRef) -> ObjectRef {
+    let namespace = parent.namespace.as_deref().unwrap_or(&route.namespace);
+    ObjectRef::new(GATEWAY_API, &parent.kind, namespace, &parent.name)
+}
+
 fn ancestors_of(place: &Place, gateways: &[Gateway], routes: &[RouteVerdict]) -> Vec<Key> {
     if matches!(&*place.object.kind, "Gateway" | "ListenerSet") {
         let is_it = |set: &AttachedListenerSet| *set.object.reference() == place.object;
@@ -107,11 +140,7 @@ fn ancestors_of(place: &Place, gateways: &[Gateway], routes: &[RouteVerdict]) ->
     parents
         .map(|verdict| {
             let parent = &verdict.parent;
-            let namespace = parent
-                .namespace
-                .as_deref()
-                .unwrap_or(&place.object.namespace);
-            let object = ObjectRef::new(GATEWAY_API, &parent.kind, namespace, &parent.name);
+            let object = parent_of(&place.object, parent);
             (object, parent.section_name.clone())
         })
         .collect()

@@ -3,15 +3,19 @@
 //!
 //! In: a policy in force and a backend with its own. Out: which of the former's settings hold.
 
-use sluicegate_resource::envoygateway::backend_traffic_policy::{HealthChecker, RoutingType};
+use sluicegate_resource::{
+    envoygateway::backend_traffic_policy::{HealthChecker, RoutingType},
+    gateway::Carried,
+};
 
-use super::{BackendSide, Class, Row, RowVerdict, TrafficPolicy, Weighed};
+use super::{BackendSide, Class, Row, RowVerdict, TrafficPolicy, Weighed, without_effect};
 use crate::{Backend, ProtocolClass};
 
-/// Every setting of `traffic` that concerns connections to `backend`, in the order of the API.
-pub fn weigh(traffic: &TrafficPolicy, backend: &Backend) -> Vec<Weighed> {
+/// Every setting of `traffic` that concerns connections to `backend` for what a route carries, in the
+/// order of the API.
+pub fn weigh(traffic: &TrafficPolicy, backend: &Backend, carried: Carried) -> Vec<Weighed> {
     let rows = Row::ALL.iter();
-    rows.filter_map(|row| weigh_one(*row, traffic, backend))
+    rows.filter_map(|row| weigh_one(*row, traffic, backend, carried))
         .collect()
 }
 
@@ -22,10 +26,16 @@ pub(super) fn limited_twice(traffic: &TrafficPolicy) -> bool {
 }
 
 /// One of them; `None` when `traffic` does not set it.
-pub fn weigh_one(row: Row, traffic: &TrafficPolicy, backend: &Backend) -> Option<Weighed> {
+pub fn weigh_one(
+    row: Row,
+    traffic: &TrafficPolicy,
+    backend: &Backend,
+    carried: Carried,
+) -> Option<Weighed> {
     let mine = row.of_traffic(&traffic.spec)?;
     let source = traffic.source(row.name())?;
-    let verdict = if let Some(reason) = unusable(row, traffic, backend) {
+    let unusable = without_effect(row.name(), carried).or_else(|| unusable(row, traffic, backend));
+    let verdict = if let Some(reason) = unusable {
         RowVerdict::NoEffect(reason)
     } else {
         match other(row, backend) {
@@ -114,7 +124,7 @@ fn asks_for_service(traffic: &TrafficPolicy) -> bool {
 
 /// Zones are a part of the choice of a balancer.
 fn balanced_by_its_own(traffic: &TrafficPolicy, backend: &Backend) -> Option<String> {
-    let balancer = weigh_one(Row::LoadBalancer, traffic, backend)?;
+    let balancer = weigh_one(Row::LoadBalancer, traffic, backend, Carried::Http)?;
     let key = &backend.key;
     (!balancer.is_in_force()).then(|| format!("loadBalancer is not in force for {key}"))
 }

@@ -21,7 +21,11 @@ use std::{
 use tokio::sync::mpsc;
 
 use crate::{
-    health::{News, active::ActiveHealth, outlier::HostMonitor},
+    health::{
+        News,
+        active::ActiveHealth,
+        outlier::{HostMonitor, Sentence},
+    },
     plan::Health,
 };
 
@@ -60,6 +64,8 @@ pub(crate) struct HostHealth {
     rates: [AtomicU64; 2],
     /// Counters of outlier detection.
     pub(crate) monitor: Arc<HostMonitor>,
+    /// Why outlier detection ejected it, while it is ejected; for those who look.
+    sentence: Mutex<Option<Sentence>>,
     /// State of its active checks; for the control side only.
     pub(crate) active: Mutex<ActiveHealth>,
 }
@@ -244,6 +250,16 @@ impl HostHealth {
         for (cell, rate) in self.rates.iter().zip(rates) {
             cell.store(rate.map_or(0, |rate| rate.to_bits() + 1), Relaxed);
         }
+    }
+
+    /// Why outlier detection ejected it, while it is ejected.
+    pub(crate) fn sentence(&self) -> Option<Sentence> {
+        *self.sentence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets that.
+    pub(crate) fn set_sentence(&self, sentence: Option<Sentence>) {
+        *self.sentence.lock().unwrap_or_else(PoisonError::into_inner) = sentence;
     }
 
     /// Whether a flag is up.

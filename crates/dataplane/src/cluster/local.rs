@@ -16,7 +16,7 @@ use std::{
 use fastrand::Rng;
 
 use super::{
-    ClusterShared, Host, Zone,
+    Admission, ClusterShared, Host, Zone,
     groups::{Group, Member, Source},
 };
 use crate::{
@@ -36,6 +36,8 @@ pub(crate) struct LocalCluster {
     /// Its numbers on this worker.
     pub(crate) stats: Arc<ClusterStats>,
     ssl_stats: Option<Arc<SslStats>>,
+    /// Who is turned away, where the cluster does that.
+    pub(crate) admission: Option<Admission>,
     members: RefCell<Members>,
     /// Where we are ourselves.
     zone: RefCell<Option<Zone>>,
@@ -68,6 +70,7 @@ impl LocalCluster {
         plan: &ClusterPlan,
         stats: Arc<ClusterStats>,
         ssl_stats: Option<Arc<SslStats>>,
+        admission: Option<Admission>,
         zone: Option<Zone>,
     ) -> Self {
         let cluster = Self {
@@ -75,6 +78,7 @@ impl LocalCluster {
             shared: plan.shared.clone(),
             stats,
             ssl_stats,
+            admission,
             members: RefCell::default(),
             zone: RefCell::new(zone.filter(|zone| zone.local.config.id != plan.config.id)),
             generation: Cell::default(),

@@ -26,6 +26,11 @@ impl Host {
         self.local(LocalOutcome::Connected);
     }
 
+    /// A connection was made, and what goes over it says nothing.
+    pub(crate) fn connected_for_bytes(&self) {
+        self.local(LocalOutcome::Complete);
+    }
+
     /// An attempt failed before there was a response.
     pub(crate) fn failed(&self, failure: Failure) {
         match failure {

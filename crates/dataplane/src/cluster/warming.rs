@@ -5,7 +5,11 @@
 //! takes over when its names are resolved and its hosts were checked once; until then the one
 //! before it serves. Hosts that were removed stay as long as active checks find them healthy.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
 
 use super::Flag;
 use crate::plan::{ClusterPlan, Discovery, Endpoint, Endpoints, Health, Plan};
@@ -64,6 +68,7 @@ impl Warming {
             clusters,
             listeners: target.listeners.clone(),
             routes: target.routes.clone(),
+            by_name: OnceLock::new(),
         }
     }
 

@@ -3,7 +3,10 @@
 //!
 //! In: bytes behind a preface, or header blocks. Out: what a connection without a socket made of them.
 
-use std::task::{Context, Poll, Waker};
+use std::{
+    iter,
+    task::{Context, Poll, Waker},
+};
 
 use super::Outcome;
 use crate::{
@@ -24,11 +27,20 @@ pub struct Conversation {
     pub sent: Vec<u8>,
 }
 
+/// When requests are answered and their bodies read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Served {
+    /// When every byte is there. What the bytes mean does not depend on how they are cut then; it does
+    /// where a stream may be over by the time that its next frame arrives.
+    AtTheEnd,
+    /// After each piece.
+    Meanwhile,
+}
+
 /// Lets a client send these bytes behind its preface, in pieces of `step`; each request is answered,
 /// and its body read.
-pub fn converse(bytes: &[u8], step: usize) -> Conversation {
+pub fn converse(bytes: &[u8], step: usize, served: Served) -> Conversation {
     let shared = Shared::new(Options {
-        // Requests are answered after each piece, which must make no difference.
         max_streams: 10_000,
         stream_window: 100_000,
         connection_window: 200_000,
@@ -47,10 +59,9 @@ pub fn converse(bytes: &[u8], step: usize) -> Conversation {
     };
     let mut handles: Vec<Handle> = Vec::new();
     let mut inbox = Vec::new();
-    for piece in [PREFACE.as_slice()]
-        .into_iter()
-        .chain(bytes.chunks(step.max(1)))
-    {
+    let pieces = bytes.chunks(step.max(1));
+    let count = 1 + pieces.len();
+    for (index, piece) in iter::once(PREFACE.as_slice()).chain(pieces).enumerate() {
         inbox.extend_from_slice(piece);
         loop {
             let (taken, event) = shared.lock().receive(&inbox);
@@ -64,7 +75,9 @@ pub fn converse(bytes: &[u8], step: usize) -> Conversation {
                 None => break,
             }
         }
-        handles.retain(|handle| serve(handle, &mut said));
+        if served == Served::Meanwhile || index + 1 == count {
+            handles.retain(|handle| serve(handle, &mut said));
+        }
         let mut codec = shared.lock();
         said.sent.extend_from_slice(codec.output());
         let count = codec.output().len();

@@ -11,6 +11,8 @@ use std::{future::poll_fn, net::SocketAddr};
 
 use tokio::time::timeout;
 
+pub(crate) use http2::Session as Http2Session;
+
 use super::{
     active::CheckResult,
     probe::{HttpProbe, ProbeAnswer, grpc_body, grpc_result, matches},
@@ -56,20 +58,21 @@ pub(super) struct Outcome {
 
 /// An answer over HTTP.
 #[derive(Debug, Default)]
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    /// The status.
+    pub(crate) status: u16,
     degraded: bool,
     immediate: bool,
     /// As much as is looked at.
     body: Vec<u8>,
     /// `grpc-status`.
-    grpc_status: Option<u32>,
+    pub(crate) grpc_status: Option<u32>,
     /// The connection can serve another check.
     reusable: bool,
 }
 
 /// Why there is no answer: the connection broke, or what came is not the protocol.
-struct Broken;
+pub(crate) struct Broken;
 
 impl Checker {
     /// For a host.
@@ -244,7 +247,8 @@ async fn tcp(stream: &mut Stream, send: &[u8], receive: &[Vec<u8>]) -> Result<Ch
     Ok(CheckResult::Succeeded { degraded: false })
 }
 
-async fn write(stream: &mut Stream, mut bytes: &[u8]) -> Result<(), Broken> {
+/// Sends these bytes.
+pub(crate) async fn write(stream: &mut Stream, mut bytes: &[u8]) -> Result<(), Broken> {
     while !bytes.is_empty() {
         let written = poll_fn(|cx| stream.poll_write(cx, bytes, b"")).await;
         let count = written.map_err(|_| Broken)?;

@@ -13,6 +13,6 @@ mod stats;
 mod success_rate;
 
 pub(crate) use config::{Ejection, OutlierConfig};
-pub(crate) use detector::{Detector, Draw, HostId};
+pub(crate) use detector::{Detector, Draw, HostId, Sentence};
 pub(crate) use monitor::HostMonitor;
 pub(crate) use stats::OutlierStats;

@@ -206,10 +206,15 @@ pub(crate) fn grpc_body(service: &str) -> Vec<u8> {
         push_varint(service.len(), &mut message);
         message.extend_from_slice(service.as_bytes());
     }
+    grpc_message(&message)
+}
+
+/// A message as gRPC frames it: not compressed.
+pub(crate) fn grpc_message(message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
     let mut body = vec![0];
     body.extend_from_slice(&length.to_be_bytes());
-    body.extend_from_slice(&message);
+    body.extend_from_slice(message);
     body
 }
 

@@ -291,9 +291,11 @@ impl Watched {
     /// Raises or lowers `/failed_outlier_check`.
     fn mark(&self, host: HostId, ejected: bool) {
         let found = self.hosts.iter().find(|(_, id)| **id == host);
+        let sentence = self.detector.as_ref().and_then(|it| it.sentence(host));
         let Some(host) = found.and_then(|(address, _)| self.board.known(*address)) else {
             return;
         };
+        host.set_sentence(sentence);
         if host.set(Flag::FailedOutlierCheck, ejected) {
             self.board.changed();
         }

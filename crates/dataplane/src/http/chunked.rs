@@ -18,6 +18,8 @@ pub(crate) struct Chunked {
     digits: u8,
     /// Bytes behind the size, on its line.
     extension: u16,
+    /// Bytes of data so far.
+    data: u64,
     /// Trailer section as read, without the final empty line.
     trailers: Vec<u8>,
 }
@@ -122,6 +124,11 @@ impl Chunked {
         &self.trailers
     }
 
+    /// Bytes of data so far.
+    pub(crate) fn data(&self) -> u64 {
+        self.data
+    }
+
     /// Whether the end was read.
     pub(crate) fn done(&self) -> bool {
         self.state == State::Done
@@ -136,6 +143,7 @@ impl Chunked {
                     let take = rest
                         .len()
                         .min(usize::try_from(self.left).unwrap_or(usize::MAX));
+                    self.data += take as u64;
                     self.left -= take as u64;
                     at += take;
                     if self.left > 0 {

@@ -124,10 +124,25 @@ impl Framing {
         }
     }
 
+    /// Bytes of data in the chunks so far.
+    pub(crate) fn chunked_data(&self) -> u64 {
+        match self {
+            Self::Chunked(chunked, _) => chunked.data(),
+            _ => 0,
+        }
+    }
+
+    /// Whether trailers pass.
+    pub(crate) fn forwards_trailers(&self) -> bool {
+        matches!(self, Self::Chunked(_, Trailers::Forward))
+    }
+
     /// The trailer lines of a chunked body that is over.
     pub(crate) fn trailers(&self) -> &[u8] {
         match self {
-            Self::Dechunked(chunked) => chunked.trailers(),
+            Self::Chunked(chunked, Trailers::Forward) | Self::Dechunked(chunked) => {
+                chunked.trailers()
+            }
             _ => b"",
         }
     }
@@ -198,7 +213,8 @@ pub(crate) fn push_size(size: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn push_trailers(lines: &[u8], out: &mut Vec<u8>) {
+/// Writes those trailer lines that may pass, with lower-case names.
+pub(crate) fn push_trailers(lines: &[u8], out: &mut Vec<u8>) {
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
         let colon = line.iter().position(|byte| *byte == b':').unwrap_or(0);
         if !Known::of(&line[..colon]).may_trail() {

@@ -36,6 +36,8 @@ pub(crate) struct RequestHead {
     pub(crate) authority: Span,
     /// Whether the scheme is https, where the client named one.
     pub(crate) https: Option<bool>,
+    /// A CONNECT without a path: its authority is where the tunnel leads to.
+    pub(crate) connect: bool,
     /// Fields and their summary.
     pub(crate) message: Message,
 }
@@ -126,6 +128,7 @@ impl RequestHead {
         self.path = Span::new(method + 1, method + 1 + target.len());
         self.normalized.clear();
         self.https = None;
+        self.connect = false;
         self.redirect = false;
         if self.message.lines(bytes, end + 2, limits)? == Parsed::Partial {
             return Ok(Parsed::Partial);
@@ -160,7 +163,10 @@ impl RequestHead {
             return Err(HeadError::Malformed);
         }
         let method = self.method.of(bytes);
-        if target.starts_with(b"/") || method == b"CONNECT" {
+        if method == b"CONNECT" {
+            return self.tunnel(target);
+        }
+        if target.starts_with(b"/") {
             return Ok(());
         }
         if target == b"*" {
@@ -187,6 +193,24 @@ impl RequestHead {
         let end = self.path.end();
         self.path = Span::new(end - path.len(), end);
         self.authority = Span::new(end - path.len() - authority.len(), end - path.len());
+        Ok(())
+    }
+
+    /// The target of a CONNECT, which has no path and no body (RFC 9110 9.3.6).
+    fn tunnel(&mut self, target: &[u8]) -> Result<(), HeadError> {
+        let with_port = without_port(target).len() < target.len() && !target.ends_with(b":");
+        if !with_port || !is_authority(target) {
+            return Err(HeadError::Malformed);
+        }
+        if self.message.chunked {
+            return Err(HeadError::TransferEncoding);
+        }
+        if self.message.content_length.is_some_and(|length| length > 0) {
+            return Err(HeadError::Malformed);
+        }
+        self.connect = true;
+        self.authority = self.path;
+        self.path = Span::new(self.path.end(), self.path.end());
         Ok(())
     }
 

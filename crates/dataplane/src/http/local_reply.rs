@@ -5,7 +5,7 @@
 
 use tokio::time::Instant;
 
-use super::{ATTEMPT_COUNT, Clock, push_decimal, reason};
+use super::{ATTEMPT_COUNT, Clock, DECORATOR, push_decimal, reason};
 use crate::{plan::ConnectionManager, route::Mutations};
 
 /// An answer.
@@ -14,6 +14,8 @@ pub(crate) struct LocalReply<'a> {
     pub(crate) status: u16,
     /// The body; text.
     pub(crate) body: &'a [u8],
+    /// It is encoded, and in chunks where the client speaks HTTP/1.
+    pub(crate) encoded: bool,
     /// `x-envoy-overloaded: true` is sent.
     pub(crate) overloaded: bool,
     /// Where a redirect leads.
@@ -34,6 +36,8 @@ pub(crate) struct LocalReply<'a> {
     pub(crate) mutations: Option<&'a Mutations>,
     /// What filters add.
     pub(crate) added: &'a [(&'static [u8], Vec<u8>)],
+    /// The name of the route, for a client that traces.
+    pub(crate) operation: Option<&'a str>,
     /// Settings of the client's connection.
     pub(crate) manager: &'a ConnectionManager,
     /// For the date.
@@ -62,7 +66,9 @@ impl LocalReply<'_> {
         if self.grpc {
             self.grpc_lines(out);
         } else if has_body {
-            self.length(self.body.len(), out);
+            if !self.encoded {
+                self.length(self.body.len(), out);
+            }
             let mut added = self.mutations.iter().flat_map(|mutations| &mutations.add);
             if !added.any(|added| added.name.eq_ignore_ascii_case(b"content-type")) {
                 self.line(b"content-type", b"text/plain", out);
@@ -76,8 +82,14 @@ impl LocalReply<'_> {
         self.clock.push(self.now, out);
         out.extend_from_slice(b"\r\n");
         self.line(b"server", &self.manager.server_name, out);
+        if let Some(operation) = self.operation {
+            self.line(DECORATOR, operation.as_bytes(), out);
+        }
         if self.close {
             self.line(b"connection", b"close", out);
+        }
+        if self.encoded && !self.http2 {
+            self.line(b"transfer-encoding", b"chunked", out);
         }
         if !has_body && !self.http2 {
             self.length(0, out);
@@ -138,7 +150,7 @@ fn percent_encoded(text: &[u8]) -> Vec<u8> {
 }
 
 /// The gRPC status that stands for an HTTP status.
-fn grpc_status(status: u16) -> u32 {
+pub(crate) fn grpc_status(status: u16) -> u32 {
     match status {
         400 => 13,
         401 => 16,

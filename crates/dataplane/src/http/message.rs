@@ -41,6 +41,14 @@ pub(crate) struct Message {
 }
 
 impl Message {
+    /// The value of a field, several joined by a comma.
+    pub(crate) fn joined(&self, bytes: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+        let fields = self.fields.iter();
+        let found = fields.filter(|field| field.name.of(bytes).eq_ignore_ascii_case(name));
+        let values: Vec<&[u8]> = found.map(|field| field.value.of(bytes)).collect();
+        (!values.is_empty()).then(|| values.join(b",".as_slice()))
+    }
+
     /// Starts over.
     pub(super) fn start(&mut self) {
         let mut fields = std::mem::take(&mut self.fields);

@@ -8,10 +8,10 @@ mod additions;
 
 use std::{net::IpAddr, time::Duration};
 
-use additions::request_id;
+pub(crate) use additions::request_id;
 
 use super::{
-    ATTEMPT_COUNT, NameCase,
+    ATTEMPT_COUNT, DECORATOR, NameCase, TRACEPARENT, TRACESTATE,
     field::{Field, Known},
     head::RequestHead,
     message::{Message, tokens},
@@ -60,8 +60,23 @@ pub(crate) struct UpstreamRequest<'a> {
     pub(crate) grpc_timeout: Option<String>,
     /// The length of a body that came without one, and is known by now.
     pub(crate) length: Option<u64>,
+    /// What tracing makes of its fields.
+    pub(crate) trace: Option<TraceFields<'a>>,
+    /// `accept-encoding` stays here: responses are compressed here.
+    pub(crate) hides_accept: bool,
     /// The copy for a mirror: its host says so, and it comes from this address of the node.
     pub(crate) shadow: Option<&'a str>,
+}
+
+/// Fields that carry a trace along.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TraceFields<'a> {
+    /// `x-request-id`, if it is sent.
+    pub(crate) request_id: Option<&'a [u8]>,
+    /// `traceparent` and `tracestate`; without them, the client's go on as they are.
+    pub(crate) context: Option<(String, &'a [u8])>,
+    /// Whether `x-envoy-decorator-operation` was meant for us, and ends here.
+    pub(crate) decorator: bool,
 }
 
 impl UpstreamRequest<'_> {
@@ -70,7 +85,9 @@ impl UpstreamRequest<'_> {
         out.extend_from_slice(self.head.method.of(self.bytes));
         out.push(b' ');
         let target = self.head.path_of(self.bytes);
-        if matches!(self.path, PathRewrite::None) {
+        if self.head.connect {
+            out.extend_from_slice(self.authority());
+        } else if matches!(self.path, PathRewrite::None) {
             out.extend_from_slice(target);
         } else {
             push_path(target, self.path, out);
@@ -79,7 +96,11 @@ impl UpstreamRequest<'_> {
         self.host(out);
         let plain = self.is_plain();
         let writer = self.writer();
-        writer.fields(plain, SPECIAL, out, |field, out| {
+        let mut special = SPECIAL;
+        if self.head.connect {
+            special |= Known::ContentLength.bit();
+        }
+        writer.fields(plain, special, out, |field, out| {
             if plain {
                 self.field(&writer, field, out);
             } else if let Some(value) = self.told(field) {
@@ -92,6 +113,7 @@ impl UpstreamRequest<'_> {
         });
         self.envoy_additions(&writer, out);
         self.route_additions(&writer, target, out);
+        self.trace_additions(&writer, out);
         self.shadow_additions(&writer, out);
         if !self.http2 {
             self.framing(&writer, out);
@@ -112,6 +134,8 @@ impl UpstreamRequest<'_> {
         self.mutations.remove.is_empty()
             && self.attempt.is_none()
             && self.grpc_timeout.is_none()
+            && !self.hides_accept
+            && self.trace.is_none()
             && !self.head.message.names_hops
             && !(self.head.message.underscores && self.drop_underscores)
     }
@@ -124,10 +148,19 @@ impl UpstreamRequest<'_> {
         let name = field.name.of(self.bytes);
         let message = &self.head.message;
         self.mutations.removes(name)
+            || (self.hides_accept && name.eq_ignore_ascii_case(b"accept-encoding"))
+            || self
+                .trace
+                .as_ref()
+                .is_some_and(|trace| trace.replaces(name))
             || (self.drop_underscores && name.contains(&b'_'))
             || (message.names_hops
                 && !matches!(field.known, Known::Connection | Known::Upgrade | Known::Te)
                 && message.hops_name(self.bytes, name))
+    }
+
+    fn authority(&self) -> &[u8] {
+        self.host.unwrap_or(self.head.authority.of(self.bytes))
     }
 
     fn host(&self, out: &mut Vec<u8>) {
@@ -140,7 +173,7 @@ impl UpstreamRequest<'_> {
             _ => self.case.push_new(b"host", out),
         }
         out.extend_from_slice(b": ");
-        let host = self.host.unwrap_or(self.head.authority.of(self.bytes));
+        let host = self.authority();
         if self.shadow.is_some() {
             let name = without_port(host);
             out.extend_from_slice(name);
@@ -165,6 +198,8 @@ impl UpstreamRequest<'_> {
             Known::ClientCert if !self.manager.forward_client_cert => {}
             Known::EdgeOnly if edge => {}
             Known::Connection | Known::Upgrade if !self.upgrade => {}
+            // A tunnel has none.
+            Known::ContentLength if self.head.connect => {}
             Known::Connection => writer.line(field, upgrade_alone(value), out),
             Known::Expect if value.eq_ignore_ascii_case(b"100-continue") => {}
             Known::Te => {
@@ -183,6 +218,13 @@ impl UpstreamRequest<'_> {
             Known::ExternalAddress if edge => {
                 if self.is_first(field) {
                     writer.line(field, self.external_address(), out);
+                }
+            }
+            Known::RequestId if self.trace.is_some() => {
+                if let Some(id) = self.request_id()
+                    && self.is_first(field)
+                {
+                    writer.line(field, id, out);
                 }
             }
             Known::RequestId if self.manager.replaces_request_id() => {
@@ -214,6 +256,11 @@ impl UpstreamRequest<'_> {
         out.extend_from_slice(b"\r\n");
     }
 
+    /// The one of a request that is looked at for tracing.
+    fn request_id(&self) -> Option<&[u8]> {
+        self.trace.as_ref().and_then(|trace| trace.request_id)
+    }
+
     /// What is told upstream in the place of what the client said.
     fn told(&self, field: &Field) -> Option<String> {
         let name = field.name.of(self.bytes);
@@ -236,6 +283,15 @@ impl UpstreamRequest<'_> {
     fn is_first(&self, field: &Field) -> bool {
         let same = |other: &&Field| other.known == field.known;
         self.head.message.fields.iter().find(same) == Some(field)
+    }
+}
+
+impl TraceFields<'_> {
+    /// Whether a client's field of this name is replaced, or meant for us.
+    fn replaces(&self, name: &[u8]) -> bool {
+        let is = |other| name.eq_ignore_ascii_case(other);
+        self.decorator && is(DECORATOR)
+            || self.context.is_some() && (is(TRACEPARENT) || is(TRACESTATE))
     }
 }
 

@@ -10,13 +10,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    ATTEMPT_COUNT, Clock, NameCase,
+    ATTEMPT_COUNT, Clock, DECORATOR, NameCase,
     field::{Field, Known},
     head::ResponseHead,
     push_decimal, reason,
     writer::{Writer, set, upgrade_alone},
 };
 use crate::{
+    filter::Edits,
     plan::{ConnectionManager, ServerHeader},
     route::Mutations,
 };
@@ -41,12 +42,18 @@ pub(crate) struct DownstreamResponse<'a> {
     pub(crate) chunked: bool,
     /// There is no body, and nothing that says so yet.
     pub(crate) empty: bool,
+    /// It opens the tunnel that CONNECT asked for, which has no length.
+    pub(crate) tunnel: bool,
     /// The upgrade that happens: its fields are kept, or added when the upstream is of HTTP/2.
     pub(crate) upgrade: Option<&'a [u8]>,
     /// `x-envoy-attempt-count`, if it is to be told.
     pub(crate) attempts: Option<u32>,
+    /// Fields that filters change or take out.
+    pub(crate) edits: &'a Edits,
     /// What filters add.
     pub(crate) added: &'a [(&'static [u8], Vec<u8>)],
+    /// The name of the route, for a client that traces.
+    pub(crate) operation: Option<&'a str>,
     /// Values of `set-cookie` fields to add.
     pub(crate) set_cookies: &'a [String],
     /// For the date.
@@ -79,10 +86,17 @@ impl DownstreamResponse<'_> {
             removable && self.mutations.removes(name)
                 || self.attempts.is_some() && name.eq_ignore_ascii_case(ATTEMPT_COUNT)
         };
-        let plain = !changes && self.attempts.is_none();
+        let plain = !changes && self.attempts.is_none() && self.edits.is_empty();
         let mut seen = Seen::default();
         writer.fields(plain, self.special(), out, |field, out| {
-            if !drops(field) {
+            if let Some((at, edit)) = self.edit(field) {
+                if let Some(value) = edit
+                    && !seen.edited.contains(&at)
+                {
+                    writer.line(field, value, out);
+                }
+                seen.edited.push(at);
+            } else if !drops(field) {
                 self.field(&writer, field, &mut seen, out);
             }
         });
@@ -121,6 +135,9 @@ impl DownstreamResponse<'_> {
         {
             writer.new_line(b"server", &self.manager.server_name, out);
         }
+        if let Some(operation) = self.operation {
+            writer.new_line(DECORATOR, operation.as_bytes(), out);
+        }
         if self.close {
             writer.new_line(b"connection", b"close", out);
         }
@@ -135,7 +152,7 @@ impl DownstreamResponse<'_> {
 
     fn special(&self) -> u32 {
         let mut special = SPECIAL;
-        if self.head.status == 204 {
+        if self.head.status == 204 || self.tunnel {
             special |= Known::ContentLength.bit();
         }
         if self.manager.server_header == ServerHeader::Overwrite {
@@ -151,7 +168,7 @@ impl DownstreamResponse<'_> {
             Known::Connection | Known::Upgrade if self.upgrade.is_none() => {}
             Known::Connection => writer.line(field, upgrade_alone(value), out),
             // RFC 9110 8.6: a 204 carries no length.
-            Known::ContentLength if self.head.status == 204 => {}
+            Known::ContentLength if self.head.status == 204 || self.tunnel => {}
             Known::UpstreamServiceTime => match self.announced_time() {
                 None => writer.line(field, value, out),
                 Some(time) if !seen.service_time => {
@@ -171,6 +188,14 @@ impl DownstreamResponse<'_> {
         }
     }
 
+    /// What becomes of a field that a filter changes.
+    fn edit(&self, field: &Field) -> Option<(usize, Option<&[u8]>)> {
+        let name = field.name.of(self.bytes);
+        let mut edits = self.edits.iter();
+        let at = edits.position(|(edit, _)| edit.eq_ignore_ascii_case(name))?;
+        Some((at, self.edits[at].1.as_deref()))
+    }
+
     fn announced_time(&self) -> Option<Duration> {
         self.service_time
             .filter(|_| !self.manager.suppress_envoy_headers)
@@ -188,6 +213,8 @@ fn push_time(time: Duration, out: &mut Vec<u8>) {
 struct Seen {
     service_time: bool,
     server: bool,
+    /// Edits whose first line was met.
+    edited: Vec<usize>,
 }
 
 /// Fields that are not always passed on as they are.

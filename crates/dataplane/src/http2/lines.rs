@@ -39,16 +39,21 @@ pub(crate) fn request(opened: &Opened<'_>) -> Option<Request<()>> {
     } = parse(opened.head, written, true);
     let upgrade = upgrade.and_then(|kind| std::str::from_utf8(kind).ok());
     let host = host?;
-    let uri = Uri::builder()
-        .scheme(if opened.https {
-            Scheme::HTTPS
-        } else {
-            Scheme::HTTP
-        })
-        .authority(host.as_bytes())
-        .path_and_query(path)
-        .build()
-        .ok()?;
+    let tunnel = method == Method::CONNECT && upgrade.is_none();
+    let uri = if tunnel {
+        // Nothing but where it leads to.
+        Uri::builder().authority(host.as_bytes())
+    } else {
+        Uri::builder()
+            .scheme(if opened.https {
+                Scheme::HTTPS
+            } else {
+                Scheme::HTTP
+            })
+            .authority(host.as_bytes())
+            .path_and_query(path)
+    };
+    let uri = uri.build().ok()?;
     let mut request = Request::new(());
     *request.method_mut() = match upgrade {
         Some(kind) => {

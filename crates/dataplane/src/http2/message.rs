@@ -103,6 +103,11 @@ impl Message {
         }
     }
 
+    /// Whether the client gave up this stream alone.
+    pub(crate) fn was_reset(&self) -> bool {
+        matches!(self, Self::Served(handle) if handle.was_reset())
+    }
+
     /// Writes `head`, then `body`, as far as the peer has room. `last` says that these are the last
     /// bytes of the message.
     pub(crate) fn poll_write(

@@ -21,6 +21,7 @@ mod stream;
 use super::spare;
 
 pub(crate) use connection::{Event, Options};
+pub(crate) use floods::Flood;
 pub(crate) use handle::Handle;
 #[cfg(feature = "fuzzing")]
 pub(crate) use hpack::{Decoder, Encoder};

@@ -21,6 +21,26 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
+    /// One with bytes that were read elsewhere.
+    pub(crate) fn holding(bytes: Vec<u8>) -> Self {
+        let mut inbox = Self {
+            received: bytes.len() as u64,
+            ..Self::default()
+        };
+        inbox.hold(bytes);
+        inbox
+    }
+
+    /// Holds these bytes from now on. Returns the buffer of those before.
+    fn hold(&mut self, mut bytes: Vec<u8>) -> Vec<u8> {
+        (self.start, self.end) = (0, bytes.len());
+        if bytes.len() == Buffers::LARGE {
+            // It must not be mistaken for a large one.
+            bytes.push(0);
+        }
+        std::mem::replace(&mut self.buffer, bytes)
+    }
+
     /// The bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
@@ -75,24 +95,14 @@ impl Inbox {
         let mut bytes = buffers.small();
         bytes.extend_from_slice(self.bytes());
         let outcome = render(&mut bytes);
-        (self.start, self.end) = (0, bytes.len());
-        if bytes.len() == Buffers::LARGE {
-            // It must not be mistaken for a large one.
-            bytes.push(0);
-        }
-        buffers.recycle(std::mem::replace(&mut self.buffer, bytes));
+        buffers.recycle(self.hold(bytes));
         outcome
     }
 
     /// Takes the bytes of a head over, instead of those held; an empty buffer is left in their place.
     pub(crate) fn take_over(&mut self, bytes: &mut Vec<u8>, buffers: &Buffers) {
-        let mut bytes = std::mem::replace(bytes, buffers.small());
-        (self.start, self.end) = (0, bytes.len());
-        if bytes.len() == Buffers::LARGE {
-            // It must not be mistaken for a large one.
-            bytes.push(0);
-        }
-        buffers.recycle(std::mem::replace(&mut self.buffer, bytes));
+        let bytes = std::mem::replace(bytes, buffers.small());
+        buffers.recycle(self.hold(bytes));
     }
 
     /// Bytes read since this was last asked.
@@ -116,13 +126,7 @@ impl Inbox {
         } else if self.buffer.len() == Buffers::LARGE {
             let mut small = buffers.small();
             small.extend_from_slice(self.bytes());
-            if small.len() == Buffers::LARGE {
-                // A parked buffer must not be mistaken for a large one.
-                small.push(0);
-            }
-            let length = self.len();
-            buffers.recycle(std::mem::replace(&mut self.buffer, small));
-            (self.start, self.end) = (0, length);
+            buffers.recycle(self.hold(small));
         }
     }
 

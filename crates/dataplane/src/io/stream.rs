@@ -9,13 +9,16 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
 };
 
+use super::socket;
 use crate::{http2::Message, tls::TlsStream};
 
 /// The transports.
@@ -42,6 +45,22 @@ impl Stream {
         tcp.local_addr().ok()
     }
 
+    /// Has the connection end with a reset, once it is dropped.
+    pub(crate) fn reset_on_close(&self) {
+        let tcp = match self {
+            Self::Tcp(tcp) => tcp,
+            Self::Tls(tls) => tls.tcp(),
+            Self::Gone | Self::Http2(_) => return,
+        };
+        // Of a connection that is gone there is nothing to reset.
+        let _ = SockRef::from(tcp).set_linger(Some(Duration::ZERO));
+    }
+
+    /// Whether it is a socket without TLS: an error is then a reset by the peer.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self, Self::Tcp(_))
+    }
+
     /// Reads into `buffer`; 0 means that the peer closed.
     pub(crate) fn poll_read(
         &mut self,
@@ -54,12 +73,7 @@ impl Stream {
             Self::Http2(message) => return message.poll_read(cx, buffer),
             Self::Gone => return Poll::Ready(Ok(0)),
         };
-        let mut buffer = ReadBuf::new(buffer);
-        // Not `try_read`: only this one learns from a short read that the socket is drained,
-        // which saves a system call per request.
-        Pin::new(tcp)
-            .poll_read(cx, &mut buffer)
-            .map_ok(|()| buffer.filled().len())
+        socket::poll_read(tcp, cx, buffer)
     }
 
     /// Reads into a buffer that need not be initialised.
@@ -100,17 +114,17 @@ impl Stream {
         last: bool,
     ) -> Poll<io::Result<usize>> {
         let tcp = match self {
-            Self::Tcp(tcp) => Pin::new(tcp),
+            Self::Tcp(tcp) => tcp,
             Self::Tls(tls) => return tls.poll_write(cx, head, body),
             Self::Http2(message) => return message.poll_write(cx, [head, body], last),
             Self::Gone => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
         };
         if body.is_empty() {
-            tcp.poll_write(cx, head)
+            socket::poll_write(tcp, cx, head)
         } else if head.is_empty() {
-            tcp.poll_write(cx, body)
+            socket::poll_write(tcp, cx, body)
         } else {
-            tcp.poll_write_vectored(cx, &[IoSlice::new(head), IoSlice::new(body)])
+            Pin::new(tcp).poll_write_vectored(cx, &[IoSlice::new(head), IoSlice::new(body)])
         }
     }
 

@@ -9,10 +9,13 @@ use std::{future::poll_fn, task::Poll};
 use tokio::time::Instant;
 
 use super::{
-    attempt, custom_response,
+    access_log, attempt,
+    compressor::{self, Compression},
+    custom_response,
     exchange::Exchange,
     facts, filters, finish, http2,
     session::{After, Session},
+    trace,
 };
 use crate::{
     failure::{Blame, Failure},
@@ -57,6 +60,7 @@ pub(super) async fn route(
         Action::Route(_) => return Err(Failure::NoRoute),
     };
     exchange.record.details = "direct_response";
+    access_log::keep_request(session, exchange, true);
     session.inbox.consume(exchange.request.message.length);
     exchange.record.taken = true;
     let reply = Reply {
@@ -87,6 +91,7 @@ pub(super) async fn to_normal_path(
         .downstream_rq_redirected_with_normalized_path
         .inc();
     exchange.record.details = "path_normalization_failed";
+    access_log::keep_request(session, exchange, true);
     session.inbox.consume(exchange.request.message.length);
     exchange.record.taken = true;
     let reply = Reply {
@@ -115,6 +120,12 @@ pub(super) async fn failure(
     } else {
         row.details
     };
+    if failure == Failure::ClientGone
+        && let Some(message) = session.stream.message()
+        && message.was_reset()
+    {
+        (record.flag, record.details) = ("DR", "http2.remote_reset");
+    }
     tracing::debug!(
         retry = record.retry_flag,
         flag = record.flag,
@@ -122,17 +133,20 @@ pub(super) async fn failure(
         "request failed"
     );
     let trying = record.host.is_some();
-    attempt::failed(exchange, failure);
+    if record.received && !record.taken {
+        let routed = !matches!(failure, Failure::BadRequest(_));
+        access_log::keep_request(session, exchange, routed);
+    }
+    attempt::failed(session, exchange, failure);
     count(session, exchange, failure, trying);
     if exchange.record.responding {
         return cut(session, exchange).await;
     }
     if row.status == 0 {
-        if failure != Failure::ClientGone {
+        if failure == Failure::ClientGone {
+            count_gone(session);
+        } else {
             http2::reset(session);
-        } else if session.stream.is_http2() {
-            session.stats.downstream_rq_rx_reset.inc();
-            session.worker.http2_stats.rx_reset.inc();
         }
         finish::count(session, exchange, finish::elapsed(exchange, Instant::now()));
         return After::Close;
@@ -193,9 +207,10 @@ pub(super) async fn replaced(
     deliver(session, exchange, &reply).await
 }
 
+/// In boxes: a request that is forwarded does not carry the space along.
 async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>) -> After {
     let Some(filters) = exchange.record.filters.clone() else {
-        return deliver(session, exchange, reply).await;
+        return Box::pin(deliver(session, exchange, reply)).await;
     };
     let field = |name: &str| match name {
         "content-type" if !reply.body.is_empty() => Some(b"text/plain".to_vec()),
@@ -213,9 +228,9 @@ async fn send(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'_>)
             if reply.direct {
                 exchange.record.mutations = None;
             }
-            replaced(session, exchange, seen.status, replacement).await
+            Box::pin(replaced(session, exchange, seen.status, replacement)).await
         }
-        None => deliver(session, exchange, reply).await,
+        None => Box::pin(deliver(session, exchange, reply)).await,
     }
 }
 
@@ -238,30 +253,54 @@ async fn deliver(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'
     });
     let changes = with_fields.as_ref().or(record.mutations.as_deref());
     let formatted = changes.and_then(|all| facts::of_reply(session, exchange, reply.status, all));
+    let grpc = record.grpc && reply.location.is_none();
+    let mut compression = match reply.fields {
+        None if !grpc => compressor::of_reply(
+            session,
+            exchange,
+            reply.status,
+            reply.body,
+            record.head_only,
+        ),
+        _ => Compression::default(),
+    };
     let added = match reply.fields {
         Some(_) => Vec::new(),
-        None => filters::response_fields(exchange),
+        None => filters::response_fields(exchange, &mut compression),
     };
+    let encoding = compression.encoding.as_mut();
+    let encoded = encoding.and_then(|encoding| encoding.whole(reply.body).ok());
     LocalReply {
         status: reply.status,
-        body: reply.body,
+        body: encoded.as_deref().unwrap_or(reply.body),
+        encoded: encoded.is_some(),
         overloaded: reply.overloaded && !session.manager().suppress_envoy_headers,
         location: reply.location,
         attempts: record.tell_attempts.then_some(exchange.retry.retries + 1),
         close: record.close,
         head_only: record.head_only,
-        grpc: record.grpc && reply.location.is_none(),
+        grpc,
         grpc_status: record.failure.and_then(Failure::grpc_status),
         http2,
         mutations: formatted.as_ref().or(changes),
         added: &added,
+        operation: record.trace.as_ref().and_then(|trace| trace.decorated()),
         manager: session.manager(),
         clock: &session.worker.clock,
         now,
     }
     .push(&mut exchange.download.out);
+    if exchange.log.wanted {
+        let length = exchange.log.keep_response(&exchange.download.out);
+        let body = exchange.download.out.len() - length;
+        exchange.download.note_body(body);
+    }
+    if exchange.record.trace.is_some() {
+        trace::note_reply(exchange);
+    }
     let headed = http2::send_response(session, exchange).is_ok();
     let written = headed && flush(session, exchange).await;
+    exchange.log.responded = (written && exchange.log.wanted).then_some(now);
     finish::count(session, exchange, finish::elapsed(exchange, now));
     match (written, exchange.record.close) {
         (false, _) => After::Close,
@@ -287,6 +326,19 @@ fn swallow(session: &mut Session, exchange: &mut Exchange) -> bool {
         }
     }
     framing.done()
+}
+
+/// The client did not wait for its answer: it reset the stream, or ended its only connection.
+fn count_gone(session: &Session) {
+    let stats = &session.stats;
+    stats.downstream_rq_rx_reset.inc();
+    if session.stream.is_http2() {
+        session.worker.http2_stats.rx_reset.inc();
+        return;
+    }
+    stats.downstream_cx_destroy_remote.inc();
+    stats.downstream_cx_destroy_active_rq.inc();
+    stats.downstream_cx_destroy_remote_active_rq.inc();
 }
 
 /// Sends what is in the download. Says whether the client took it.

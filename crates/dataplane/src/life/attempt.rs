@@ -8,6 +8,7 @@
 use tokio::time::Instant;
 
 use super::{
+    admission,
     checkout::checkout,
     exchange::Exchange,
     forward_body::forward_body,
@@ -15,6 +16,7 @@ use super::{
     receive_response_head::receive_response_head,
     respond::{framing, reusable},
     session::Session,
+    trace,
 };
 use crate::{
     failure::{Blame, Failure},
@@ -27,17 +29,28 @@ pub(super) async fn attempt(
     exchange: &mut Exchange,
     target: &Target<'_>,
 ) -> Result<(), Failure> {
+    let admission = target.cluster.admission.as_ref();
+    if admission.is_some_and(|admission| !admission.admits()) {
+        return Err(Failure::NotAdmitted);
+    }
     checkout(session, exchange, target).await?;
     forward_body(session, exchange).await?;
-    receive_response_head(session, exchange, target).await
+    receive_response_head(session, exchange, target).await?;
+    trace::note_response(exchange);
+    if let Some(admission) = admission {
+        admission::headed(exchange, admission);
+    }
+    Ok(())
 }
 
 /// The attempt that is on its way, if one is, failed.
-pub(super) fn failed(exchange: &mut Exchange, failure: Failure) {
+pub(super) fn failed(session: &Session, exchange: &mut Exchange, failure: Failure) {
+    trace::attempt_failed(session, exchange, failure);
     let begun = exchange.record.responding;
     if let Some(host) = exchange.record.host.take_if(|_| !begun) {
         host.failed(failure);
         count(exchange, failure);
+        exchange.log.host = Some(host).filter(|_| exchange.log.wanted);
     } else if begun {
         count(exchange, failure);
     }
@@ -46,6 +59,7 @@ pub(super) fn failed(exchange: &mut Exchange, failure: Failure) {
 
 /// The response to an attempt is not wanted: only its head was read.
 pub(super) fn discard(session: &Session, exchange: &mut Exchange) {
+    trace::attempt_discarded(session, exchange);
     exchange.record.host = None;
     exchange.lease = None;
     let status = exchange.response.status;

@@ -11,7 +11,7 @@ use super::{exchange::Exchange, pick_host::Target, session::Session};
 use crate::{
     failure::Failure,
     http2::Opened,
-    pool::{Checkout, RequestLease, Ticket, Upstream, checkout as from_pool, give_back},
+    pool::{Checkout, Protocol, RequestLease, Ticket, Upstream, checkout as from_pool, give_back},
 };
 
 /// Gets a connection.
@@ -20,18 +20,28 @@ pub(super) async fn checkout(
     exchange: &mut Exchange,
     target: &Target<'_>,
 ) -> Result<(), Failure> {
-    let started = exchange.record.started;
+    let prompt = exchange.record.prompt.take();
+    let mut now = prompt.unwrap_or_else(Instant::now);
     if exchange.upload.framing.done() && exchange.deadlines.route.is_none() {
         let limit = exchange.record.route_timeout;
-        exchange.deadlines.route = limit.and_then(|limit| started.map(|at| at + limit));
+        exchange.deadlines.route = limit.map(|limit| now + limit);
     }
     let lane = &exchange.record.lane;
     let upstream = match from_pool(&target.host, target.action.priority, lane)? {
         Checkout::Ready(upstream) => upstream,
-        Checkout::Wait(ticket) => wait(session, exchange, &ticket).await?,
+        Checkout::Wait(ticket) => {
+            let upstream = wait(session, exchange, &ticket).await?;
+            now = Instant::now();
+            upstream
+        }
     };
-    let Some(lease) = RequestLease::new(&target.host, target.action.priority) else {
-        give_back(upstream, Instant::now());
+    let priority = target.action.priority;
+    let lease = match exchange.record.lane.protocol {
+        Protocol::Tcp => Some(RequestLease::for_bytes(&target.host, priority)),
+        _ => RequestLease::new(&target.host, priority),
+    };
+    let Some(lease) = lease else {
+        give_back(upstream, now);
         session.worker.wake_sweeper();
         return Err(Failure::Overflow);
     };
@@ -41,6 +51,9 @@ pub(super) async fn checkout(
     if upstream.requests == 0 {
         target.host.connected();
     }
+    if exchange.log.wanted && session.manager.logs.reads_ends[1] {
+        exchange.log.upstream = upstream.stream.local_addr();
+    }
     let shared = upstream.is_shared();
     exchange.upload.trailers = exchange.request.message.chunked
         && match (session.stream.is_http2(), shared) {
@@ -49,13 +62,15 @@ pub(super) async fn checkout(
             (true, false) => target.cluster.config.trailers,
             (true, true) => true,
         };
-    attach(exchange, upstream, lease)
+    attach(exchange, upstream, lease, now)
 }
 
+/// The request has a connection since `now`.
 fn attach(
     exchange: &mut Exchange,
     mut upstream: Box<Upstream>,
     lease: RequestLease,
+    now: Instant,
 ) -> Result<(), Failure> {
     upstream.requests += 1;
     if !upstream.preface.is_empty() {
@@ -70,7 +85,8 @@ fn attach(
     exchange.upstream = Some(upstream);
     exchange.lease = Some(lease);
     let limit = exchange.record.upstream_limit;
-    exchange.deadlines.upstream = limit.map(|limit| Instant::now() + limit);
+    exchange.deadlines.upstream = limit.map(|limit| now + limit);
+    exchange.record.connected = Some(now);
     if exchange.record.sent.is_some() {
         start_try(exchange);
     }

@@ -28,13 +28,7 @@ pub(super) async fn of_upstream(session: &mut Session, exchange: &mut Exchange) 
     }
     let (head, bytes) = (&exchange.response, exchange.answer.bytes());
     let status = head.status;
-    let field = |name: &str| {
-        let fields = head.message.fields.iter();
-        let same = |found: &[u8]| found.eq_ignore_ascii_case(name.as_bytes());
-        let found = fields.filter(|field| same(field.name.of(bytes)));
-        let values: Vec<&[u8]> = found.map(|field| field.value.of(bytes)).collect();
-        (!values.is_empty()).then(|| values.join(b",".as_slice()))
-    };
+    let field = |name: &str| head.message.joined(bytes, name.as_bytes());
     let seen = Seen {
         status,
         local: false,

@@ -8,7 +8,7 @@ use std::{net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{pump::Pump, retry::Retry};
+use super::{access_log::Kept, compressor::Accepts, pump::Pump, retry::Retry, trace::Trace};
 use crate::{
     cluster::Host,
     failure::Failure,
@@ -43,6 +43,8 @@ pub(crate) struct Exchange {
     pub(super) deadlines: Deadlines,
     /// What further attempts need.
     pub(super) retry: Retry,
+    /// What access logs need.
+    pub(super) log: Kept,
 }
 
 /// What is known about a request, for stats and logs.
@@ -50,6 +52,11 @@ pub(crate) struct Exchange {
 pub(crate) struct Record {
     /// When its first byte was seen.
     pub(super) started: Option<Instant>,
+    /// When its head was complete, as long as nothing has held it up since: another look at the clock
+    /// would cost more than what lies between.
+    pub(super) prompt: Option<Instant>,
+    /// When the attempt got its connection.
+    pub(super) connected: Option<Instant>,
     /// When the request was complete: sent upstream, or kept for a retry.
     pub(super) sent: Option<Instant>,
     /// All of it was sent in this attempt.
@@ -90,6 +97,8 @@ pub(crate) struct Record {
     pub(super) collected: Option<u64>,
     /// The rate limit that the client is told of.
     pub(super) bucket: Option<Arc<Bucket>>,
+    /// What encodings it takes, where responses may be compressed.
+    pub(super) accepts: Option<Box<Accepts>>,
     /// The HTTP filters of its route.
     pub(super) filters: Option<Arc<Filters>>,
     /// The response head was written.
@@ -98,6 +107,8 @@ pub(crate) struct Record {
     pub(super) reusable: bool,
     /// The upstream connection is of HTTP/2 and counts its bytes itself.
     pub(super) shared: bool,
+    /// Only its trailers will tell admission control how it ended.
+    pub(super) ends_in_trailers: bool,
     /// The upstream does not take the request body any more.
     pub(super) upload_broken: bool,
     /// The client's trusted address, kept where formatters may ask for it.
@@ -124,6 +135,8 @@ pub(crate) struct Record {
     pub(super) grpc_timeout: Option<Duration>,
     /// `max_stream_duration` of the cluster.
     pub(super) upstream_limit: Option<Duration>,
+    /// Its trace, where the connection manager has tracing.
+    pub(super) trace: Option<Box<Trace>>,
 }
 
 /// The times by which a request must have got somewhere.
@@ -193,5 +206,20 @@ impl Exchange {
         self.upstream = None;
         self.lease = None;
         self.retry.clear();
+        self.log.clear();
+    }
+
+    /// Whether it is a gRPC request.
+    pub(super) fn is_grpc(&self) -> bool {
+        self.record.received && self.request.message.grpc
+    }
+
+    /// The first value of a field of the response, as long as its head is there.
+    pub(super) fn response_field(&self, name: &str) -> Option<&str> {
+        let bytes = self.answer.bytes();
+        let mut fields = self.response.message.fields.iter();
+        let named = |found: &[u8]| found.eq_ignore_ascii_case(name.as_bytes());
+        let field = fields.find(|field| named(field.name.of(bytes)))?;
+        std::str::from_utf8(field.value.of(bytes)).ok()
     }
 }

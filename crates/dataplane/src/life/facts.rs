@@ -4,13 +4,13 @@
 //! In: a connection and a request, at one of its phases. Out: header changes whose values are plain
 //! bytes; `None` for routes without formatters, whose values are.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, io::BufRead};
 
 use super::{exchange::Exchange, hash, session::Session};
 use crate::{
     cluster::Host,
     http::{RequestHead, ResponseHead},
-    route::{Facts, Mutations},
+    route::{Facts, Mutations, Protocol, Upstream},
 };
 
 /// Changes of the request, before its head leaves the inbox.
@@ -42,7 +42,7 @@ pub(super) fn of_response(
     if !mutations.has_formats() {
         return None;
     }
-    let request = |name: &str| sent_field(&exchange.record.sent_head, name);
+    let request = |name: &str| field_of(&exchange.record.sent_head, name);
     let (head, bytes) = (&exchange.response, exchange.answer.bytes());
     let status = head.status.to_string();
     let response = |name: &str| match name {
@@ -54,6 +54,10 @@ pub(super) fn of_response(
         response: Some(&response),
         cluster: Some(&host.config.name),
         host: Some(host.address),
+        upstream: Some(Upstream {
+            local: None,
+            protocol: Some(protocol(exchange.record.shared)),
+        }),
         status: head.status,
         flags: &flags(exchange),
         details: "via_upstream",
@@ -72,7 +76,7 @@ pub(super) fn of_reply(
         return None;
     }
     let sent = &exchange.record.sent_head;
-    let request = |name: &str| sent_field(sent, name);
+    let request = |name: &str| field_of(sent, name);
     let status = status.to_string();
     let response = |name: &str| (name == ":status").then_some(status.as_bytes());
     let host = exchange.record.host.as_ref();
@@ -92,18 +96,25 @@ pub(super) fn of_reply(
     )
 }
 
-/// `%RESPONSE_FLAGS%`, in Envoy's order.
-fn flags(exchange: &Exchange) -> Cow<'static, str> {
-    const BEFORE_A_DELAY: [&str; 9] = ["LH", "UH", "UT", "LR", "UR", "UF", "UC", "UO", "NR"];
-    let flag = match exchange.record.flag {
-        "-" => "",
-        flag => flag,
-    };
-    match (exchange.record.delayed, flag) {
-        (false, flag) => flag.into(),
-        (true, "") => "DI".into(),
-        (true, flag) if BEFORE_A_DELAY.contains(&flag) => format!("{flag},DI").into(),
-        (true, flag) => format!("DI,{flag}").into(),
+/// `%RESPONSE_FLAGS%`: in the order in which Envoy learns of them.
+pub(super) fn flags(exchange: &Exchange) -> Cow<'static, str> {
+    let record = &exchange.record;
+    let delay = if record.delayed { "DI" } else { "" };
+    let last = if record.flag == "-" { "" } else { record.flag };
+    match [delay, record.retry_flag, last] {
+        [one, "", ""] | ["", one, ""] | ["", "", one] => one.into(),
+        all => {
+            let set = all.into_iter().filter(|flag| !flag.is_empty());
+            set.collect::<Vec<_>>().join(",").into()
+        }
+    }
+}
+
+/// What a side speaks.
+pub(super) fn protocol(http2: bool) -> Protocol {
+    match http2 {
+        true => Protocol::Http2,
+        false => Protocol::Http1,
     }
 }
 
@@ -119,10 +130,16 @@ pub(super) fn keep_received(session: &Session, exchange: &mut Exchange) {
     {
         return;
     }
+    let mut kept = std::mem::take(&mut exchange.record.sent_head);
+    kept.clear();
+    push_received(session, exchange, &mut kept);
+    exchange.record.sent_head = kept;
+}
+
+/// The head of a request as it was received, as lines.
+pub(super) fn push_received(session: &Session, exchange: &Exchange, kept: &mut Vec<u8>) {
     let bytes = session.inbox.bytes();
     let head = &exchange.request;
-    let kept = &mut exchange.record.sent_head;
-    kept.clear();
     for part in [head.method.of(bytes), b" ", head.path_of(bytes), b" \r\n"] {
         kept.extend_from_slice(part);
     }
@@ -142,7 +159,7 @@ fn common<'a>(session: &Session, exchange: &Exchange) -> Facts<'a> {
         }),
         peer: Some(session.peer),
         local: session.origin().map(|origin| origin.destination),
-        http2: session.stream.is_http2(),
+        protocol: Some(protocol(session.stream.is_http2())),
         age: exchange
             .record
             .started
@@ -179,19 +196,33 @@ fn response_field<'a>(head: &ResponseHead, bytes: &'a [u8], name: &str) -> Optio
 }
 
 /// A field of a head as it was written.
-fn sent_field<'a>(head: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let mut lines = head.split(|byte| *byte == b'\n');
-    let mut first = lines.next()?.split(|byte| *byte == b' ');
+pub(super) fn field_of<'a>(head: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let mut rest = head;
+    let line = next_line(&mut rest)?;
+    let mut words = line.split(|byte| *byte == b' ');
     let wanted = match name {
-        ":method" => return first.next(),
-        ":path" => return first.nth(1),
+        ":method" => return words.next().filter(|method| !method.is_empty()),
+        ":path" | ":status" => return words.nth(1),
         ":authority" => "host",
         ":scheme" => "x-forwarded-proto",
         name => name,
     };
-    lines.find_map(|line| {
-        let colon = line.iter().position(|byte| *byte == b':')?;
-        let found = line[..colon].eq_ignore_ascii_case(wanted.as_bytes());
-        found.then(|| line[colon + 1..].trim_ascii())
-    })
+    while let Some(line) = next_line(&mut rest) {
+        let (name, value) = line.split_at_checked(wanted.len()).unwrap_or_default();
+        if let Some((b':', value)) = value.split_first()
+            && name.eq_ignore_ascii_case(wanted.as_bytes())
+        {
+            return Some(value.trim_ascii());
+        }
+    }
+    None
+}
+
+/// Takes a line, without its end. Logs and traces look at all lines time and again: it is the C
+/// library that looks for the end, many bytes at a time.
+fn next_line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let all = *rest;
+    let length = rest.skip_until(b'\n').unwrap_or(0);
+    let line = &all[..length];
+    (length > 0).then(|| line.strip_suffix(b"\n").unwrap_or(line))
 }

@@ -48,12 +48,6 @@ async fn delay(
         poll_until(cx, session, exchange, until)
     })
     .await?;
-    let now = Instant::now();
-    exchange.deadlines.active = Some(now);
-    if exchange.upload.framing.done() {
-        // The time for a response begins when the request goes on.
-        let limit = exchange.record.route_timeout;
-        exchange.deadlines.route = limit.map(|limit| now + limit);
-    }
+    exchange.deadlines.active = Some(Instant::now());
     Ok(())
 }

@@ -3,7 +3,12 @@
 //!
 //! In: a request with its route. Out: leave to go on, or the failure by which a filter answers it.
 
-use super::{exchange::Exchange, fault, rate_limit, request_buffer, session::Session};
+use super::{
+    compressor::{self, Compression},
+    exchange::Exchange,
+    fault, rate_limit, request_buffer,
+    session::Session,
+};
 use crate::failure::Failure;
 
 /// What filters do to a request, in their order.
@@ -11,7 +16,7 @@ pub(super) async fn request(session: &mut Session, exchange: &mut Exchange) -> R
     let Some(filters) = exchange.record.filters.clone() else {
         return Ok(());
     };
-    let installed = session.manager().filters;
+    let installed = session.manager().filters.clone();
     if let Some(fault) = &filters.fault
         && installed.fault
     {
@@ -27,12 +32,16 @@ pub(super) async fn request(session: &mut Session, exchange: &mut Exchange) -> R
     {
         rate_limit::rate_limit(session, exchange, limits)?;
     }
+    compressor::request(session, exchange, &filters);
     Ok(())
 }
 
-/// Fields that filters add to a response.
-pub(super) fn response_fields(exchange: &Exchange) -> Vec<(&'static [u8], Vec<u8>)> {
-    let mut fields = Vec::new();
+/// Fields that filters add to a response, whose compression was decided.
+pub(super) fn response_fields(
+    exchange: &Exchange,
+    compression: &mut Compression,
+) -> Vec<(&'static [u8], Vec<u8>)> {
+    let mut fields = std::mem::take(&mut compression.added);
     if exchange.record.filters.is_some() {
         rate_limit::announce(exchange, &mut fields);
     }

@@ -9,10 +9,13 @@ use tokio::time::Instant;
 use super::{
     exchange::Exchange,
     session::{After, Session},
+    trace,
 };
 use crate::{
     cluster::Host,
+    io::Stream,
     pool::{Closed, give_back},
+    route::Wire,
 };
 
 /// Ends a request that was answered by the upstream.
@@ -38,14 +41,28 @@ pub(super) fn finish(session: &mut Session, exchange: &mut Exchange, now: Instan
             upstream.close(Closed::Local);
         }
     }
+    exchange.log.responded = exchange.log.wanted.then_some(now);
     exchange.answer.clear(&session.worker.buffers);
     count(session, exchange, elapsed);
     session.idle_since = Some(now);
     if !exchange.record.close {
         After::KeepAlive
+    } else if said_all(session, exchange) {
+        session.stats.downstream_cx_destroy_local.inc();
+        After::Close
     } else {
         After::Linger
     }
+}
+
+/// Whether the client promised to send nothing more and has not: no reset can eat the response then,
+/// and closing at once saves three system calls. TLS has its own goodbye to say.
+fn said_all(session: &Session, exchange: &Exchange) -> bool {
+    exchange.request.message.close
+        && exchange.record.sent.is_some()
+        && !exchange.record.switched
+        && session.inbox.is_empty()
+        && matches!(session.stream, Stream::Tcp(_))
 }
 
 /// Counts a response on the upstream's side, after this many milliseconds.
@@ -67,15 +84,34 @@ pub(super) fn count_upstream(exchange: &Exchange, host: &Host, status: u16, elap
 
 /// Counts bytes and pauses, and the request on the client's side, which took this many milliseconds.
 pub(super) fn count(session: &mut Session, exchange: &mut Exchange, elapsed: u64) {
+    if exchange.record.trace.is_some() {
+        trace::finish(session, exchange);
+    }
     let stats = &session.stats;
     let (upload, download) = (&exchange.upload, &exchange.download);
+    let mut wire = [None; 2];
     if !session.stream.is_http2() {
         // A connection of HTTP/2 counts for all its streams.
         let received = session.inbox.take_received();
         stats.downstream_cx_rx_bytes_total.add(received);
         stats.downstream_cx_tx_bytes_total.add(download.written);
+        session.carried[0] += received;
+        session.carried[1] += download.written;
+        wire[0] = Some(Wire {
+            received,
+            sent: download.written,
+        });
     }
     let received = exchange.answer.take_received();
+    if !exchange.record.shared {
+        wire[1] = Some(Wire {
+            received,
+            sent: upload.written,
+        });
+    }
+    if exchange.log.wanted {
+        exchange.log.wire = wire;
+    }
     if let Some(cluster) = &exchange.record.cluster {
         if !exchange.record.shared {
             cluster.upstream_cx_tx_bytes_total.add(upload.written);

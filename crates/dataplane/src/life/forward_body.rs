@@ -135,15 +135,11 @@ fn sent(exchange: &mut Exchange) {
     record.uploaded = true;
     let now = if exchange.request.message.chunked
         || exchange.request.message.content_length.unwrap_or(0) > 0
-        || exchange.retry.retries > 0
-        || record.delayed
     {
         Instant::now()
     } else {
         // There was nothing to send but the head, as soon as there was a connection.
-        let limit = exchange.deadlines.upstream.zip(record.upstream_limit);
-        let connected = limit.map(|(at, limit)| at - limit);
-        connected.or(record.started).unwrap_or_else(Instant::now)
+        record.connected.unwrap_or_else(Instant::now)
     };
     exchange.deadlines.active = Some(now);
     if exchange.record.sent.is_none() {

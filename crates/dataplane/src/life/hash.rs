@@ -35,14 +35,46 @@ pub(super) fn hash(
         [] => route,
         own => own,
     };
-    let request = Request {
+    let Hashed { hash, set_cookies } = hash_request(policies, &view(session, exchange));
+    exchange.record.set_cookies = set_cookies;
+    hash
+}
+
+/// The hash of a request by the policies of its route; no cookies are made for it.
+pub(super) fn of_route(
+    session: &Session,
+    exchange: &Exchange,
+    policies: &[HashPolicy],
+) -> Option<u64> {
+    hash_request(policies, &view(session, exchange)).hash
+}
+
+/// The first value of a header, which may be a pseudo header.
+pub(super) fn header<'a>(
+    session: &'a Session,
+    exchange: &'a Exchange,
+    name: &str,
+) -> Option<&'a [u8]> {
+    let (bytes, head) = (session.inbox.bytes(), &exchange.request);
+    match name {
+        ":authority" | "host" => Some(head.authority.of(bytes)),
+        ":method" => Some(head.method.of(bytes)),
+        ":path" => Some(head.path_of(bytes)),
+        _ => {
+            let mut fields = head.message.fields.iter();
+            let same = |found: &[u8]| found.eq_ignore_ascii_case(name.as_bytes());
+            let field = fields.find(|field| same(field.name.of(bytes)));
+            field.map(|field| field.value.of(bytes))
+        }
+    }
+}
+
+fn view<'a>(session: &'a Session, exchange: &'a Exchange) -> Request<'a> {
+    Request {
         session,
         bytes: session.inbox.bytes(),
         head: &exchange.request,
-    };
-    let Hashed { hash, set_cookies } = hash_request(policies, &request);
-    exchange.record.set_cookies = set_cookies;
-    hash
+    }
 }
 
 impl HashInput for Request<'_> {

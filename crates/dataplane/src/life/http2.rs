@@ -14,11 +14,13 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{answer, exchange::Exchange, linger, receive_head, request, session::Session};
+use super::{
+    access_log, answer, exchange::Exchange, linger, receive_head, request, session::Session,
+};
 use crate::{
     failure::Failure,
     http::HeadError,
-    http2::{Event, Handle, Keepalive, Message, Options, Pings, Shared},
+    http2::{Event, Flood, Handle, Keepalive, Message, Options, Pings, Shared},
     io::Stream,
     plan::ConnectionManager,
 };
@@ -30,6 +32,8 @@ struct Connection {
     activity: Rc<Activity>,
     /// Since when no new streams are taken.
     draining: Option<Instant>,
+    /// Whether the client ended it.
+    gone: bool,
     /// Bytes written.
     written: u64,
 }
@@ -64,6 +68,7 @@ pub(super) async fn serve(session: &mut Session) {
             idle_since: Cell::new(Instant::now()),
         }),
         draining: None,
+        gone: false,
         written: 0,
     };
     poll_fn(|cx| connection.poll(cx, session)).await;
@@ -72,6 +77,12 @@ pub(super) async fn serve(session: &mut Session) {
     let received = session.inbox.take_received();
     stats.downstream_cx_rx_bytes_total.add(received);
     stats.downstream_cx_tx_bytes_total.add(connection.written);
+    if connection.gone {
+        stats.downstream_cx_destroy_remote.inc();
+    } else {
+        stats.downstream_cx_destroy_local.inc();
+    }
+    session.carried = [received, connection.written];
     linger::linger(session).await;
 }
 
@@ -106,7 +117,7 @@ impl Connection {
             let sent = self.poll_send(cx, &mut session.stream);
             let finished = sent.is_ready() && self.codec.lock().finished();
             if ended.is_ready() || finished || matches!(sent, Poll::Ready(Err(_))) {
-                session.stats.downstream_cx_destroy_remote.inc();
+                self.gone = !finished;
                 return Poll::Ready(());
             }
             if silent {
@@ -153,6 +164,9 @@ impl Connection {
                     Some(Event::Request(place)) => self.accept(session, place),
                     Some(Event::Broken) => {
                         session.stats.downstream_cx_protocol_error.inc();
+                        if let Some(flood) = self.codec.lock().flood() {
+                            count_flood(session, flood);
+                        }
                         return Poll::Ready(());
                     }
                     None => break,
@@ -255,6 +269,9 @@ impl Served {
         if let Err(failure) = request(session, &mut exchange).await {
             answer::failure(session, &mut exchange, failure).await;
         }
+        if exchange.log.wanted {
+            access_log::write(session, &exchange);
+        }
         exchange.clear();
         session.worker.recycle(exchange);
         session.inbox.clear(&session.worker.buffers);
@@ -269,6 +286,16 @@ impl Served {
     /// The stream's own session.
     pub(super) fn session(&mut self) -> &mut Session {
         &mut self.session
+    }
+}
+
+fn count_flood(session: &Session, flood: Flood) {
+    let stats = &session.worker.http2_stats;
+    match flood {
+        Flood::Empty => stats.inbound_empty_frames_flood.inc(),
+        Flood::Priority => stats.inbound_priority_frames_flood.inc(),
+        Flood::Reset => session.stats.downstream_rq_too_many_premature_resets.inc(),
+        Flood::Update => stats.inbound_window_update_frames_flood.inc(),
     }
 }
 

@@ -15,10 +15,12 @@ use super::session::Session;
 pub(super) async fn linger(session: &mut Session) {
     let limit = session.manager().delayed_close_timeout;
     let deadline = limit.map(|limit| Instant::now() + limit);
+    let mut shut = false;
     let timed_out = poll_fn(|cx| {
-        if session.stream.poll_shutdown(cx).is_pending() {
+        if !shut && session.stream.poll_shutdown(cx).is_pending() {
             return session.timer.poll(cx, deadline).map(|()| true);
         }
+        shut = true;
         loop {
             session.inbox.clear(&session.worker.buffers);
             let buffers = &session.worker.buffers;
@@ -35,7 +37,6 @@ pub(super) async fn linger(session: &mut Session) {
     })
     .await;
     session.inbox.clear(&session.worker.buffers);
-    session.stats.downstream_cx_destroy_local.inc();
     if timed_out {
         session.stats.downstream_cx_delayed_close_timeout.inc();
     }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{exchange::Exchange, facts, grpc_timeout, session::Session};
+use super::{exchange::Exchange, facts, grpc_timeout, session::Session, trace};
 use crate::{
     failure::Failure,
     route::{Action, RequestView, Route, RouteAction, RouteTable},
@@ -30,19 +30,27 @@ pub(super) fn match_route<'a>(
     let head = &exchange.request;
     let view = RequestView::new(bytes, head, session.scheme);
     exchange.record.grpc = head.message.grpc;
-    let Some(route) = routes.find(&view) else {
+    let found = routes.find(&view);
+    if session.manager().tracing.is_some() {
+        trace::begin(session, exchange, found);
+    }
+    let Some(route) = found else {
         session.stats.no_route.inc();
         return Err(Failure::NoRoute);
     };
     exchange.record.mutations = Some(route.response_headers.clone());
+    if exchange.log.wanted {
+        exchange.log.route = Some(route.name.clone());
+    }
     exchange.record.filters.clone_from(&route.filters);
     facts::keep_received(session, exchange);
     let Action::Route(action) = &route.action else {
+        upgrade(session, exchange, &[])?;
         return Ok(Found::Answer(route));
     };
     let name = action.stat_name.as_deref();
     exchange.record.route = name.map(|name| session.worker.route_stats(name));
-    upgrade(session, exchange, action)?;
+    upgrade(session, exchange, &action.upgrades)?;
     let started = exchange.record.started;
     let deadlines = &mut exchange.deadlines;
     let off = |limit: Duration| (!limit.is_zero()).then_some(limit);
@@ -58,16 +66,17 @@ pub(super) fn match_route<'a>(
     Ok(Found::Forward(action))
 }
 
-/// Whether an upgrade is asked for, and allowed.
+/// Whether an upgrade is asked for, which CONNECT does as well, and allowed.
 fn upgrade(
     session: &Session,
     exchange: &mut Exchange,
-    action: &RouteAction,
+    of_route: &[(Box<[u8]>, bool)],
 ) -> Result<(), Failure> {
-    let Some(kind) = exchange.request.message.upgrade else {
-        return Ok(());
+    let kind = match (exchange.request.connect, exchange.request.message.upgrade) {
+        (true, _) => b"CONNECT",
+        (false, Some(kind)) => kind.of(session.inbox.bytes()),
+        (false, None) => return Ok(()),
     };
-    let kind = kind.of(session.inbox.bytes());
     // Envoy ignores these two and goes on in HTTP/1.1.
     if kind.eq_ignore_ascii_case(b"h2c") || kind.to_ascii_lowercase().starts_with(b"tls/") {
         return Ok(());
@@ -77,7 +86,7 @@ fn upgrade(
         let rule = rules.find(|(name, _)| name.eq_ignore_ascii_case(kind));
         rule.map(|(_, allowed)| *allowed)
     };
-    let allowed = decide(&action.upgrades).or_else(|| decide(&session.manager().upgrades));
+    let allowed = decide(of_route).or_else(|| decide(&session.manager().upgrades));
     if allowed != Some(true) {
         session.stats.downstream_rq_ws_on_non_ws_route.inc();
         return Err(Failure::UpgradeRefused);

@@ -46,6 +46,8 @@ enum Piece {
 pub(super) struct Mirrored {
     /// The head, rewritten.
     pub(super) head: Vec<u8>,
+    /// Hosts that it names itself.
+    pub(super) overrides: Overrides,
     /// How the body is delimited.
     pub(super) framing: Framing,
     /// What its connection must have been made for.
@@ -117,10 +119,10 @@ struct Body {
     framed: Option<(Framing, Vec<u8>)>,
 }
 
-async fn send(worker: &Rc<Worker>, mirrored: Mirrored, mut body: Body) -> Result<u16, Failure> {
+async fn send(worker: &Rc<Worker>, mut mirrored: Mirrored, mut body: Body) -> Result<u16, Failure> {
     let host = mirrored
         .cluster
-        .pick(None, &mut Overrides::default())
+        .pick(None, &mut mirrored.overrides)
         .ok_or(Failure::NoHealthyUpstream)?;
     let mut upstream = match checkout(&host, Priority::Default, &mirrored.lane)? {
         Checkout::Ready(upstream) => upstream,

@@ -8,10 +8,12 @@ use std::rc::Rc;
 
 use super::{exchange::Exchange, facts, hash, retry, session::Session};
 use crate::{
+    balance::Overrides,
     cluster::{Host, LocalCluster},
     failure::Failure,
+    http::RequestHead,
     plan::Underscores,
-    route::{Backend, RouteAction},
+    route::{Backend, RouteAction, Selector},
 };
 
 /// Where the request goes.
@@ -32,8 +34,14 @@ pub(super) fn pick_host<'a>(
     exchange: &mut Exchange,
     action: &'a RouteAction,
 ) -> Result<Target<'a>, Failure> {
-    let backend = action.backends.draw();
-    let cluster = backend.and_then(|backend| session.worker.cluster(backend.cluster));
+    let (backend, cluster) = match action.backends.selector {
+        Selector::Random => {
+            let backend = action.backends.draw();
+            let cluster = backend.and_then(|backend| session.worker.cluster(backend.cluster));
+            (backend, cluster)
+        }
+        _ => choose(session, exchange, action),
+    };
     let (Some(backend), Some(cluster)) = (backend, cluster) else {
         session.stats.no_cluster.inc();
         return Err(Failure::NoCluster(action.cluster_not_found));
@@ -42,6 +50,9 @@ pub(super) fn pick_host<'a>(
     facts::keep_received(session, exchange);
     exchange.record.upstream_limit = cluster.config.max_stream_duration;
     exchange.record.cluster = Some(cluster.stats.clone());
+    if let Some(trace) = &mut exchange.record.trace {
+        trace.cluster = Some(cluster.config.clone());
+    }
     let host = host_of(session, exchange, action, &cluster).inspect_err(|_| {
         exchange.record.cluster_name = Some(cluster.config.name.clone());
     })?;
@@ -52,6 +63,31 @@ pub(super) fn pick_host<'a>(
         cluster,
         host,
     })
+}
+
+/// The backend and the cluster where something of the request decides.
+fn choose<'a>(
+    session: &Session,
+    exchange: &Exchange,
+    action: &'a RouteAction,
+) -> (Option<&'a Backend>, Option<Rc<LocalCluster>>) {
+    let choice = &action.backends;
+    let value = |name| hash::header(session, exchange, name);
+    let number = match &choice.selector {
+        Selector::ClusterHeader(name) => {
+            let cluster = value(name).and_then(|name| session.worker.cluster_named(name));
+            return (choice.backends.first(), cluster);
+        }
+        Selector::Hash => hash::of_route(session, exchange, &action.hash_policies),
+        Selector::Header(name) => {
+            let text = value(name).and_then(|value| std::str::from_utf8(value).ok());
+            text.and_then(|text| text.parse().ok())
+        }
+        Selector::Random => None,
+    };
+    let backend = choice.at(number.unwrap_or_else(|| fastrand::u64(..)));
+    let cluster = backend.and_then(|backend| session.worker.cluster(backend.cluster));
+    (backend, cluster)
 }
 
 /// A host for a request that the cluster takes.
@@ -71,19 +107,29 @@ fn host_of(
     let hash = hash::hash(session, exchange, cluster, &action.hash_policies);
     exchange.retry.hash = hash;
     let overrides = &mut exchange.retry.overrides;
-    let (head, bytes) = (&exchange.request, session.inbox.bytes());
+    name_hosts(session, &exchange.request, cluster, overrides);
+    cluster.pick(hash, overrides).ok_or_else(|| {
+        cluster.stats.upstream_cx_none_healthy.inc();
+        Failure::NoHealthyUpstream
+    })
+}
+
+/// Adds the hosts that a request names itself.
+pub(super) fn name_hosts(
+    session: &Session,
+    request: &RequestHead,
+    cluster: &LocalCluster,
+    overrides: &mut Overrides,
+) {
+    let bytes = session.inbox.bytes();
     for name in &cluster.config.balancing.override_headers {
         // Only the first line of that name counts.
-        let mut fields = head.message.fields.iter();
+        let mut fields = request.message.fields.iter();
         let same = |found: &[u8]| found.eq_ignore_ascii_case(name.as_bytes());
         if let Some(field) = fields.find(|field| same(field.name.of(bytes))) {
             overrides.add(field.value.of(bytes));
         }
     }
-    cluster.pick(hash, overrides).ok_or_else(|| {
-        cluster.stats.upstream_cx_none_healthy.inc();
-        Failure::NoHealthyUpstream
-    })
 }
 
 /// Picks another host of the same cluster for a retry.

@@ -5,7 +5,11 @@
 //! Nothing more is read while anything waits to be written, so a slow reader holds back the writer
 //! and memory stays bounded by one read.
 
+mod encoding;
+
 use std::task::{Context, Poll, ready};
+
+pub(super) use encoding::Encoding;
 
 use super::mirror::Tee;
 use crate::{
@@ -30,6 +34,8 @@ pub(super) struct Pump {
     tail: &'static [u8],
     /// Bytes written in all.
     pub(super) written: u64,
+    /// Bytes of body that passed, where they are not counted by their chunks.
+    passed: u64,
     /// The writer has to wait.
     blocked: bool,
     /// How often the writer had to wait, and how often it could go on.
@@ -46,6 +52,8 @@ pub(super) struct Pump {
     pub(super) abandoned: u64,
     /// What was sent stays in `out`, for retries.
     kept: Option<Kept>,
+    /// What it passes through.
+    encoding: Option<Box<Encoding>>,
 }
 
 /// What there is in `out` for retries.
@@ -218,13 +226,17 @@ impl Pump {
     /// The source ended. Says whether that ends the body well.
     fn closed(&mut self, well: bool, ends: &mut Ends<'_>) -> bool {
         let mut trailers = Vec::new();
-        if let Some(from) = ends.from.message() {
-            if !well {
-                return false;
-            }
-            if self.trailers && !ends.to.is_http2() {
-                from.push_trailers(&mut trailers);
-            }
+        if !well && (ends.from.is_http2() || matches!(self.framing, Framing::Tunnel)) {
+            return false;
+        }
+        if let Some(from) = ends.from.message()
+            && self.trailers
+            && !ends.to.is_http2()
+        {
+            from.push_trailers(&mut trailers);
+        }
+        if let Some(encoding) = &mut self.encoding {
+            encoding.close(&trailers);
         }
         self.framing.closed(&trailers, &mut self.out)
     }
@@ -257,6 +269,12 @@ impl Pump {
         self.framing = framing.bare();
     }
 
+    /// Sends the body on through `encoding`.
+    pub(super) fn encode(&mut self, encoding: Box<Encoding>) {
+        self.framing = std::mem::take(&mut self.framing).bare();
+        self.encoding = Some(encoding);
+    }
+
     /// Starts over.
     pub(super) fn clear(&mut self) {
         self.out.clear();
@@ -266,7 +284,7 @@ impl Pump {
         self.framing = Framing::Empty;
         (self.sent, self.raw, self.skip) = (0, 0, 0);
         self.tail = b"";
-        self.written = 0;
+        (self.written, self.passed) = (0, 0);
         self.blocked = false;
         self.waits = (0, 0);
         self.trailers = false;
@@ -275,6 +293,18 @@ impl Pump {
         self.tees.clear();
         self.abandoned = 0;
         self.kept = None;
+        self.encoding = None;
+    }
+
+    /// Bytes of body that were taken in to be sent.
+    pub(super) fn carried(&self) -> u64 {
+        let encoded = self.encoding.as_ref().map(|encoding| encoding.produced());
+        encoded.unwrap_or(self.passed + self.framing.chunked_data())
+    }
+
+    /// Notes a body that stands in `out` already.
+    pub(super) fn note_body(&mut self, length: usize) {
+        self.passed = length as u64;
     }
 
     fn note_waiting(&mut self, waiting: bool) {
@@ -292,6 +322,9 @@ impl Pump {
 
     /// Takes the next run of the body into view.
     fn stage(&mut self, inbox: &mut Inbox) -> Result<(), Stopped> {
+        if let Some(encoding) = &mut self.encoding {
+            return encoding.stage(&mut self.framing, inbox, &mut self.out);
+        }
         while self.raw == 0 && self.tail.is_empty() && !self.framing.done() && !inbox.is_empty() {
             let generated = self.out.len();
             let staged = self
@@ -314,6 +347,9 @@ impl Pump {
             }
             if let Some(kept) = &mut self.kept {
                 kept.bytes += staged.raw.len();
+            }
+            if !matches!(self.framing, Framing::Chunked(..)) {
+                self.passed += staged.raw.len() as u64;
             }
             inbox.consume(staged.raw.start);
             self.raw = staged.raw.len();

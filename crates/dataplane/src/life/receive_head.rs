@@ -21,6 +21,8 @@ pub(super) async fn receive_head(
 ) -> Result<(), Failure> {
     let now = Instant::now();
     exchange.record.started = Some(now);
+    exchange.record.prompt = Some(now);
+    exchange.log.wanted = !session.manager.logs.is_empty();
     if session.stream.is_http2() {
         return http2::receive_head(session, exchange, now);
     }
@@ -34,13 +36,15 @@ pub(super) async fn receive_head(
         other => other?,
     };
     if parsed == Parsed::Partial {
-        let manager = &session.chain.manager;
+        let manager = &session.manager;
         exchange.deadlines.headers = manager.request_headers_timeout.map(|limit| now + limit);
         exchange.deadlines.request = manager.request_timeout.map(|limit| now + limit);
         exchange.deadlines.idle = manager.stream_idle_timeout;
         exchange.deadlines.active = Some(now);
         read_on(session, exchange).await?;
         exchange.deadlines.headers = None;
+        exchange.log.headed = exchange.log.wanted.then(Instant::now);
+        exchange.record.prompt = None;
     }
     accept(session, exchange, now)
 }
@@ -48,7 +52,7 @@ pub(super) async fn receive_head(
 async fn read_on(session: &mut Session, exchange: &mut Exchange) -> Result<(), Failure> {
     poll_fn(|cx| {
         loop {
-            let limits = session.chain.manager.limits;
+            let limits = session.manager.limits;
             let buffers = &session.worker.buffers;
             let filled = session
                 .inbox
@@ -99,7 +103,7 @@ pub(super) fn accept(
 ) -> Result<(), Failure> {
     let http2 = session.stream.is_http2();
     session.requests += 1;
-    let manager = &session.chain.manager;
+    let manager = &session.manager;
     let stats = &session.stats;
     stats.downstream_rq_total.inc();
     if http2 {
@@ -160,10 +164,7 @@ pub(super) fn accept(
     deadlines.idle = manager.stream_idle_timeout;
     deadlines.stream = manager.max_stream_duration.map(|limit| now + limit);
     deadlines.request = manager.request_timeout.map(|limit| now + limit);
-    if exchange.request.method.of(bytes) == b"CONNECT" {
-        // No route leads to a tunnel.
-        record.close = true;
-        return Err(Failure::NoRoute);
-    }
+    // What follows it belongs to its tunnel, even if there is none.
+    record.close |= exchange.request.connect;
     Ok(())
 }

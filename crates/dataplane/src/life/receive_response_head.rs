@@ -19,7 +19,7 @@ use super::{
 use crate::{
     failure::Failure,
     http::{HeadError, Limits, Parsed},
-    pool::Closed,
+    pool::{Closed, Protocol},
 };
 
 /// Reads the head.
@@ -28,6 +28,12 @@ pub(super) async fn receive_response_head(
     exchange: &mut Exchange,
     target: &Target<'_>,
 ) -> Result<(), Failure> {
+    if exchange.record.lane.protocol == Protocol::Tcp {
+        // Nobody will answer: the connection is there.
+        exchange.response.make(200);
+        target.host.responded(200, || false);
+        return Ok(());
+    }
     let config = &target.cluster.config;
     let limits = Limits {
         count: config.max_headers_count,

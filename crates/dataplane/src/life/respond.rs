@@ -12,6 +12,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
+    compressor::{self, Compression},
     exchange::Exchange,
     facts, filters,
     forward_body::{poll_deadlines, poll_upload},
@@ -35,7 +36,7 @@ pub(super) fn write_head(
     exchange.upload.let_go();
     exchange.deadlines.per_try = None;
     let config = &target.cluster.config;
-    let manager = &session.chain.manager;
+    let manager = &session.manager;
     let switching = switches(exchange);
     let both = manager.trailers && config.trailers;
     let http2 = [
@@ -78,13 +79,22 @@ pub(super) fn write_head(
     record.switched = switching;
     record.reusable =
         record.uploaded && (http2[1] || reusable(&exchange.response, &exchange.download.framing));
+    // What was asked for is a tunnel, and not over.
+    record.reusable &= http2[1] || !exchange.request.connect;
     if !persists(&exchange.response) {
         target.cluster.stats.upstream_cx_close_notify.inc();
     }
+    let mut compression = match switching {
+        false => {
+            let ends = exchange.download.framing.done();
+            compressor::of_upstream(session, exchange, ends)
+        }
+        true => Compression::default(),
+    };
     let none = Mutations::default();
     let changes = exchange.record.mutations.as_deref().unwrap_or(&none);
     let formatted = facts::of_response(session, exchange, &target.host, changes);
-    let added = filters::response_fields(exchange);
+    let added = filters::response_fields(exchange, &mut compression);
     let record = &exchange.record;
     let head_only = record.head_only;
     DownstreamResponse {
@@ -104,28 +114,42 @@ pub(super) fn write_head(
             .map(|sent| now - sent),
         close: record.close && !switching && !http2[0],
         chunked: !http2[0]
-            && matches!(
+            && (matches!(
                 exchange.download.framing,
                 Framing::Chunked(..) | Framing::UntilClose
-            )
+            ) || compression.encoding.is_some())
             && !switching
             || (!http2[0]
                 && head_only
                 && exchange.response.message.content_length.is_none()
                 && !matches!(exchange.response.status, 204 | 304)),
-        upgrade: record.upgrade.as_deref().filter(|_| switching),
+        tunnel: switching && exchange.request.connect,
+        upgrade: record
+            .upgrade
+            .as_deref()
+            .filter(|_| switching && !exchange.request.connect),
         attempts: record.tell_attempts.then_some(exchange.retry.retries + 1),
         empty: ended
+            && !switching
             && !http2[0]
             && !head_only
             && exchange.response.message.content_length.is_none()
             && !matches!(exchange.response.status, 204 | 304),
+        edits: &compression.edits,
         added: &added,
+        operation: record.trace.as_ref().and_then(|trace| trace.decorated()),
         set_cookies: &record.set_cookies,
         clock: &session.worker.clock,
         now,
     }
     .push(&mut exchange.download.out);
+    if exchange.log.wanted {
+        exchange.log.answered = Some(now);
+        exchange.log.keep_response(&exchange.download.out);
+    }
+    if let Some(encoding) = compression.encoding {
+        exchange.download.encode(encoding);
+    }
     let length = exchange.response.message.length;
     exchange.answer.consume(length);
     exchange.deadlines.active = Some(now);
@@ -135,8 +159,8 @@ pub(super) fn write_head(
 
 /// Whether the upstream agreed to an upgrade; one of HTTP/2 does so by a success.
 pub(super) fn switches(exchange: &mut Exchange) -> bool {
-    if exchange.record.upgrade.is_none() {
-        return false;
+    if exchange.record.upgrade.is_none() || exchange.request.connect {
+        return opens(exchange);
     }
     let upstream = exchange.upstream.as_ref();
     if upstream.is_some_and(|upstream| upstream.stream.is_http2())
@@ -147,10 +171,20 @@ pub(super) fn switches(exchange: &mut Exchange) -> bool {
     exchange.response.status == 101
 }
 
+/// Whether a tunnel begins behind the response: CONNECT takes any success for that.
+fn opens(exchange: &Exchange) -> bool {
+    let status = exchange.response.status;
+    let agreed = match exchange.request.connect {
+        true => (200..300).contains(&status),
+        false => status == 101,
+    };
+    agreed && exchange.record.upgrade.is_some()
+}
+
 /// How the body of a response ends, by RFC 9112 6.3.
 pub(super) fn framing(exchange: &Exchange, trailers: bool) -> Result<Framing, Failure> {
     let head = &exchange.response;
-    let switching = head.status == 101 && exchange.record.upgrade.is_some();
+    let switching = opens(exchange);
     let message = &head.message;
     // To the client, a switch that it did not ask for is no answer yet: the next response would
     // become its answer.

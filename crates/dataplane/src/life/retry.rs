@@ -121,7 +121,7 @@ pub(super) fn again(
     exchange.retry.wait = wait(exchange, policy, outcome);
     match outcome {
         Ok(()) => attempt::discard(session, exchange),
-        Err(failure) => attempt::failed(exchange, *failure),
+        Err(failure) => attempt::failed(session, exchange, *failure),
     }
     exchange.answer.clear(&session.worker.buffers);
     exchange.deadlines.end_try();
@@ -197,19 +197,13 @@ fn response(exchange: &Exchange, policy: &RetryPolicy) -> Response {
     let mut headers = policy.response_headers.iter();
     Response {
         status: head.status,
-        ratelimited: value(exchange, "x-envoy-ratelimited").is_some(),
+        ratelimited: exchange.response_field("x-envoy-ratelimited").is_some(),
         listed_status: policy.status_codes.contains(&head.status),
         listed_header: headers.any(|header| header.matches_response(bytes, head)),
-        grpc_status: value(exchange, "grpc-status").and_then(|text| text.parse().ok()),
+        grpc_status: exchange
+            .response_field("grpc-status")
+            .and_then(|text| text.parse().ok()),
     }
-}
-
-/// The first value of a field of the response.
-fn value<'a>(exchange: &'a Exchange, name: &str) -> Option<&'a str> {
-    let bytes = exchange.answer.bytes();
-    let mut fields = exchange.response.message.fields.iter();
-    let field = fields.find(|field| field.name.of(bytes).eq_ignore_ascii_case(name.as_bytes()))?;
-    std::str::from_utf8(field.value.of(bytes)).ok()
 }
 
 fn note_host(exchange: &mut Exchange, policy: &RetryPolicy) {
@@ -229,7 +223,7 @@ fn wait(exchange: &mut Exchange, policy: &RetryPolicy, outcome: &Result<(), Fail
     let asked = policy.rate_limited.as_ref().filter(|_| outcome.is_ok());
     let asked = asked.and_then(|back_off| {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let first = |name: &str| value(exchange, name);
+        let first = |name: &str| exchange.response_field(name);
         back_off.wait(first, now.unwrap_or_default(), fastrand::u64(..))
     });
     let retry = &mut exchange.retry;

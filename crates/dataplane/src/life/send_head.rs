@@ -7,22 +7,25 @@
 use tokio::time::Instant;
 
 use super::{
+    access_log,
     exchange::Exchange,
     facts, grpc_timeout, hash,
     mirror::{self, Mirrored},
-    pick_host::Target,
+    pick_host::{Target, name_hosts},
     session::Session,
+    trace,
 };
 use crate::{
+    balance::Overrides,
     cluster::LocalCluster,
     failure::Failure,
     http::{
-        ATTEMPT_COUNT, EXPECTED_TIMEOUT, Framing, Known, NameCase, Trailers, UpstreamRequest,
-        expected_timeout, push_decimal, replace_value, timeout_milliseconds,
+        ATTEMPT_COUNT, EXPECTED_TIMEOUT, Framing, Known, NameCase, TRACEPARENT, Trailers,
+        UpstreamRequest, expected_timeout, push_decimal, replace_value, timeout_milliseconds,
     },
     plan::Underscores,
     pool::{Lane, Protocol},
-    route::without_port,
+    route::{ConnectConfig, without_port},
 };
 
 /// Writes the head into the upload. The client's head is gone from the inbox afterwards.
@@ -31,6 +34,13 @@ pub(super) fn write_head(
     exchange: &mut Exchange,
     target: &Target<'_>,
 ) -> Result<(), Failure> {
+    trace::begin_attempt(exchange, target);
+    if exchange.request.connect
+        && let Some(connect) = &target.action.connect
+    {
+        terminate(session, exchange, target, connect);
+        return Ok(());
+    }
     session.name_peer();
     exchange.record.lane = lane(session, exchange, target);
     if target.cluster.config.http2.is_some() {
@@ -39,7 +49,8 @@ pub(super) fn write_head(
     let mut out = std::mem::take(&mut exchange.upload.out);
     push(session, exchange, target, None, &mut out);
     exchange.upload.out = out;
-    if !target.action.mirrors.is_empty() {
+    trace::note_head(session, exchange);
+    if !target.action.mirrors.is_empty() && !exchange.request.connect {
         start_mirrors(session, exchange, target);
     }
     if exchange.record.upgrade.is_some() {
@@ -67,6 +78,10 @@ pub(super) fn write_head(
         exchange.record.client = Some(hash::client(session, &exchange.request));
         exchange.record.sent_head.clone_from(&exchange.upload.out);
     }
+    if exchange.log.wanted {
+        exchange.log.client = Some(hash::client(session, &exchange.request));
+        exchange.log.request.clone_from(&exchange.upload.out);
+    }
     session.inbox.consume(exchange.request.message.length);
     exchange.record.taken = true;
     if expects_continue && !exchange.upload.framing.done() && session.inbox.is_empty() {
@@ -79,12 +94,39 @@ pub(super) fn write_head(
     Ok(())
 }
 
+/// The tunnel of a CONNECT ends here: its bytes go to the host as they are, behind what tells the
+/// host whose they are.
+fn terminate(
+    session: &mut Session,
+    exchange: &mut Exchange,
+    target: &Target<'_>,
+    connect: &ConnectConfig,
+) {
+    exchange.record.lane = Lane {
+        protocol: Protocol::Tcp,
+        ..lane(session, exchange, target)
+    };
+    let origin = session.origin();
+    if let (Some(proxy), Some(origin)) = (&connect.proxy_protocol, origin) {
+        let header = proxy.header(Some(origin), origin);
+        exchange.upload.out.extend_from_slice(&header);
+    }
+    exchange.upload.framing = Framing::Empty;
+    exchange.upload.open = true;
+    if exchange.retry.keeps() {
+        keep(session, exchange, target);
+    }
+    access_log::keep_request(session, exchange, true);
+    session.inbox.consume(exchange.request.message.length);
+    exchange.record.taken = true;
+}
+
 /// What is sent from here on is kept for retries.
 fn keep(session: &Session, exchange: &mut Exchange, target: &Target<'_>) {
     let Exchange { upload, retry, .. } = exchange;
     retry.head.extend_from_slice(&upload.out);
     match exchange.record.lane.protocol {
-        Protocol::Http1 => {}
+        Protocol::Http1 | Protocol::Tcp => {}
         Protocol::Http2 => upload.strip_framing(),
         // The next connection may want the other framing.
         Protocol::Negotiated if exchange.request.message.chunked => return,
@@ -96,7 +138,13 @@ fn keep(session: &Session, exchange: &mut Exchange, target: &Target<'_>) {
 /// Puts the head back into the upload, in front of the body, with what changes from attempt to
 /// attempt.
 pub(super) fn write_head_again(session: &Session, exchange: &mut Exchange, target: &Target<'_>) {
-    let Exchange { upload, retry, .. } = exchange;
+    trace::begin_attempt(exchange, target);
+    let Exchange {
+        upload,
+        retry,
+        record,
+        ..
+    } = exchange;
     let head = &mut retry.head;
     let mut digits = Vec::new();
     let mut number = |name, value: u64, head: &mut Vec<u8>| {
@@ -109,19 +157,23 @@ pub(super) fn write_head_again(session: &Session, exchange: &mut Exchange, targe
     }
     let now = Instant::now();
     let left = exchange.deadlines.route.map(|at| at - now);
-    let left = left.or(exchange.record.route_timeout);
+    let left = left.or(record.route_timeout);
     if let Some(timeout) = expected_timeout(retry.per_try, left)
         && !session.manager().suppress_envoy_headers
     {
         number(EXPECTED_TIMEOUT, timeout_milliseconds(timeout), head);
+    }
+    let traced = record.trace.as_ref();
+    if let Some((traceparent, _)) = traced.and_then(|trace| trace.fields(false).context) {
+        replace_value(head, TRACEPARENT, traceparent.as_bytes());
     }
     let endpoint = target.host.endpoint.borrow();
     if target.action.auto_host && target.backend.host.is_none() && !endpoint.hostname.is_empty() {
         replace_value(head, b"host", endpoint.hostname.as_bytes());
     }
     upload.rewind(head);
-    exchange.record.uploaded = false;
-    exchange.record.upload_broken = false;
+    record.uploaded = false;
+    record.upload_broken = false;
 }
 
 /// Writes the head for the target's cluster, or for a mirror's.
@@ -163,10 +215,20 @@ fn push(
         drop_underscores: [manager.underscores, config.underscores].contains(&Underscores::Drop),
         expected_timeout: expected_timeout(exchange.retry.per_try, exchange.record.route_timeout),
         attempt: action.count_attempts.then_some(1),
-        upgrade: exchange.record.upgrade.is_some(),
+        upgrade: exchange.record.upgrade.is_some() && !exchange.request.connect,
         http2: config.speaks.protocol(session.stream.is_http2()) == Protocol::Http2,
         grpc_timeout: exchange.record.grpc_timeout.map(grpc_timeout::value),
         length: exchange.record.collected,
+        hides_accept: exchange
+            .record
+            .accepts
+            .as_ref()
+            .is_some_and(|accepts| accepts.hidden),
+        trace: exchange
+            .record
+            .trace
+            .as_ref()
+            .map(|trace| trace.fields(mirror.is_some())),
         shadow: mirror.map(|_| &*session.worker.local_address),
     }
     .push(out);
@@ -183,8 +245,11 @@ fn start_mirrors(session: &Session, exchange: &mut Exchange, target: &Target<'_>
         };
         let mut head = Vec::new();
         push(session, exchange, target, Some(&cluster), &mut head);
+        let mut overrides = Overrides::default();
+        name_hosts(session, &exchange.request, &cluster, &mut overrides);
         let mirrored = Mirrored {
             head,
+            overrides,
             lane: Lane {
                 protocol: cluster.config.speaks.protocol(session.stream.is_http2()),
                 ..Lane::default()
@@ -225,7 +290,7 @@ fn lane(session: &Session, exchange: &Exchange, target: &Target<'_>) -> Lane {
 
 /// Whether `:scheme` is https: what the client named, else what the proxy in front of us said, else
 /// whether the client's connection is encrypted.
-fn is_https(session: &Session, exchange: &Exchange) -> bool {
+pub(super) fn is_https(session: &Session, exchange: &Exchange) -> bool {
     let edge = session.manager().use_remote_address && session.manager().trusted_hops == 0;
     let bytes = session.inbox.bytes();
     let forwarded = || {

@@ -19,10 +19,12 @@ use crate::{
     http::leading_empty_lines,
     http2,
     io::{Inbox, Stream, Timer},
-    listen::{Established, Pass, SocketId, canonical},
-    plan::{CodecType, ConnectionManager, FilterChain, ListenerPlan, Plan, Routes, Transport},
-    route::RouteTable,
-    stats::{CodecStats, HttpStats, ListenerStats},
+    listen::{Established, Pass, Presence, SocketId, canonical},
+    log::{Account, Kind},
+    plan::{CodecType, ConnectionManager, ListenerPlan, Plan, Routes},
+    route::{Protocol, RouteTable},
+    stats::{CodecStats, HttpStats},
+    tls::TlsFacts,
     worker::{Mark, Worker},
 };
 
@@ -32,8 +34,8 @@ pub(super) struct Session {
     pub(super) worker: Rc<Worker>,
     /// The listener that accepted it.
     pub(super) listener: Arc<ListenerPlan>,
-    /// The filter chain that serves it.
-    pub(super) chain: Arc<FilterChain>,
+    /// Settings of its connection manager.
+    pub(super) manager: Arc<ConnectionManager>,
     /// The stream.
     pub(super) stream: Stream,
     /// Bytes read from the client and not dealt with.
@@ -52,6 +54,8 @@ pub(super) struct Session {
     pub(super) client_text: Arc<str>,
     /// The same as `x-forwarded-for` has it: the node's own for a client on the loopback.
     pub(super) peer_text: Arc<str>,
+    /// What its TLS came to, where access logs may tell of it.
+    pub(super) tls: Option<Arc<TlsFacts>>,
     /// Numbers of the connection manager.
     pub(super) stats: Arc<HttpStats>,
     /// Requests so far.
@@ -61,11 +65,13 @@ pub(super) struct Session {
     /// The scheme of its requests.
     pub(super) scheme: &'static [u8],
     _pass: Option<Pass>,
-    listener_stats: Arc<ListenerStats>,
+    _presence: Option<Presence>,
     routes: Arc<RouteTable>,
     generation: Option<u64>,
     /// When it was ready for HTTP.
     pub(super) opened: Instant,
+    /// Bytes of HTTP from the client, and to it.
+    pub(super) carried: [u64; 2],
     /// Since when no request has run; nothing while one does.
     pub(super) idle_since: Option<Instant>,
 }
@@ -99,22 +105,29 @@ impl Session {
         worker: Rc<Worker>,
         mark: Rc<Mark>,
         established: Established,
+        manager: Arc<ConnectionManager>,
         socket: SocketId,
     ) -> Self {
         let Established {
             stream,
-            chain,
+            beginning,
+            chain: _,
             peer,
             local,
+            server_name: _,
             pass,
+            presence,
         } = established;
-        let stats = worker.http_stats(&chain.manager.stat_prefix);
-        let listener_stats = worker.listener_stats(&socket.stat_name());
+        let stats = worker.http_stats(&manager.stat_prefix);
         stats.downstream_cx_total.inc();
         stats.downstream_cx_active.add(1);
-        listener_stats.downstream_cx_total.inc();
-        listener_stats.downstream_cx_active.add(1);
         let now = Instant::now();
+        let tls = match &stream {
+            Stream::Tls(tls) if !manager.logs.is_empty() || !mark.listener.logs.is_empty() => {
+                Some(Arc::new(tls.facts()))
+            }
+            _ => None,
+        };
         let scheme: &[u8] = match &stream {
             Stream::Tls(_) => {
                 stats.downstream_cx_ssl_total.inc();
@@ -126,10 +139,10 @@ impl Session {
         Self {
             worker,
             listener: mark.listener.clone(),
-            chain,
+            manager,
             scheme,
             stream,
-            inbox: Inbox::default(),
+            inbox: Inbox::holding(beginning),
             timer: Timer::default(),
             mark,
             bound: socket.bound,
@@ -137,21 +150,23 @@ impl Session {
             local,
             client_text: Arc::default(),
             peer_text: Arc::default(),
+            tls,
             stats,
             requests: 0,
             version: None,
             _pass: pass,
-            listener_stats,
+            _presence: Some(presence),
             routes: Arc::default(),
             generation: None,
             opened: now,
+            carried: [0; 2],
             idle_since: Some(now),
         }
     }
 
     /// Settings of its connection manager.
     pub(super) fn manager(&self) -> &ConnectionManager {
-        &self.chain.manager
+        &self.manager
     }
 
     /// The part of a request that an HTTP/2 connection hands to each of its streams.
@@ -159,7 +174,7 @@ impl Session {
         Self {
             worker: self.worker.clone(),
             listener: self.listener.clone(),
-            chain: self.chain.clone(),
+            manager: self.manager.clone(),
             scheme: self.scheme,
             stream,
             inbox: Inbox::default(),
@@ -170,14 +185,16 @@ impl Session {
             bound: self.bound,
             client_text: self.client_text.clone(),
             peer_text: self.peer_text.clone(),
+            tls: self.tls.clone(),
             stats: self.stats.clone(),
             requests: 0,
             version: self.version,
             _pass: None,
-            listener_stats: self.listener_stats.clone(),
+            _presence: None,
             routes: self.routes.clone(),
             generation: self.generation,
             opened: self.opened,
+            carried: [0; 2],
             idle_since: self.idle_since,
         }
     }
@@ -294,7 +311,7 @@ impl Session {
     }
 
     fn find_routes(&self, plan: &Plan) -> Arc<RouteTable> {
-        match &self.chain.manager.routes {
+        match &self.manager.routes {
             Routes::Inline(table) => table.clone(),
             Routes::Named(name) => plan.routes.get(name.as_str()).cloned().unwrap_or_default(),
         }
@@ -340,12 +357,35 @@ impl Session {
         }
     }
 
+    /// What the listener's logs are told.
+    fn account(&self) -> Account {
+        let of_local = || self.listener.logs.reads_ends[0].then(|| self.local());
+        Account {
+            since: Some(self.opened),
+            number: self.mark.number,
+            peer: Some(self.peer),
+            local: of_local().flatten(),
+            protocol: self.version.map(|version| match version {
+                Version::Http1 => Protocol::Http1,
+                Version::Http2 => Protocol::Http2,
+            }),
+            tls: self.tls.clone(),
+            received: self.carried[0],
+            sent: self.carried[1],
+            ..Account::default()
+        }
+    }
+
     /// The end.
     pub(super) fn close(self) {
         self.worker.connections.closed(&self.mark);
+        let logs = &self.listener.logs;
+        if !logs.is_empty() {
+            self.account().write(logs, Kind::Connection);
+        }
         let stats = &self.stats;
         stats.downstream_cx_active.add(-1);
-        if matches!(self.chain.transport, Transport::Tls(_)) {
+        if self.scheme == b"https" {
             stats.downstream_cx_ssl_active.add(-1);
         }
         match self.version {
@@ -356,9 +396,6 @@ impl Session {
         stats.downstream_cx_destroy.inc();
         let length = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
         stats.downstream_cx_length_ms.record(length);
-        self.listener_stats.downstream_cx_active.add(-1);
-        self.listener_stats.downstream_cx_destroy.inc();
-        self.listener_stats.downstream_cx_length_ms.record(length);
     }
 }
 

@@ -50,7 +50,11 @@ pub(super) async fn tunnel(session: &mut Session, exchange: &mut Exchange) -> Re
                 // An upstream that is gone says so to the other direction.
                 let _ = upstream.stream.poll_shutdown(cx);
             }
-            Poll::Ready(_) => return Poll::Ready(Ok(())),
+            Poll::Ready(_) => {
+                let row = Failure::ClientGone.row();
+                (exchange.record.flag, exchange.record.details) = (row.flag, row.details);
+                return Poll::Ready(Ok(()));
+            }
             Poll::Pending => {}
         }
         if down.is_ready() {

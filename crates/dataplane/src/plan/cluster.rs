@@ -23,6 +23,7 @@ use sluicegate_xds::{
 };
 
 use super::{
+    admission_control,
     balancing::Balancing,
     breakers::{self, Thresholds},
     dns::{self, DnsConfig},
@@ -33,13 +34,14 @@ use super::{
     outlier,
     protocol::{Speaks, http1_options, names_of_requests, versions},
     retry,
+    socket_buffers::SocketBuffers,
     transport::{self, Transport},
     unsupported,
     value::{number, timeout},
 };
 use crate::{
-    cluster::ClusterId, connect::ProxyProtocol, health::outlier::OutlierConfig, http::NameCase,
-    retry::RetryPolicy, tls::UpstreamTls,
+    cluster::ClusterId, connect::ProxyProtocol, filter::AdmissionControl,
+    health::outlier::OutlierConfig, http::NameCase, retry::RetryPolicy, tls::UpstreamTls,
 };
 
 /// A cluster's settings.
@@ -57,6 +59,8 @@ pub(crate) struct ClusterConfig {
     pub(crate) connect_timeout: Duration,
     /// Bytes held per connection.
     pub(crate) buffer_limit: usize,
+    /// Buffers of the kernel for each connection.
+    pub(crate) socket_buffers: SocketBuffers,
     /// TCP keepalive of connections, when set.
     pub(crate) keepalive: Option<Keepalive>,
     /// Circuit breakers: default, high.
@@ -75,6 +79,8 @@ pub(crate) struct ClusterConfig {
     pub(crate) max_stream_duration: Option<Duration>,
     /// Requests after which a connection is not used again; 0 is no limit.
     pub(crate) max_requests_per_connection: u32,
+    /// How many requests there are connections for to each host, for each that waits or runs.
+    pub(crate) preconnect_ratio: f32,
     /// What happens to requests with underscores in header names.
     pub(crate) underscores: Underscores,
     /// Spelling of request header names.
@@ -103,6 +109,8 @@ pub(crate) struct ClusterConfig {
     pub(crate) outlier: Option<OutlierConfig>,
     /// Its own retry policy, which takes the place of the route's.
     pub(crate) retry: Option<RetryPolicy>,
+    /// Turns requests away while too many fail.
+    pub(crate) admission_control: Option<AdmissionControl>,
     /// Settings seen here that are not enforced yet.
     pub(crate) unsupported: Vec<&'static str>,
 }
@@ -144,6 +152,7 @@ impl ClusterConfig {
     /// Compiles a cluster.
     pub(super) fn compile(id: ClusterId, cluster: &Cluster) -> Result<Self, String> {
         let options = http_options(cluster)?;
+        let admission_control = admission_control::compile(&options)?;
         let retry = options.retry_policy.as_ref().map(retry::compile);
         let common = options.common_http_protocol_options.unwrap_or_default();
         let http1 = http1_options(&options);
@@ -180,6 +189,11 @@ impl ClusterConfig {
                 .unwrap_or(CONNECT_TIMEOUT),
             buffer_limit: number(cluster.per_connection_buffer_limit_bytes.as_ref())
                 .map_or(BUFFER_LIMIT, |limit| limit as usize),
+            socket_buffers: cluster
+                .upstream_bind_config
+                .as_ref()
+                .and_then(SocketBuffers::compile)
+                .unwrap_or_default(),
             keepalive: cluster
                 .upstream_connection_options
                 .as_ref()
@@ -197,6 +211,7 @@ impl ClusterConfig {
             max_requests_per_connection: number(common.max_requests_per_connection.as_ref())
                 .or_else(|| number(cluster.max_requests_per_connection.as_ref()))
                 .unwrap_or(0),
+            preconnect_ratio: preconnect_ratio(cluster),
             underscores: Underscores::of(common.headers_with_underscores_action),
             request_case: case,
             preserve_response_case: preserve,
@@ -211,6 +226,7 @@ impl ClusterConfig {
             http2: http2.as_ref().map(Http2Options::compile),
             outlier: cluster.outlier_detection.as_ref().map(outlier::compile),
             retry: retry.transpose()?,
+            admission_control,
             unsupported,
         })
     }
@@ -276,6 +292,17 @@ fn discovery(cluster: &Cluster) -> Result<Discovery, String> {
         }
         None => Ok(Discovery::Static(assignment())),
     }
+}
+
+/// 1 where it is not set (Envoy default): connections come with demand.
+fn preconnect_ratio(cluster: &Cluster) -> f32 {
+    let policy = cluster.preconnect_policy.as_ref();
+    let ratio = policy.and_then(|policy| policy.per_upstream_preconnect_ratio);
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "Envoy keeps a float, at most 3"
+    )]
+    ratio.map_or(1.0, |ratio| ratio.value as f32)
 }
 
 // Envoy defaults.

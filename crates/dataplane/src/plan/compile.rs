@@ -7,7 +7,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, OnceLock, Weak, atomic::AtomicBool},
 };
 
 use sluicegate_snapshot::{Resource, ResourceType, Snapshot, Version};
@@ -25,10 +25,12 @@ use sluicegate_xds::{
 use super::{ClusterConfig, ClusterPlan, Discovery, Endpoints, ListenerPlan, Plan, route};
 use crate::{
     cluster::{ClusterId, ClusterShared, HealthBoard},
+    log::LogFiles,
     report::ResourceError,
     resolve::Resolved,
     route::RouteTable,
     tls::Certificate,
+    trace::{Collector, Tracer},
 };
 
 /// Compiles snapshots; keeps what can be used again.
@@ -44,13 +46,16 @@ pub(crate) struct Compiler {
     listeners: BTreeMap<Arc<str>, Cached<Arc<ListenerPlan>>>,
     /// The endpoints of clusters whose endpoints are not known: the same ones every time.
     nothing: Arc<Endpoints>,
+    /// Where access logs go; without it they are not opened.
+    files: Option<Arc<LogFiles>>,
 }
 
-/// Numbers for cluster names. They are never used twice, so that a compiled route stays valid when
-/// clusters come and go.
+/// Numbers for cluster names, and tracers for collectors. Numbers are never used twice, so that a
+/// compiled route stays valid when clusters come and go.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     ids: HashMap<Arc<str>, ClusterId>,
+    tracers: Vec<Weak<Tracer>>,
 }
 
 impl Names {
@@ -62,6 +67,20 @@ impl Names {
         let id = ClusterId::new(self.ids.len());
         self.ids.insert(name.into(), id);
         id
+    }
+
+    /// The tracer for this collector: the one that others have, as long as they do.
+    pub(crate) fn tracer(&mut self, collector: Collector) -> Arc<Tracer> {
+        self.tracers.retain(|known| known.strong_count() > 0);
+        let known = self.tracers.iter().filter_map(Weak::upgrade);
+        let mut same = known.filter(|known| known.collector == collector);
+        if let Some(known) = same.next() {
+            return known;
+        }
+        drop(same);
+        let tracer = Arc::new(Tracer::new(collector));
+        self.tracers.push(Arc::downgrade(&tracer));
+        tracer
     }
 }
 
@@ -81,6 +100,14 @@ pub(super) struct Built {
 }
 
 impl Compiler {
+    /// One that opens access logs.
+    pub(crate) fn logging_to(files: Arc<LogFiles>) -> Self {
+        Self {
+            files: Some(files),
+            ..Self::default()
+        }
+    }
+
     /// Compiles `snapshot`. `resolved` answers for DNS clusters.
     pub(crate) fn compile(
         &mut self,
@@ -138,7 +165,11 @@ impl Compiler {
             |resource| {
                 let listener = decode::<Listener>(resource)?;
                 let version = resource.version;
-                ListenerPlan::compile(&listener, version, &secrets, names).map(Arc::new)
+                let plan = ListenerPlan::compile(&listener, version, &secrets, names)?;
+                if let Some(files) = &self.files {
+                    plan.open_logs(files)?;
+                }
+                Ok(Arc::new(plan))
             },
         );
         errors.extend(self.missing_secrets());
@@ -177,6 +208,7 @@ impl Compiler {
         }
         Plan {
             clusters,
+            by_name: OnceLock::new(),
             routes: self
                 .routes
                 .iter()

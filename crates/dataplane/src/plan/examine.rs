@@ -15,7 +15,7 @@ use sluicegate_xds::pb::envoy::{
 };
 
 use super::{
-    Endpoints, ListenerPlan, NEEDS_ZONE, Routes,
+    Endpoints, ListenerPlan, NEEDS_ZONE,
     compile::{Names, build_cluster, decode},
     reads, route,
 };
@@ -74,13 +74,7 @@ fn listener(resource: &Resource) -> Result<Examined, String> {
     let listener = decode::<Listener>(resource)?;
     let secrets = HashMap::new();
     let plan = ListenerPlan::compile(&listener, resource.version, &secrets, &mut Names::default())?;
-    let tables = plan
-        .chains
-        .all()
-        .filter_map(|chain| match &chain.manager.routes {
-            Routes::Inline(table) => Some(table),
-            Routes::Named(_) => None,
-        });
+    let tables = plan.chains.all().filter_map(|chain| chain.inline_routes());
     // A chain with several names is there several times.
     let broken: BTreeSet<&String> = tables.flat_map(|table| &table.broken).collect();
     Ok(Examined {
@@ -114,7 +108,7 @@ mod tests {
         json,
         pb::{
             envoy::config::cluster::v3::{Cluster, cluster::PreconnectPolicy},
-            google::protobuf::BoolValue,
+            google::protobuf::{BoolValue, DoubleValue},
         },
         prost::Message,
     };
@@ -125,7 +119,10 @@ mod tests {
     fn names_what_would_not_be_enforced() {
         let cluster = Cluster {
             name: "a".into(),
-            preconnect_policy: Some(PreconnectPolicy::default()),
+            preconnect_policy: Some(PreconnectPolicy {
+                predictive_preconnect_ratio: Some(DoubleValue { value: 2.0 }),
+                ..PreconnectPolicy::default()
+            }),
             wait_for_warm_on_init: Some(BoolValue { value: true }),
             ..Cluster::default()
         };
@@ -134,7 +131,10 @@ mod tests {
         assert_eq!(found.refused, Vec::<String>::new());
         assert_eq!(
             found.unenforced,
-            ["preconnect_policy", "wait_for_warm_on_init"]
+            [
+                "preconnect_policy.predictive_preconnect_ratio",
+                "wait_for_warm_on_init"
+            ]
         );
     }
 

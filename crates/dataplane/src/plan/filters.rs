@@ -4,6 +4,7 @@
 //! In: configurations by name of filter. Out: [`Filters`], or nothing for a route without any; names
 //! of what is not enforced. A filter that cannot be taken as it is meant is left out as a whole.
 
+mod compressor;
 mod custom_response;
 mod rate_limit;
 
@@ -33,7 +34,7 @@ use super::{
     value::{duration, number},
 };
 use crate::filter::{
-    Abort, BUFFER, CUSTOM_RESPONSE, FAULT, Fault, Filters, Installed, ORDER, RATE_LIMIT,
+    Abort, BUFFER, COMPRESSOR, CUSTOM_RESPONSE, FAULT, Fault, Filters, Installed, RATE_LIMIT, place,
 };
 
 /// The filters of a route; names of what is not enforced go to `unsupported`.
@@ -76,6 +77,12 @@ fn one(name: &str, config: &Any, filters: &mut Filters) -> Result<(), &'static s
         FAULT => filters.fault = fault(&config_of(config)?)?,
         BUFFER => filters.request_buffer = buffer(&config_of(config)?),
         RATE_LIMIT => filters.rate_limit = rate_limit::compile(&config_of(config)?)?,
+        name if name.starts_with(COMPRESSOR) => {
+            let of_route = compressor::of_route(&config_of(config)?)?;
+            filters
+                .compressors
+                .extend(of_route.map(|hides| (name.into(), hides)));
+        }
         _ => return Err("typed_per_filter_config of another filter"),
     }
     Ok(())
@@ -135,7 +142,9 @@ fn buffer(config: &BufferPerRoute) -> Option<usize> {
 
 /// The filters that a connection manager has.
 pub(super) fn installed(manager: &HttpConnectionManager) -> Installed {
-    Installed::of(manager.http_filters.iter().map(|filter| &*filter.name))
+    let mut installed = Installed::of(manager.http_filters.iter().map(|filter| &*filter.name));
+    installed.compressors = compressor::installed(manager);
+    installed
 }
 
 /// What of the filters of a connection manager is not enforced.
@@ -146,12 +155,15 @@ pub(super) fn unsupported(manager: &HttpConnectionManager) -> Vec<&'static str> 
         if filter.name == ROUTER || filter.name.is_empty() {
             continue;
         }
-        match ORDER.iter().position(|name| *name == filter.name) {
+        if filter.name.starts_with(COMPRESSOR) {
+            found.extend(compressor::compile(filter).err());
+        }
+        match place(&filter.name) {
             None => found.push("http_filters other than the router"),
             Some(_) if !filter.disabled => {
                 found.push("http_filters that are not disabled for routes that do not set them");
             }
-            Some(at) if last.is_some_and(|last| at <= last) => {
+            Some(at) if last.is_some_and(|last| at < last) => {
                 found.push("http_filters in another order");
             }
             at => last = at,

@@ -16,10 +16,13 @@ use sluicegate_xds::{
                 http1_protocol_options::header_key_format::HeaderFormat,
                 proxy_protocol_config::Version as ProxyVersion,
             },
-            listener::v3::{Listener, listener_filter},
+            listener::v3::{Listener, ListenerFilter, listener_filter},
         },
         extensions::{
-            filters::listener::proxy_protocol::v3::ProxyProtocol as ProxyProtocolFilter,
+            filters::listener::{
+                proxy_protocol::v3::ProxyProtocol as ProxyProtocolFilter,
+                tls_inspector::v3::TlsInspector,
+            },
             filters::network::http_connection_manager::v3::{
                 HttpConnectionManager,
                 http_connection_manager::{RouteSpecifier, StripPortMode},
@@ -27,23 +30,27 @@ use sluicegate_xds::{
             http::header_formatters::preserve_case::v3::PreserveCaseFormatterConfig,
         },
     },
+    prost::{Message, Name},
 };
 
 use super::{
+    access_log,
     cluster::Underscores,
     compile::Names as ClusterNames,
     filter_chain::FilterChains,
     filters,
     http2::Http2Options,
-    route, unsupported,
+    route, trace, unsupported,
     value::{duration, flag, number, socket_address, timeout},
 };
 use crate::{
     filter::Installed,
     http::{EscapedSlashes, Limits, NameCase, PathRules},
-    listen::ProxyProtocol,
+    listen::{Inspection, ProxyProtocol},
+    log::{AccessLogs, LogFiles},
     route::RouteTable,
     tls::Certificate,
+    trace::Tracing,
 };
 
 /// A listener.
@@ -63,10 +70,14 @@ pub(crate) struct ListenerPlan {
     pub(crate) ignore_global_limit: bool,
     /// Header in front of everything on a connection.
     pub(crate) proxy_protocol: Option<ProxyProtocol>,
+    /// Whether, and how, what a client begins with is looked at.
+    pub(crate) inspection: Option<Inspection>,
     /// `listener_filters_timeout`, for that header and for a TLS client's first message.
     pub(crate) filters_timeout: Option<Duration>,
     /// Its filter chains.
     pub(crate) chains: FilterChains,
+    /// `access_log`, of connections.
+    pub(crate) logs: AccessLogs,
     /// Settings seen here that are not enforced yet.
     pub(crate) unsupported: Vec<&'static str>,
 }
@@ -140,6 +151,10 @@ pub(crate) struct ConnectionManager {
     pub(crate) suppress_envoy_headers: bool,
     /// HTTP filters beside the router.
     pub(crate) filters: Installed,
+    /// `tracing`.
+    pub(crate) tracing: Option<Arc<Tracing>>,
+    /// `access_log`.
+    pub(crate) logs: AccessLogs,
 }
 
 /// `codec_type`, in Envoy's order.
@@ -220,7 +235,10 @@ impl ListenerPlan {
         secrets: &HashMap<Arc<str>, Certificate>,
         names: &mut ClusterNames,
     ) -> Result<Self, String> {
-        let proxy_protocol = listener_filters(listener)?;
+        let ListenerFilters {
+            proxy_protocol,
+            tls_inspector,
+        } = ListenerFilters::of(listener)?;
         let chains = FilterChains::compile(listener, secrets, names)?;
         Ok(Self {
             name: listener.name.as_str().into(),
@@ -231,13 +249,25 @@ impl ListenerPlan {
                 .map_or(BUFFER_LIMIT, |limit| limit as usize),
             ignore_global_limit: listener.ignore_global_conn_limit,
             proxy_protocol,
+            // As Envoy does, a listener is given the filter that its chains need.
+            inspection: tls_inspector
+                .or(chains.chooses.then(Inspection::default))
+                .or(chains.tls.then(Inspection::uncounted)),
             filters_timeout: timeout(
                 listener.listener_filters_timeout.as_ref(),
                 Some(FILTERS_TIMEOUT),
             ),
             unsupported: chains.unsupported.clone(),
+            logs: access_log::compile(&listener.access_log)?,
             chains,
         })
+    }
+
+    /// Opens the files of all access logs.
+    pub(super) fn open_logs(&self, files: &LogFiles) -> Result<(), String> {
+        let of_chains = self.chains.all().map(|chain| chain.serves.logs());
+        let mut all = of_chains.chain([&self.logs]);
+        all.try_for_each(|logs| logs.open(files))
     }
 }
 
@@ -335,6 +365,8 @@ impl ConnectionManager {
             ),
             suppress_envoy_headers: unsupported::suppresses_envoy_headers(manager),
             filters: filters::installed(manager),
+            tracing: trace::of_manager(manager, cluster_names)?.map(Arc::new),
+            logs: access_log::compile(&manager.access_log)?,
         })
     }
 }
@@ -346,31 +378,56 @@ impl ConnectionManager {
     }
 }
 
-/// What happens in front of the filter chains. TLS is looked into by the chains themselves.
-fn listener_filters(listener: &Listener) -> Result<Option<ProxyProtocol>, String> {
-    let mut found = None;
-    for filter in &listener.listener_filters {
-        match filter.name.as_str() {
-            "envoy.filters.listener.tls_inspector" => {}
-            "envoy.filters.listener.proxy_protocol" => {
-                let packed = match &filter.config_type {
-                    Some(listener_filter::ConfigType::TypedConfig(packed)) => any::unpack(packed),
-                    _ => None,
-                };
-                let config: ProxyProtocolFilter =
-                    packed.ok_or("the proxy_protocol listener filter does not decode")?;
-                let accepts =
-                    |version: ProxyVersion| !config.disallowed_versions.contains(&(version as i32));
-                found = Some(ProxyProtocol {
-                    optional: config.allow_requests_without_proxy_protocol,
-                    v1: accepts(ProxyVersion::V1),
-                    v2: accepts(ProxyVersion::V2),
-                });
+/// What happens in front of the filter chains.
+#[derive(Default)]
+struct ListenerFilters {
+    proxy_protocol: Option<ProxyProtocol>,
+    tls_inspector: Option<Inspection>,
+}
+
+impl ListenerFilters {
+    fn of(listener: &Listener) -> Result<Self, String> {
+        let mut found = Self::default();
+        for filter in &listener.listener_filters {
+            match filter.name.as_str() {
+                "envoy.filters.listener.tls_inspector" => {
+                    found.tls_inspector = Some(tls_inspector(&config(filter)?));
+                }
+                "envoy.filters.listener.proxy_protocol" => {
+                    found.proxy_protocol = Some(proxy_protocol(&config(filter)?));
+                }
+                other => return Err(format!("listener filter {other} is not implemented yet")),
             }
-            other => return Err(format!("listener filter {other} is not implemented yet")),
         }
+        Ok(found)
     }
-    Ok(found)
+}
+
+fn config<M: Message + Name + Default>(filter: &ListenerFilter) -> Result<M, String> {
+    let packed = match &filter.config_type {
+        Some(listener_filter::ConfigType::TypedConfig(packed)) => any::unpack(packed),
+        _ => None,
+    };
+    packed.ok_or_else(|| format!("listener filter {} does not decode", filter.name))
+}
+
+fn tls_inspector(config: &TlsInspector) -> Inspection {
+    let longest = number(config.max_client_hello_size.as_ref());
+    let default = Inspection::default();
+    Inspection {
+        longest: longest.map_or(default.longest, |longest| longest as usize),
+        strict: config.close_connection_on_client_hello_parsing_errors,
+        ..default
+    }
+}
+
+fn proxy_protocol(config: &ProxyProtocolFilter) -> ProxyProtocol {
+    let accepts = |version: ProxyVersion| !config.disallowed_versions.contains(&(version as i32));
+    ProxyProtocol {
+        optional: config.allow_requests_without_proxy_protocol,
+        v1: accepts(ProxyVersion::V1),
+        v2: accepts(ProxyVersion::V2),
+    }
 }
 
 fn routes(manager: &HttpConnectionManager, names: &mut ClusterNames) -> Result<Routes, String> {

@@ -31,7 +31,7 @@ pub(super) fn check_formats(config: &RouteConfiguration) -> Result<(), String> {
     .chain(routes.flat_map(|one| [&one.request_headers_to_add, &one.response_headers_to_add]))
     .chain(weighted.flat_map(|one| [&one.request_headers_to_add, &one.response_headers_to_add]));
     for header in lists.flatten().filter_map(|option| option.header.as_ref()) {
-        Format::compile(&header.value, "")?;
+        Format::for_route(&header.value, "")?;
     }
     Ok(())
 }
@@ -62,7 +62,7 @@ pub(super) fn merge(route: &str, levels: [Level<'_>; 4]) -> Mutations {
             let Some(header) = &option.header else {
                 continue;
             };
-            let Ok(format) = Format::compile(&header.value, route) else {
+            let Ok(format) = Format::for_route(&header.value, route) else {
                 // The whole configuration was refused.
                 continue;
             };

@@ -12,7 +12,7 @@ use sluicegate_xds::pb::envoy::{
     config::route::v3::{
         DirectResponseAction, RouteAction as ProtoAction, RouteConfiguration,
         RouteMatch as ProtoMatch, VirtualHost as ProtoHost, route, route_action,
-        weighted_cluster::ClusterWeight, weighted_cluster::cluster_weight,
+        weighted_cluster::{ClusterWeight, RandomValueSpecifier, cluster_weight},
     },
     r#type::v3::{FractionalPercent, fractional_percent::DenominatorType},
 };
@@ -22,12 +22,14 @@ use super::{
     compile::Names,
     filters, hash_policy, matcher,
     mutation::{Level, check_formats, merge},
-    retry, rewrite, unsupported,
+    retry, rewrite, trace,
+    transport::proxy_protocol as proxy_protocol_config,
+    unsupported,
     value::{data, duration, flag, number, timeout},
 };
 use crate::route::{
-    Action, Backend, BufferLimits, Choice, DirectResponse, GrpcTimeout, Mirror, Mutations, Route,
-    RouteAction, RouteTable, VirtualHost,
+    Action, Backend, BufferLimits, Choice, ConnectConfig, DirectResponse, GrpcTimeout, Mirror,
+    Mutations, Route, RouteAction, RouteTable, Selector, VirtualHost,
 };
 
 /// Compiles a route configuration.
@@ -47,6 +49,10 @@ pub(crate) fn compile(
         table
             .unsupported
             .extend(actions.flat_map(unsupported::of_route));
+        let routes = host.routes.iter();
+        table
+            .unsupported
+            .extend(routes.flat_map(trace::unsupported_of_route));
         let (broken, unsupported) = (&mut table.broken, &mut table.unsupported);
         let routes = host
             .routes
@@ -85,7 +91,13 @@ fn one_route(
         _ => Err("this action is not implemented".to_owned()),
     };
     let filters = filters::of_route(&route.typed_per_filter_config, unsupported);
-    let error = matcher.as_ref().err().or(action.as_ref().err());
+    let tracing = trace::of_route(route);
+    let errors = [
+        matcher.as_ref().err(),
+        action.as_ref().err(),
+        tracing.as_ref().err(),
+    ];
+    let error = errors.into_iter().flatten().next();
     let usable = error.is_none();
     if let Some(error) = error {
         tracing::warn!(
@@ -101,6 +113,7 @@ fn one_route(
         });
     }
     Route {
+        name: route.name.as_str().into(),
         matcher: matcher.unwrap_or_default(),
         action: match action {
             Ok(action) if usable => action,
@@ -111,6 +124,7 @@ fn one_route(
         },
         response_headers: Arc::new(levels.response_headers(None)),
         filters,
+        tracing: tracing.unwrap_or_default().map(Arc::new),
     }
 }
 
@@ -174,6 +188,7 @@ impl Levels<'_> {
                     (kind.into(), flag(config.enabled.as_ref(), true))
                 })
                 .collect(),
+            connect: connect_config(action)?,
             priority: match action.priority {
                 1 => Priority::High,
                 _ => Priority::Default,
@@ -208,6 +223,13 @@ impl Levels<'_> {
             Some(route_action::ClusterSpecifier::Cluster(name)) => Ok(Choice {
                 backends: vec![self.backend(&ClusterWeight::default(), name, 1, names)],
                 total: 1,
+                selector: Selector::Random,
+            }),
+            Some(route_action::ClusterSpecifier::ClusterHeader(header)) => Ok(Choice {
+                // Which cluster it is, requests say.
+                backends: vec![self.backend(&ClusterWeight::default(), "", 1, names)],
+                total: 1,
+                selector: Selector::ClusterHeader(header.as_str().into()),
             }),
             Some(route_action::ClusterSpecifier::WeightedClusters(weighted)) => {
                 let backends: Vec<_> = weighted
@@ -221,7 +243,18 @@ impl Levels<'_> {
                 let total = backends
                     .iter()
                     .fold(0_u32, |sum, backend| sum.saturating_add(backend.weight));
-                Ok(Choice { backends, total })
+                let selector = match &weighted.random_value_specifier {
+                    Some(RandomValueSpecifier::HeaderName(name)) => {
+                        Selector::Header(name.as_str().into())
+                    }
+                    Some(RandomValueSpecifier::UseHashPolicy(on)) if on.value => Selector::Hash,
+                    _ => Selector::Random,
+                };
+                Ok(Choice {
+                    backends,
+                    total,
+                    selector,
+                })
             }
             _ => Err("this cluster specifier is not implemented".to_owned()),
         }
@@ -330,6 +363,25 @@ impl Levels<'_> {
             })
             .collect()
     }
+}
+
+/// The one of CONNECT; other upgrades have none.
+fn connect_config(action: &ProtoAction) -> Result<Option<ConnectConfig>, String> {
+    let mut found = None;
+    for upgrade in &action.upgrade_configs {
+        let Some(config) = &upgrade.connect_config else {
+            continue;
+        };
+        let kind = &upgrade.upgrade_type;
+        if !kind.eq_ignore_ascii_case("CONNECT") {
+            return Err(format!("connect_config of upgrade type {kind}"));
+        }
+        let proxy_protocol = config.proxy_protocol_config.as_ref();
+        found = Some(ConnectConfig {
+            proxy_protocol: proxy_protocol.map(proxy_protocol_config).transpose()?,
+        });
+    }
+    Ok(found)
 }
 
 fn grpc_timeout(action: &ProtoAction) -> Option<GrpcTimeout> {

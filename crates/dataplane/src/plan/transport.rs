@@ -67,7 +67,8 @@ pub(super) fn transport_socket(
     }
 }
 
-fn proxy_protocol(config: &ProxyProtocolConfig) -> Result<ProxyProtocol, String> {
+/// Compiles what hosts are told of clients.
+pub(super) fn proxy_protocol(config: &ProxyProtocolConfig) -> Result<ProxyProtocol, String> {
     let mut added = Vec::new();
     for entry in &config.added_tlvs {
         let kind = u8::try_from(entry.r#type).map_err(|_| "added_tlvs: type is above 255")?;

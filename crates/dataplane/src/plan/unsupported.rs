@@ -11,14 +11,15 @@ use sluicegate_xds::{
         config::{
             cluster::v3::Cluster,
             core::v3::{HealthCheck, Http2ProtocolOptions},
-            listener::v3::{FilterChain, FilterChainMatch, Listener},
+            listener::v3::{FilterChainMatch, Listener},
             route::v3::{RouteAction, VirtualHost},
         },
         extensions::{
             filters::{
                 http::router::v3::Router,
-                network::http_connection_manager::v3::{
-                    HttpConnectionManager, http_filter::ConfigType,
+                network::{
+                    http_connection_manager::v3::{HttpConnectionManager, http_filter::ConfigType},
+                    tcp_proxy::v3::{TcpProxy, tcp_proxy::ClusterSpecifier},
                 },
             },
             upstreams::http::v3::{
@@ -28,10 +29,14 @@ use sluicegate_xds::{
                 },
             },
         },
+        r#type::v3::hash_policy::PolicySpecifier,
     },
 };
 
-use super::{breakers, filters, hash_policy, health_check, protocol::http1_options, retry};
+use super::{
+    access_log, admission_control, breakers, filters, hash_policy, health_check,
+    protocol::http1_options, retry, socket_buffers::SocketBuffers, trace,
+};
 
 /// Refuses a cluster that cannot be reached safely.
 pub(super) fn refuse_cluster(cluster: &Cluster) -> Result<(), String> {
@@ -42,24 +47,21 @@ pub(super) fn refuse_cluster(cluster: &Cluster) -> Result<(), String> {
     }
 }
 
-/// The names that a filter chain matches; or an error, when it asks for something else.
-pub(super) fn filter_chain_names(chain: &FilterChain) -> Result<&[String], String> {
-    let Some(conditions) = &chain.filter_chain_match else {
-        return Ok(&[]);
-    };
-    let names = FilterChainMatch {
+/// Refuses conditions of a filter chain that cannot be told.
+pub(super) fn refuse_conditions(conditions: &FilterChainMatch) -> Result<(), String> {
+    let known = FilterChainMatch {
         server_names: conditions.server_names.clone(),
-        // Nothing else is served on such a listener.
-        transport_protocol: match conditions.transport_protocol.as_str() {
-            "tls" if chain.transport_socket.is_some() => "tls".to_owned(),
-            _ => String::new(),
-        },
+        transport_protocol: conditions.transport_protocol.clone(),
         ..FilterChainMatch::default()
     };
-    if names != *conditions {
-        return Err("only server_names is implemented of filter_chain_match".to_owned());
+    if known == *conditions {
+        Ok(())
+    } else {
+        Err(
+            "only server_names and transport_protocol are implemented of filter_chain_match"
+                .to_owned(),
+        )
     }
-    Ok(&conditions.server_names)
 }
 
 /// HTTP/2 options of a cluster.
@@ -97,13 +99,30 @@ pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Ve
             cluster.health_checks.iter().any(logs_elsewhere),
             "health_checks.event_logger other than to a file",
         ),
+        (
+            cluster.close_connections_on_host_health_failure,
+            "close_connections_on_host_health_failure",
+        ),
         (cluster.lb_subset_config.is_some(), "lb_subset_config"),
         (
-            cluster.upstream_bind_config.is_some(),
-            "upstream_bind_config",
+            cluster
+                .upstream_bind_config
+                .as_ref()
+                .is_some_and(|bind| SocketBuffers::compile(bind).is_none()),
+            "upstream_bind_config other than socket_options for SO_SNDBUF and SO_RCVBUF",
         ),
-        (cluster.preconnect_policy.is_some(), "preconnect_policy"),
+        (
+            cluster.preconnect_policy.as_ref().is_some_and(|policy| {
+                let ratio = policy.predictive_preconnect_ratio;
+                ratio.is_some_and(|ratio| ratio.value > 1.0)
+            }),
+            "preconnect_policy.predictive_preconnect_ratio",
+        ),
         (!options.hash_policy.is_empty(), "hash_policy"),
+        (
+            admission_control::unsupported(options),
+            "http_filters other than admission_control",
+        ),
         (
             http1.allow_chunked_length,
             "http_protocol_options.allow_chunked_length",
@@ -122,13 +141,8 @@ pub(super) fn of_cluster(cluster: &Cluster, options: &HttpProtocolOptions) -> Ve
 }
 
 /// Listener fields that are not enforced.
-pub(super) fn of_listener(
-    listener: &Listener,
-    manager: &HttpConnectionManager,
-) -> Vec<&'static str> {
-    let http1 = manager.http_protocol_options.clone().unwrap_or_default();
+pub(super) fn of_listener(listener: &Listener) -> Vec<&'static str> {
     let mut fields = listed([
-        (!listener.access_log.is_empty(), "access_log"),
         (
             !listener.additional_addresses.is_empty(),
             "additional_addresses",
@@ -165,10 +179,50 @@ pub(super) fn of_listener(
             listener.use_original_dst.is_some_and(|on| on.value),
             "use_original_dst",
         ),
+    ]);
+    fields.extend(access_log::unsupported(&listener.access_log));
+    fields
+}
+
+/// Fields of a TCP proxy that are not enforced.
+pub(super) fn of_tcp_proxy(proxy: &TcpProxy) -> Vec<&'static str> {
+    let mut hashed = proxy.hash_policy.iter();
+    let weighted = match &proxy.cluster_specifier {
+        Some(ClusterSpecifier::WeightedClusters(weighted)) => weighted.clusters.as_slice(),
+        _ => &[],
+    };
+    let mut fields = listed([
         (
-            !manager.access_log.is_empty(),
-            "http_connection_manager.access_log",
+            proxy.metadata_match.is_some()
+                || weighted.iter().any(|one| one.metadata_match.is_some()),
+            "tcp_proxy.metadata_match",
         ),
+        (proxy.on_demand.is_some(), "tcp_proxy.on_demand"),
+        (
+            !proxy.proxy_protocol_tlvs.is_empty(),
+            "tcp_proxy.proxy_protocol_tlvs",
+        ),
+        (
+            proxy.upstream_connect_mode != 0,
+            "tcp_proxy.upstream_connect_mode",
+        ),
+        (
+            proxy.check_drain_close.is_some_and(|on| on.value),
+            "tcp_proxy.check_drain_close",
+        ),
+        (
+            hashed.any(|one| matches!(one.policy_specifier, Some(PolicySpecifier::FilterState(_)))),
+            "tcp_proxy.hash_policy.filter_state",
+        ),
+    ]);
+    fields.extend(access_log::unsupported(&proxy.access_log));
+    fields
+}
+
+/// Fields of a connection manager that are not enforced.
+pub(super) fn of_manager(manager: &HttpConnectionManager) -> Vec<&'static str> {
+    let http1 = manager.http_protocol_options.clone().unwrap_or_default();
+    let mut fields = listed([
         (
             manager
                 .http2_protocol_options
@@ -176,8 +230,14 @@ pub(super) fn of_listener(
                 .is_some_and(|http2| !http2.custom_settings_parameters.is_empty()),
             "http2_protocol_options.custom_settings_parameters",
         ),
-        (manager.tracing.is_some(), "tracing"),
         (manager.local_reply_config.is_some(), "local_reply_config"),
+        (
+            manager.access_log_options.as_ref().is_some_and(|options| {
+                options.flush_access_log_on_new_request
+                    || options.access_log_flush_interval.is_some()
+            }),
+            "access_log_options.flush_access_log_on_new_request, access_log_flush_interval",
+        ),
         (
             manager.internal_address_config.is_some(),
             "internal_address_config",
@@ -221,6 +281,8 @@ pub(super) fn of_listener(
         ),
     ]);
     fields.extend(filters::unsupported(manager));
+    fields.extend(trace::unsupported(manager));
+    fields.extend(access_log::unsupported(&manager.access_log));
     fields
 }
 
@@ -250,6 +312,13 @@ pub(super) fn of_route(action: &RouteAction) -> Vec<&'static str> {
             "hash_policy.filter_state",
         ),
         (action.metadata_match.is_some(), "metadata_match"),
+        (
+            action.upgrade_configs.iter().any(|upgrade| {
+                let config = upgrade.connect_config.as_ref();
+                config.is_some_and(|config| config.allow_post)
+            }),
+            "upgrade_configs.connect_config.allow_post",
+        ),
         (action.path_rewrite_policy.is_some(), "path_rewrite_policy"),
         (action.hedge_policy.is_some(), "hedge_policy"),
     ]);

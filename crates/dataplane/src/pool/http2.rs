@@ -15,7 +15,7 @@ use std::{
 use h2::client::{self, SendRequest};
 use tokio::time::Instant;
 
-use super::{Closed, Lane, Lease, Protocol, Upstream};
+use super::{Closed, Lane, Lease, Pool, Protocol, Upstream};
 use crate::{
     cluster::Host,
     connect::Connected,
@@ -133,6 +133,32 @@ pub(super) fn streams(config: &ClusterConfig, protocol: Protocol) -> u32 {
         0 => options.max_concurrent_streams,
         requests => options.max_concurrent_streams.min(requests),
     }
+}
+
+/// What the connections of HTTP/2 of a lane have to do.
+#[derive(Debug, Default)]
+pub(super) struct SharedLoad {
+    /// Connections.
+    pub(super) count: u32,
+    /// Requests on them.
+    pub(super) active: u32,
+    /// Requests that they would still take.
+    pub(super) room: u32,
+}
+
+/// Counts them.
+pub(super) fn shared_load(pool: &Pool, lane: &Lane) -> SharedLoad {
+    let mut load = SharedLoad::default();
+    let shared = pool.shared.borrow();
+    for one in shared.iter().filter(|one| one.lane == *lane) {
+        let active = one.active.get();
+        load.count += 1;
+        load.active = load.active.saturating_add(active);
+        if !one.closing.get() {
+            load.room = load.room.saturating_add(one.limit.saturating_sub(active));
+        }
+    }
+    load
 }
 
 /// A place on a connection that has room.

@@ -29,4 +29,14 @@ pub(crate) enum Protocol {
     Http2,
     /// What ALPN says, else HTTP/1 (`auto_config`).
     Negotiated,
+    /// Bytes.
+    Tcp,
+}
+
+impl Protocol {
+    /// Whether its connections to a host are a pool for `max_connection_pools`, which is for
+    /// requests.
+    pub(super) fn is_limited_pool(self) -> bool {
+        self != Self::Tcp
+    }
 }

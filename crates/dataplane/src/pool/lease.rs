@@ -41,7 +41,7 @@ impl Lease {
                 tally.priority = priority;
             }
         });
-        if fresh {
+        if fresh && lane.protocol.is_limited_pool() {
             host.shared.budgets(priority).take(Resource::Pools);
         }
         let stats = &host.cluster_stats;
@@ -49,8 +49,8 @@ impl Lease {
         match lane.protocol {
             Protocol::Http1 => stats.upstream_cx_http1_total.inc(),
             Protocol::Http2 => stats.upstream_cx_http2_total.inc(),
-            // Counted once it is known.
-            Protocol::Negotiated => {}
+            // Counted once it is known; no HTTP.
+            Protocol::Negotiated | Protocol::Tcp => {}
         }
         stats.upstream_cx_active.add(1);
         host.stats.cx_total.inc();
@@ -97,7 +97,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let host = &self.host;
         let tally = host.pool.change_tally(&self.lane, |tally| tally.count -= 1);
-        if tally.count == 0 {
+        if tally.count == 0 && self.lane.protocol.is_limited_pool() {
             host.shared.budgets(tally.priority).give(Resource::Pools);
         }
         host.cluster_stats.upstream_cx_active.add(-1);
@@ -108,7 +108,7 @@ impl Drop for Lease {
     }
 }
 
-/// Held by a request while it is on a connection.
+/// Held by a request, or the bytes of a client, while it is on a connection.
 #[derive(Debug)]
 pub(crate) struct RequestLease {
     host: Rc<Host>,
@@ -123,6 +123,16 @@ impl RequestLease {
             host.cluster_stats.upstream_rq_active_overflow.inc();
             return None;
         }
+        Some(Self::taken(host, priority))
+    }
+
+    /// Takes a place for the bytes of a client, which count and are not limited.
+    pub(crate) fn for_bytes(host: &Rc<Host>, priority: Priority) -> Self {
+        host.shared.budgets(priority).take(Resource::Requests);
+        Self::taken(host, priority)
+    }
+
+    fn taken(host: &Rc<Host>, priority: Priority) -> Self {
         host.cluster_stats.upstream_rq_total.inc();
         host.cluster_stats.upstream_rq_active.add(1);
         host.stats.rq_total.inc();
@@ -130,10 +140,10 @@ impl RequestLease {
         if host.config.balancing.counts_requests() {
             host.health.begin_request();
         }
-        Some(Self {
+        Self {
             host: host.clone(),
             priority,
-        })
+        }
     }
 }
 

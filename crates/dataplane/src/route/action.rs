@@ -9,12 +9,15 @@ use regex::bytes::Regex;
 
 use super::{Mutations, RouteMatch};
 use crate::{
-    balance::HashPolicy, cluster::ClusterId, filter::Filters, plan::Priority, retry::RetryPolicy,
+    balance::HashPolicy, cluster::ClusterId, connect::ProxyProtocol, filter::Filters,
+    plan::Priority, retry::RetryPolicy, trace::RouteTracing,
 };
 
 /// A route.
 #[derive(Debug, Default)]
 pub(crate) struct Route {
+    /// Its name.
+    pub(crate) name: Arc<str>,
     /// When it applies.
     pub(crate) matcher: RouteMatch,
     /// What it does.
@@ -23,6 +26,8 @@ pub(crate) struct Route {
     pub(crate) response_headers: Arc<Mutations>,
     /// Its HTTP filters.
     pub(crate) filters: Option<Arc<Filters>>,
+    /// What it says about tracing.
+    pub(crate) tracing: Option<Arc<RouteTracing>>,
 }
 
 /// The actions.
@@ -111,6 +116,8 @@ pub(crate) struct RouteAction {
     pub(crate) mirrors: Vec<Mirror>,
     /// Upgrade types allowed or refused here, lower case.
     pub(crate) upgrades: Vec<(Box<[u8]>, bool)>,
+    /// `connect_config`: tunnels end here.
+    pub(crate) connect: Option<ConnectConfig>,
     /// What chooses the host, for balancers that hash.
     pub(crate) hash_policies: Vec<HashPolicy>,
     /// Circuit breaker set.
@@ -123,6 +130,13 @@ pub(crate) struct RouteAction {
     pub(crate) count_attempts: bool,
     /// `include_attempt_count_in_response`.
     pub(crate) tell_attempts: bool,
+}
+
+/// `connect_config`.
+#[derive(Debug)]
+pub(crate) struct ConnectConfig {
+    /// What the host is told of the client.
+    pub(crate) proxy_protocol: Option<ProxyProtocol>,
 }
 
 /// Limits on what is kept of a request's body, in bytes.
@@ -170,6 +184,22 @@ pub(crate) struct Choice {
     pub(crate) backends: Vec<Backend>,
     /// Sum of weights.
     pub(crate) total: u32,
+    /// What chooses among them.
+    pub(crate) selector: Selector,
+}
+
+/// What chooses among clusters.
+#[derive(Debug, Default)]
+pub(crate) enum Selector {
+    /// `cluster_header`: this header names the cluster of the only candidate.
+    ClusterHeader(Box<str>),
+    /// `weighted_clusters.use_hash_policy`: the hash of the route's policies.
+    Hash,
+    /// `weighted_clusters.header_name`: the number in this header.
+    Header(Box<str>),
+    /// Chance.
+    #[default]
+    Random,
 }
 
 /// One candidate.
@@ -202,10 +232,13 @@ impl Choice {
         if let [only] = self.backends.as_slice() {
             return (self.total > 0).then_some(only);
         }
-        if self.total == 0 {
-            return None;
-        }
-        let mut at = fastrand::u32(..self.total);
+        self.at(fastrand::u64(..))
+    }
+
+    /// The candidate for a number that stands for chance; `None` when all weights are zero.
+    pub(crate) fn at(&self, number: u64) -> Option<&Backend> {
+        let place = number.checked_rem(self.total.into())?;
+        let mut at = u32::try_from(place).unwrap_or(u32::MAX);
         self.backends.iter().find(|backend| {
             let hit = at < backend.weight;
             at = at.saturating_sub(backend.weight);

@@ -1,89 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Values with formatters (`%REQ(x-a)%`), as Envoy writes them into header fields.
+//! Texts with operators (`%REQ(x-a)%`), as Envoy writes them into header fields and access logs.
 //!
-//! In: the text of a value, when a plan is compiled; what is known of a request. Out: the value. A
-//! formatter that knows nothing writes nothing.
+//! In: the text, when a plan is compiled; what is known of a request. Out: the value. What an
+//! operator that knows nothing leaves in its place is for the caller to say.
 
 #[cfg(test)]
 mod tests;
+
+mod facts;
+mod grpc;
+mod names;
+mod operator;
+mod path;
 mod time;
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+pub(crate) use facts::{Facts, Moments, Protocol, Upstream, Wire};
+pub(crate) use operator::Operator;
+use operator::{Address, Message, Plain};
 
-use time::push_time;
-
-/// A compiled value.
+/// A compiled text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Format(Vec<Part>);
+pub(crate) struct Format(Vec<Operator>);
 
-/// What formatters can tell. Fields are `None` as long as they are not known.
-#[derive(Default)]
-pub(crate) struct Facts<'a> {
-    /// The first value of a request field, or pseudo field, in lower case.
-    pub(crate) request: Option<&'a Find<'a>>,
-    /// The same of the response.
-    pub(crate) response: Option<&'a Find<'a>>,
-    /// The trusted address of the client.
-    pub(crate) client: Option<SocketAddr>,
-    /// The other end of the client's connection.
-    pub(crate) peer: Option<SocketAddr>,
-    /// Our end of it.
-    pub(crate) local: Option<SocketAddr>,
-    /// The client speaks HTTP/2.
-    pub(crate) http2: bool,
-    /// Age of the request.
-    pub(crate) age: Duration,
-    /// The name of the cluster.
-    pub(crate) cluster: Option<&'a str>,
-    /// The address of the host that was picked.
-    pub(crate) host: Option<SocketAddr>,
-    /// The upstream's status.
-    pub(crate) status: u16,
-    /// `%RESPONSE_FLAGS%`.
-    pub(crate) flags: &'a str,
-    /// `%RESPONSE_CODE_DETAILS%`.
-    pub(crate) details: &'a str,
-}
-
-/// Finds a field by its name.
-pub(crate) type Find<'a> = dyn Fn(&str) -> Option<&'a [u8]> + 'a;
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
-    Address(Address, Piece),
-    Cluster,
-    Details,
-    Field {
-        of_response: bool,
-        names: Vec<String>,
-        limit: usize,
-    },
-    Flags,
-    Protocol,
-    Status,
-    Text(Vec<u8>),
-    Time(Option<String>),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Address {
-    Client,
-    Host,
-    Local,
-    Peer,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Piece {
-    Ip,
-    Port,
-    Whole,
-}
-
-/// One formatter as it is written.
+/// One operator as it is written.
 struct Command<'a> {
     name: &'a str,
     parameter: Option<&'a str>,
@@ -91,8 +30,29 @@ struct Command<'a> {
 }
 
 impl Format {
-    /// Compiles a value. `route` is what `%ROUTE_NAME%` stands for.
-    pub(crate) fn compile(text: &str, route: &str) -> Result<Self, String> {
+    /// Compiles a text for the requests of one route, whose name is known.
+    pub(crate) fn for_route(text: &str, route: &str) -> Result<Self, String> {
+        let mut parts = Self::compile(text)?.0;
+        for part in &mut parts {
+            match part {
+                Operator::Plain(Plain::Route) => *part = Operator::Text(route.as_bytes().to_vec()),
+                Operator::Plain(Plain::LocalReplyBody) => {
+                    return Err("the operator %LOCAL_REPLY_BODY% is not implemented".to_owned());
+                }
+                Operator::Plain(plain) if plain.is_known_at_the_end() => {
+                    return Err(format!(
+                        "an operator for the end of a request ({plain:?}) is not implemented"
+                    ));
+                }
+                Operator::Unfilled(told) => return Err(format!("{told} is not implemented")),
+                _ => {}
+            }
+        }
+        Ok(Self::joined(parts))
+    }
+
+    /// Compiles a text.
+    pub(crate) fn compile(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut plain = Vec::new();
         let mut rest = text;
@@ -110,48 +70,96 @@ impl Format {
                     "Incorrect configuration: {text}. Couldn't find valid command at position {at}"
                 )
             })?;
-            match command.compile(route)? {
-                Part::Text(constant) => plain.extend(constant),
-                part => {
-                    if !plain.is_empty() {
-                        parts.push(Part::Text(std::mem::take(&mut plain)));
-                    }
-                    parts.push(part);
-                }
-            }
+            parts.push(Operator::Text(std::mem::take(&mut plain)));
+            parts.push(command.compile()?);
             rest = &rest[length..];
         }
         plain.extend_from_slice(rest.as_bytes());
-        if !plain.is_empty() {
-            parts.push(Part::Text(plain));
-        }
-        Ok(Self(parts))
+        parts.push(Operator::Text(plain));
+        Ok(Self::joined(parts))
     }
 
     /// Plain bytes.
     pub(crate) fn plain(bytes: &[u8]) -> Self {
-        Self(vec![Part::Text(bytes.to_vec())])
+        Self(vec![Operator::Text(bytes.to_vec())])
+    }
+
+    /// With neighbouring constants as one, and without empty ones.
+    fn joined(parts: Vec<Operator>) -> Self {
+        let mut joined: Vec<Operator> = Vec::new();
+        for part in parts {
+            match (joined.last_mut(), part) {
+                (_, Operator::Text(more)) if more.is_empty() => {}
+                (Some(Operator::Text(text)), Operator::Text(more)) => text.extend(more),
+                (_, part) => joined.push(part),
+            }
+        }
+        Self(joined)
     }
 
     /// The value, when it is the same for all requests.
     pub(crate) fn constant(&self) -> Option<&[u8]> {
         match self.0.as_slice() {
             [] => Some(b""),
-            [Part::Text(text)] => Some(text),
+            [Operator::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The operator, when the text is nothing else.
+    pub(crate) fn single(&self) -> Option<&Operator> {
+        match self.0.as_slice() {
+            [operator] => Some(operator),
             _ => None,
         }
     }
 
     /// Whether it looks at the request's fields.
     pub(crate) fn reads_request(&self) -> bool {
-        let reads = |part: &Part| matches!(part, Part::Field { of_response, .. } if !of_response);
+        let reads = |part: &Operator| {
+            matches!(
+                part,
+                Operator::Path(_)
+                    | Operator::Field {
+                        message: Message::Request,
+                        ..
+                    }
+            )
+        };
         self.0.iter().any(reads)
     }
 
-    /// Writes the value.
-    pub(crate) fn push(&self, facts: &Facts<'_>, out: &mut Vec<u8>) {
+    /// Whether it asks for our end of the connection to the client, or to the host: each costs a
+    /// system call.
+    pub(crate) fn reads_ends(&self) -> [bool; 2] {
+        [Address::Local, Address::Source].map(|end| {
+            let asks =
+                |part: &Operator| matches!(part, Operator::Address(which, _) if *which == end);
+            self.0.iter().any(asks)
+        })
+    }
+
+    /// Operators that are never filled in, in words.
+    pub(crate) fn unfilled(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().filter_map(|part| match part {
+            Operator::Unfilled(told) => Some(*told),
+            _ => None,
+        })
+    }
+
+    /// The value as text, without what is not known.
+    pub(crate) fn text(&self, facts: &Facts<'_>) -> String {
+        let mut value = Vec::new();
+        self.push(facts, b"", &mut value);
+        String::from_utf8_lossy(&value).into_owned()
+    }
+
+    /// Writes the value, with `missing` in the place of what is not known.
+    pub(crate) fn push(&self, facts: &Facts<'_>, missing: &[u8], out: &mut Vec<u8>) {
         for part in &self.0 {
-            part.push(facts, out);
+            if !part.push(facts, out) {
+                out.extend_from_slice(missing);
+            }
         }
     }
 }
@@ -182,148 +190,5 @@ impl<'a> Command<'a> {
             limit,
         };
         Some((command, text.len() - rest.len()))
-    }
-
-    fn compile(&self, route: &str) -> Result<Part, String> {
-        let name = self.name;
-        match name {
-            "REQ" => return self.field(false),
-            "RESP" => return self.field(true),
-            "START_TIME" if self.limit.is_some() => {
-                return Err("START_TIME does not allow length to be specified.".to_owned());
-            }
-            "START_TIME" => {
-                let format = self.parameter.filter(|format| !format.is_empty());
-                return Ok(Part::Time(format.map(str::to_owned)));
-            }
-            "ENVIRONMENT" => {
-                let variable = self.parameter.filter(|name| !name.is_empty());
-                let variable = variable.ok_or("ENVIRONMENT requires parameters")?;
-                let value = std::env::var(variable).unwrap_or_else(|_| "-".to_owned());
-                let limit = self.limit.unwrap_or(usize::MAX).min(value.len());
-                return Ok(Part::Text(value.as_bytes()[..limit].to_vec()));
-            }
-            _ => {}
-        }
-        let part = plain(name, route)?;
-        // Envoy overlooks a parameter here, for no reason that we could find.
-        if (self.parameter.is_some() || self.limit.is_some()) && name != "RESPONSE_CODE_DETAILS" {
-            return Err(format!("{name} does not take any parameters or length"));
-        }
-        Ok(part)
-    }
-
-    fn field(&self, of_response: bool) -> Result<Part, String> {
-        let parameter = self.parameter.filter(|names| !names.is_empty());
-        let parameter = parameter.ok_or_else(|| format!("{} requires parameters", self.name))?;
-        let names: Vec<_> = parameter.split('?').map(str::to_ascii_lowercase).collect();
-        if names.len() > 2 {
-            return Err(format!(
-                "More than 1 alternative header specified in token: {parameter}"
-            ));
-        }
-        let valid = |name: &String| {
-            let name = name.strip_prefix(':').unwrap_or(name);
-            http::HeaderName::from_bytes(name.as_bytes()).is_ok()
-        };
-        if !names.iter().all(valid) {
-            return Err(
-                "Invalid header configuration. Format string contains invalid characters."
-                    .to_owned(),
-            );
-        }
-        Ok(Part::Field {
-            of_response,
-            names,
-            limit: self.limit.unwrap_or(usize::MAX),
-        })
-    }
-}
-
-/// Formatters without parameters.
-fn plain(name: &str, route: &str) -> Result<Part, String> {
-    let addresses = [
-        ("DOWNSTREAM_REMOTE", Address::Client),
-        ("DOWNSTREAM_DIRECT_REMOTE", Address::Peer),
-        ("DOWNSTREAM_LOCAL", Address::Local),
-        ("DOWNSTREAM_DIRECT_LOCAL", Address::Local),
-        ("UPSTREAM_REMOTE", Address::Host),
-    ];
-    for (prefix, address) in addresses {
-        match name.strip_prefix(prefix) {
-            Some("_ADDRESS") => return Ok(Part::Address(address, Piece::Whole)),
-            Some("_ADDRESS_WITHOUT_PORT") => return Ok(Part::Address(address, Piece::Ip)),
-            Some("_PORT") => return Ok(Part::Address(address, Piece::Port)),
-            _ => {}
-        }
-    }
-    Ok(match name {
-        "HOSTNAME" => Part::Text(hostname()),
-        "PROTOCOL" => Part::Protocol,
-        "RESPONSE_CODE" => Part::Status,
-        "RESPONSE_CODE_DETAILS" => Part::Details,
-        "RESPONSE_FLAGS" => Part::Flags,
-        "ROUTE_NAME" => Part::Text(route.as_bytes().to_vec()),
-        "UPSTREAM_CLUSTER" | "UPSTREAM_CLUSTER_RAW" => Part::Cluster,
-        "UPSTREAM_HOST" => Part::Address(Address::Host, Piece::Whole),
-        other => return Err(format!("Not supported field in StreamInfo: {other}")),
-    })
-}
-
-fn hostname() -> Vec<u8> {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
-    name.map_or_else(|_| b"-".to_vec(), |name| name.trim().into())
-}
-
-impl Part {
-    fn push(&self, facts: &Facts<'_>, out: &mut Vec<u8>) {
-        match self {
-            Self::Address(which, piece) => {
-                let address = match which {
-                    Address::Client => facts.client,
-                    Address::Host => facts.host,
-                    Address::Local => facts.local,
-                    Address::Peer => facts.peer,
-                };
-                if let Some(address) = address {
-                    let ip = address.ip().to_canonical();
-                    let text = match piece {
-                        Piece::Ip => ip.to_string(),
-                        Piece::Port => address.port().to_string(),
-                        Piece::Whole => SocketAddr::new(ip, address.port()).to_string(),
-                    };
-                    out.extend_from_slice(text.as_bytes());
-                }
-            }
-            Self::Cluster => out.extend_from_slice(facts.cluster.unwrap_or_default().as_bytes()),
-            Self::Details => out.extend_from_slice(facts.details.as_bytes()),
-            Self::Field {
-                of_response,
-                names,
-                limit,
-            } => {
-                let message = if *of_response {
-                    facts.response
-                } else {
-                    facts.request
-                };
-                let value = message.and_then(|find| names.iter().find_map(|name| find(name)));
-                if let Some(value) = value {
-                    out.extend_from_slice(&value[..value.len().min(*limit)]);
-                }
-            }
-            Self::Flags if facts.flags.is_empty() => out.push(b'-'),
-            Self::Flags => out.extend_from_slice(facts.flags.as_bytes()),
-            Self::Protocol if facts.http2 => out.extend_from_slice(b"HTTP/2"),
-            Self::Protocol => out.extend_from_slice(b"HTTP/1.1"),
-            Self::Status => out.extend_from_slice(facts.status.to_string().as_bytes()),
-            Self::Text(text) => out.extend_from_slice(text),
-            Self::Time(format) => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH);
-                let started = now.unwrap_or_default().saturating_sub(facts.age);
-                let format = format.as_deref().unwrap_or("%Y-%m-%dT%H:%M:%E3SZ");
-                push_time(format, started, out);
-            }
-        }
     }
 }

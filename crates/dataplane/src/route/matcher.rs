@@ -128,7 +128,8 @@ pub(crate) enum ValueMatch {
 impl RouteMatch {
     /// Whether `request` fits.
     pub(crate) fn matches(&self, request: &RequestView<'_>) -> bool {
-        self.path.matches(request.path, request)
+        request.head.connect == matches!(self.path.path, Path::Connect)
+            && self.path.matches(request.path)
             && self.headers.iter().all(|header| header.matches(request))
             && self
                 .query
@@ -148,7 +149,7 @@ impl Default for Path {
 }
 
 impl PathMatch {
-    fn matches(&self, path: &[u8], request: &RequestView<'_>) -> bool {
+    fn matches(&self, path: &[u8]) -> bool {
         let same = |a: &[u8], b: &[u8]| {
             if self.ignore_case {
                 a.eq_ignore_ascii_case(b)
@@ -164,7 +165,8 @@ impl PathMatch {
             Path::SeparatedPrefix(text) => {
                 starts(text) && matches!(path.get(text.len()), None | Some(b'/'))
             }
-            Path::Connect => request.head.method.of(request.bytes) == b"CONNECT",
+            // It has none.
+            Path::Connect => true,
         }
     }
 }
@@ -194,6 +196,11 @@ impl HeaderMatch {
             left /= 10;
         }
         self.holds(iter::once(digits.as_slice()))
+    }
+
+    /// Whether it fits the only value, if there is one.
+    pub(crate) fn matches_value(&self, value: Option<&[u8]>) -> bool {
+        self.holds(value.into_iter())
     }
 
     /// One of several values is enough, as in Envoy; inverted, none may fit. Where there is none,

@@ -71,7 +71,7 @@ impl Mutations {
                 return true;
             };
             let mut value = Vec::new();
-            format.push(facts, &mut value);
+            format.push(facts, b"", &mut value);
             added.value = value.into();
             !added.value.is_empty()
         });

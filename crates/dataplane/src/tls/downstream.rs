@@ -5,19 +5,19 @@
 //! Out: first what the client asks for, by which the chain is chosen; then an encrypted stream, or
 //! why not.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, io, sync::Arc};
 
 use rustls::{
     ServerConfig,
     crypto::aws_lc_rs::Ticketer,
-    server::{Acceptor, ClientHello, NoServerSessionStorage, ResolvesServerCert},
+    server::{Accepted, Acceptor, ClientHello, NoServerSessionStorage, ResolvesServerCert},
     sign::CertifiedKey,
 };
 use sluicegate_xds::pb::envoy::extensions::transport_sockets::tls::v3::{
     CommonTlsContext, DownstreamTlsContext, downstream_tls_context::SessionTicketKeysType,
 };
 use tokio::net::TcpStream;
-use tokio_rustls::{LazyConfigAcceptor, server::StartHandshake};
+use tokio_rustls::server::StartHandshake;
 use webpki::EndEntityCert;
 
 use super::{
@@ -42,7 +42,20 @@ pub(crate) struct DownstreamTls {
 pub(crate) struct MissingSecret(pub(crate) String);
 
 /// A client that has said hello.
-pub(crate) struct Handshake(StartHandshake<TcpStream>);
+pub(crate) struct Handshake(Accepted);
+
+/// Takes a client's first bytes in, until they are a hello.
+#[derive(Default)]
+pub(crate) struct Hello(Acceptor);
+
+/// First bytes that are no hello.
+#[derive(Debug)]
+pub(crate) struct NoHello {
+    /// What is wrong with them.
+    pub(crate) error: TlsError,
+    /// What a client of TLS is told.
+    pub(crate) alert: Vec<u8>,
+}
 
 /// The certificates of a context.
 #[derive(Debug)]
@@ -98,26 +111,53 @@ impl DownstreamTls {
     }
 }
 
-impl Handshake {
-    /// Waits for the client's hello.
-    pub(crate) async fn begin(tcp: TcpStream) -> Result<Self, TlsError> {
-        match LazyConfigAcceptor::new(Acceptor::default(), tcp).await {
-            Ok(start) => Ok(Self(start)),
-            Err(error) => {
+impl Hello {
+    /// Takes in more bytes. There is a handshake once the hello is complete.
+    pub(crate) fn read(&mut self, mut bytes: &[u8]) -> Result<Option<Handshake>, NoHello> {
+        while !bytes.is_empty() {
+            if let Err(error) = self.0.read_tls(&mut bytes) {
+                tracing::debug!(%error, "too much for a TLS handshake");
+                return Err(NoHello {
+                    error: TlsError::of(&error),
+                    alert: Vec::new(),
+                });
+            }
+        }
+        match self.0.accept() {
+            Ok(accepted) => Ok(accepted.map(Handshake)),
+            Err((error, mut sent)) => {
                 tracing::debug!(%error, "no TLS handshake");
-                Err(TlsError::of(&error))
+                let mut alert = Vec::new();
+                // A vector takes everything.
+                let _ = sent.write_all(&mut alert);
+                let error = io::Error::new(io::ErrorKind::InvalidData, error);
+                Err(NoHello {
+                    error: TlsError::of(&error),
+                    alert,
+                })
             }
         }
     }
+}
 
+impl Handshake {
     /// The name that the client asks for, in lower case.
     pub(crate) fn server_name(&self) -> Option<String> {
         let hello = self.0.client_hello();
         hello.server_name().map(str::to_ascii_lowercase)
     }
 
+    /// Whether the client names application protocols.
+    pub(crate) fn has_alpn(&self) -> bool {
+        self.0.client_hello().alpn().is_some()
+    }
+
     /// Finishes under a chain's context.
-    pub(crate) async fn finish(self, tls: &DownstreamTls) -> Result<TlsStream, TlsError> {
+    pub(crate) async fn finish(
+        self,
+        tcp: TcpStream,
+        tls: &DownstreamTls,
+    ) -> Result<TlsStream, TlsError> {
         let ours = &tls.config.alpn_protocols;
         let offered = self.0.client_hello().alpn();
         let mut offered = offered.into_iter().flatten();
@@ -127,7 +167,8 @@ impl Handshake {
             &tls.without_protocols
         };
         drop(offered);
-        match self.0.into_stream(config.clone()).await {
+        let start = StartHandshake::from_parts(self.0, tcp);
+        match start.into_stream(config.clone()).await {
             Ok(stream) => Ok(TlsStream::new(stream)),
             Err(error) => {
                 tracing::debug!(%error, "TLS handshake with a client failed");

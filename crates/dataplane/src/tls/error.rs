@@ -9,7 +9,7 @@ use std::io;
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 
 use super::verify::SanMismatch;
-use crate::stats::SslStats;
+use crate::{failure::transport_failure, stats::SslStats};
 
 /// Causes that Envoy tells apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,6 +149,11 @@ impl TlsError {
             Self::WrongVersion => ssl!(268435703, "WRONG_VERSION_NUMBER"),
             Self::Other => "upstream_reset_before_response_started{remote_connection_failure}",
         }
+    }
+
+    /// `%DOWNSTREAM_TRANSPORT_FAILURE_REASON%`; empty where nothing is known.
+    pub(crate) fn reason(self) -> &'static str {
+        transport_failure(self.details())
     }
 
     /// Moves the counter: a certificate that does not verify has its own.

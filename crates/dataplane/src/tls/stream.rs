@@ -10,6 +10,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use rustls::ProtocolVersion;
 use tokio::{
     io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -21,6 +22,15 @@ use crate::stats::SslStats;
 /// The stream.
 #[derive(Debug)]
 pub(crate) struct TlsStream(tokio_rustls::TlsStream<TcpStream>);
+
+/// What a handshake came to.
+#[derive(Debug)]
+pub(crate) struct TlsFacts {
+    /// The version, in Envoy's words.
+    pub(crate) version: Option<&'static str>,
+    /// The name that the client asked for.
+    pub(crate) server_name: Option<Box<str>>,
+}
 
 impl TlsStream {
     /// After a handshake of either side.
@@ -36,6 +46,22 @@ impl TlsStream {
     /// Counts its handshake.
     pub(crate) fn count(&self, stats: &SslStats) {
         count(self.0.get_ref().1, stats);
+    }
+
+    /// What its handshake came to.
+    pub(crate) fn facts(&self) -> TlsFacts {
+        let server_name = match &self.0 {
+            tokio_rustls::TlsStream::Server(server) => server.get_ref().1.server_name(),
+            tokio_rustls::TlsStream::Client(_) => None,
+        };
+        TlsFacts {
+            version: match self.0.get_ref().1.protocol_version() {
+                Some(ProtocolVersion::TLSv1_2) => Some("TLSv1.2"),
+                Some(ProtocolVersion::TLSv1_3) => Some("TLSv1.3"),
+                _ => None,
+            },
+            server_name: server_name.map(Into::into),
+        }
     }
 
     /// What ALPN chose.

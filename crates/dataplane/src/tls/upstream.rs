@@ -27,8 +27,8 @@ use crate::pool::{Lane, Protocol};
 
 /// A compiled context.
 pub(crate) struct UpstreamTls {
-    /// By what is offered: HTTP/1, HTTP/2, both.
-    connectors: [TlsConnector; 3],
+    /// By what is offered: HTTP/1, HTTP/2, both, nothing.
+    connectors: [TlsConnector; 4],
     /// What goes into SNI; the host's address stands in, and is not sent, when there is none.
     name: Option<ServerName<'static>>,
     /// The context lists protocols of its own.
@@ -132,6 +132,7 @@ impl UpstreamTls {
             Protocol::Http1 => &self.connectors[0],
             Protocol::Http2 => &self.connectors[1],
             Protocol::Negotiated => &self.connectors[2],
+            Protocol::Tcp => &self.connectors[3],
         };
         match connector.connect(name, tcp).await {
             Ok(stream) => Ok(TlsStream::new(stream)),
@@ -203,4 +204,4 @@ fn unsupported(context: &UpstreamTlsContext, common: &CommonTlsContext) -> Vec<&
 }
 
 /// What is offered by ALPN when the context does not list its own, as in [`UpstreamTls`].
-const OFFERS: [&[&[u8]]; 3] = [&[b"http/1.1"], &[b"h2"], &[b"h2", b"http/1.1"]];
+const OFFERS: [&[&[u8]]; 4] = [&[b"http/1.1"], &[b"h2"], &[b"h2", b"http/1.1"], &[]];

@@ -8,7 +8,10 @@ use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     rc::Rc,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     task::{Context, Waker},
 };
 
@@ -21,7 +24,6 @@ use crate::{listen::Place, plan::ListenerPlan};
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     open: RefCell<HashMap<u64, Rc<Mark>>>,
-    next: Cell<u64>,
     ending: RefCell<Option<Ending>>,
 }
 
@@ -34,7 +36,8 @@ pub(crate) struct Mark {
     pub(crate) drain: Cell<Option<Drain>>,
     /// Whether the reason of its end is counted.
     pub(crate) counted: Cell<bool>,
-    id: u64,
+    /// Which of all connections it is.
+    pub(crate) number: u64,
     _place: Option<Place>,
     waker: RefCell<Option<Waker>>,
     done: RefCell<Option<mpsc::Sender<()>>>,
@@ -51,19 +54,19 @@ struct Ending {
 impl Connections {
     /// Adds a connection, as soon as it is accepted. It gives its place back when it is gone.
     pub(crate) fn open(&self, listener: &Arc<ListenerPlan>, place: Option<Place>) -> Rc<Mark> {
-        let id = self.next.get();
-        self.next.set(id + 1);
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let number = NEXT.fetch_add(1, Relaxed);
         let ending = self.ending.borrow();
         let mark = Rc::new(Mark {
             listener: listener.clone(),
             drain: Cell::new(ending.as_ref().map(|ending| ending.drain)),
             counted: Cell::new(false),
-            id,
+            number,
             _place: place,
             waker: RefCell::default(),
             done: RefCell::new(ending.as_ref().and_then(|ending| ending.done.upgrade())),
         });
-        self.open.borrow_mut().insert(id, mark.clone());
+        self.open.borrow_mut().insert(number, mark.clone());
         mark
     }
 
@@ -74,7 +77,7 @@ impl Connections {
 
     /// Removes it.
     pub(crate) fn closed(&self, mark: &Mark) {
-        self.open.borrow_mut().remove(&mark.id);
+        self.open.borrow_mut().remove(&mark.number);
         mark.done.borrow_mut().take();
     }
 

@@ -58,6 +58,11 @@ impl Drain {
         }
     }
 
+    /// When connections of which nothing is known but bytes are closed.
+    pub(crate) fn ends_at(self) -> Instant {
+        self.since + self.time
+    }
+
     /// Whether every response is the last one.
     pub(crate) fn is_certain(self) -> bool {
         self.strategy == DrainStrategy::Immediate || self.since.elapsed() >= self.time

@@ -182,6 +182,16 @@ fn methods_of_pages() {
         ("POST", "/reset_counters", 200),
         ("POST", "/healthcheck/fail?x", 200),
         ("GET", "/nope", 404),
+        ("GET", "/clusters/", 404),
+        ("GET", "/Ready", 404),
+        ("POST", "/clusters?filter=(", 400),
+        ("GET", "/stats?hidden=nope", 400),
+        ("GET", "/stats?hidden=only&format=json", 200),
+        ("POST", "/logging?level=nope", 400),
+        ("POST", "/logging?nope=info", 400),
+        ("POST", "/runtime_modify", 400),
+        ("POST", "/healthcheck/ok", 200),
+        ("POST", "/reopen_logs", 200),
     ] {
         let answer = gateway.admin(method, page);
         assert_eq!(answer.status, status, "{page}: {}", answer.text);
@@ -189,6 +199,40 @@ fn methods_of_pages() {
         let line = answer.text.lines().next().unwrap_or_default();
         let of = format!("{method} {page}");
         transcript::note(&of, &answer.content_type, line.as_bytes());
+    }
+}
+
+/// Row 75.
+#[test]
+fn every_method_reads() {
+    // Pages that only read answer every method alike.
+    let gateway = Gateway::start(&Resources::simple(&[]));
+    let pages = [
+        "/",
+        "/certs",
+        "/clusters",
+        "/clusters?format=json",
+        "/config_dump",
+        "/contention",
+        "/help",
+        "/init_dump",
+        "/listeners",
+        "/listeners?format=json",
+        "/memory",
+        "/ready",
+        "/runtime",
+        "/server_info",
+        "/stats",
+        "/stats?format=json",
+        "/stats?format=html",
+        "/stats/prometheus",
+    ];
+    for page in pages {
+        for method in ["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"] {
+            let answer = gateway.admin(method, page);
+            assert_eq!(answer.status, 200, "{method} {page}");
+            transcript::note(&format!("{method} {page}"), &answer.content_type, b"");
+        }
     }
 }
 

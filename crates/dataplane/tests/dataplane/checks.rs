@@ -29,6 +29,8 @@ use sluicegate_xds::{
     },
 };
 
+use sluicegate_testkit::free_address;
+
 use crate::support::{
     Gateway, Upstream,
     checked::{checked, host, live, resources},
@@ -359,9 +361,7 @@ fn a_tcp_check_only_connects() {
         let check = HealthChecker::TcpHealthCheck(TcpHealthCheck::default());
         cluster.health_checks[0].health_checker = Some(check);
     });
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = closed.local_addr().unwrap();
-    drop(closed);
+    let address = free_address();
     let group = &mut resources.endpoints[0].endpoints[0];
     group.lb_endpoints.push(xds::endpoint(address));
     let gateway = Gateway::start(&resources);

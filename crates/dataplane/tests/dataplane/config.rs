@@ -3,18 +3,24 @@
 
 use std::{
     io::Write,
+    net::TcpListener,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     time::Duration,
 };
 
 use sluicegate_dataplane::State;
-use sluicegate_xds::pb::envoy::config::{
-    cluster::v3::cluster::{ClusterDiscoveryType, DiscoveryType},
-    listener::v3::ListenerFilter,
+use sluicegate_testkit::free_address;
+use sluicegate_xds::pb::{
+    envoy::config::{
+        cluster::v3::cluster::{ClusterDiscoveryType, DiscoveryType},
+        core::v3::BindConfig,
+        listener::v3::ListenerFilter,
+    },
+    google::protobuf::BoolValue,
 };
 
 use crate::support::{
-    Gateway, Upstream,
+    Client, Gateway, Upstream,
     gateway::{Resources, eventually},
     plane::{decided, differs},
     xds,
@@ -182,15 +188,42 @@ fn bad_resources_hurt_nobody_else_and_are_reported() {
     unbindable.name = "unbindable".to_owned();
     unbindable.address = xds::address(taken.local_addr().unwrap());
     resources.listeners.push(unbindable);
-    resources.clusters[0].preconnect_policy = Some(Default::default());
+    resources.clusters[0].upstream_bind_config = Some(BindConfig {
+        freebind: Some(BoolValue { value: true }),
+        ..BindConfig::default()
+    });
     let gateway = Gateway::start(&resources);
     assert_eq!(gateway.client().get("/").status(), 200);
     assert_eq!(gateway.refused(), ["bad", "unbindable"]);
     if let Some(report) = gateway.report() {
         assert!(report.resources[0].message.contains("unknown"));
         assert_eq!(report.binds[0].address, taken.local_addr().unwrap());
-        assert_eq!(report.unsupported[0].field, "preconnect_policy");
+        assert!(
+            report.unsupported[0]
+                .field
+                .starts_with("upstream_bind_config")
+        );
     }
+}
+
+#[test]
+fn what_could_not_be_bound_is_bound_once_it_can_be() {
+    if differs("an address that can be bound later") {
+        return;
+    }
+    let upstream = Upstream::ok();
+    let taken = TcpListener::bind(free_address()).unwrap();
+    let address = taken.local_addr().unwrap();
+    let mut resources = Resources::simple(&[upstream.address]);
+    let mut late = xds::listener(|_| {});
+    late.name = "late".to_owned();
+    late.address = xds::address(address);
+    resources.listeners.push(late);
+    let gateway = Gateway::start(&resources);
+    assert_eq!(gateway.refused(), ["late"]);
+    drop(taken);
+    eventually("the listener", || gateway.refused().is_empty());
+    assert_eq!(Client::connect(address).get("/").status(), 200);
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn h2spec() {
         .args([
             "--strict",
             "--timeout",
-            "5",
+            "30",
             "--host",
             "127.0.0.1",
             "--port",

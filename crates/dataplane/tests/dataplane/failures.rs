@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sluicegate_testkit::FullBacklog;
+use sluicegate_testkit::{FullBacklog, free_address};
 use sluicegate_xds::pb::envoy::config::core::v3::{Http1ProtocolOptions, HttpProtocolOptions};
 
 use crate::support::{Gateway, Upstream, client::Response, gateway::Resources, xds};
@@ -36,10 +36,7 @@ fn local_reply(response: &Response, status: u16, body: &str) {
 /// Row 1.
 #[test]
 fn refused_is_uf() {
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let closed = free_address();
     let gateway = Gateway::start(&Resources::simple(&[closed]));
     let mut client = gateway.client();
     for _ in 0..2 {
@@ -269,6 +266,20 @@ fn time_limits_answer_504_or_408() {
         local_reply(&response, 408, body);
         assert_eq!(response.field("connection"), Some("close"));
     }
+}
+
+#[test]
+fn a_slow_client_does_not_use_up_the_time_for_the_response() {
+    let upstream = Upstream::ok();
+    let mut resources = Resources::simple(&[upstream.address]);
+    resources.routes = vec![xds::routes(vec![xds::route("/", "c", |action| {
+        action.timeout = xds::seconds(1.0);
+    })])];
+    let gateway = Gateway::start(&resources);
+    let mut client = gateway.client();
+    client.send("GET / HTTP/1.1\r\nHo");
+    std::thread::sleep(Duration::from_millis(1200));
+    assert_eq!(client.ask("st: a\r\n\r\n").status(), 200);
 }
 
 /// Row 14.

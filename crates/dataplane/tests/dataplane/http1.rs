@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use sluicegate_testkit::patience;
+
 use crate::support::{Gateway, Upstream, client::find, gateway::Resources, plane::differs};
 
 /// Answers with the request's path and the bytes of its body.
@@ -217,7 +219,7 @@ fn an_early_answer_ends_both_connections() {
         client.stream.shutdown(Shutdown::Write).unwrap();
         assert!(client.closed());
         if !leaves {
-            end.recv_timeout(Duration::from_secs(5)).unwrap();
+            end.recv_timeout(patience()).unwrap();
         }
         gateway.expect("http.test.downstream_rq_response_before_rq_complete", 1);
         gateway.expect("cluster.c.upstream_cx_active", 0);
@@ -259,7 +261,7 @@ fn an_upload_that_breaks_off_breaks_off_upstream() {
     client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf");
     gateway.expect("cluster.c.upstream_rq_active", 1);
     drop(client);
-    let body = got.recv_timeout(Duration::from_secs(5)).unwrap();
+    let body = got.recv_timeout(patience()).unwrap();
     assert_eq!(body, b"half", "and then the end");
     gateway.expect("cluster.c.upstream_cx_active", 0);
     gateway.expect("cluster.c.upstream_rq_tx_reset", 0);

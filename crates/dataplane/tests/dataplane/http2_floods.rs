@@ -116,6 +116,14 @@ fn floods_end_their_connection() {
         let (kind, _, payload) = frames.last().expect("an answer");
         assert_eq!((*kind, payload[7]), (GOAWAY, ENHANCE_YOUR_CALM), "{name}");
     }
+    for (name, count) in [
+        ("http2.inbound_priority_frames_flood", 1),
+        ("http2.inbound_window_update_frames_flood", 1),
+        ("http2.inbound_empty_frames_flood", 1),
+        ("http.test.downstream_rq_too_many_premature_resets", 2),
+    ] {
+        gateway.expect(name, count);
+    }
     eventually("all are gone", || {
         gateway.stat("http.test.downstream_cx_http2_active") == 0
             && gateway.stat("http.test.downstream_rq_active") == 0

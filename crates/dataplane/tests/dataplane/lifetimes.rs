@@ -163,14 +163,31 @@ fn a_request_that_does_not_end_is_408() {
 fn a_client_that_never_closes_is_cut_after_the_delay() {
     let gateway = gateway(&Upstream::ok(), |manager| {
         manager.delayed_close_timeout = xds::seconds(0.3);
+        manager.common_http_protocol_options = Some(HttpProtocolOptions {
+            max_requests_per_connection: xds::number(1),
+            ..HttpProtocolOptions::default()
+        });
     });
     let mut client = gateway.client();
-    client.ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    client.get("/");
     assert!(client.closed());
     // This end stays open: the other one gives it up.
     let given_up = decided("a connection that stays open on the other side", 1, 0);
     gateway.expect("http.test.downstream_cx_delayed_close_timeout", given_up);
     gateway.expect("http.test.downstream_cx_active", 0);
+}
+
+#[test]
+fn a_client_that_asks_for_the_end_is_not_waited_for() {
+    let gateway = gateway(&Upstream::ok(), |manager| {
+        manager.delayed_close_timeout = xds::seconds(0.3);
+    });
+    let mut client = gateway.client();
+    client.ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert!(client.closed());
+    gateway.expect("http.test.downstream_cx_active", 0);
+    gateway.expect("http.test.downstream_cx_destroy_local", 1);
+    gateway.expect("http.test.downstream_cx_delayed_close_timeout", 0);
 }
 
 #[test]

@@ -15,6 +15,8 @@ use sluicegate_xds::{
     pb::google::protobuf::UInt64Value,
 };
 
+use sluicegate_testkit::free_address;
+
 use crate::support::{
     Client, Gateway, Upstream,
     gateway::{Resources, eventually},
@@ -85,9 +87,7 @@ fn one_connection_too_many_is_closed_after_the_delay() {
 fn connections_are_limited_over_all_listeners() {
     let upstream = Upstream::ok();
     let mut resources = Resources::simple(&[upstream.address]);
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let exempt = free.local_addr().unwrap();
-    drop(free);
+    let exempt = free_address();
     let mut other = xds::listener(|_| {});
     other.name = "exempt".to_owned();
     other.address = xds::address(exempt);

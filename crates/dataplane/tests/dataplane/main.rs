@@ -6,7 +6,9 @@
     reason = "a panic in a test is its failure report"
 )]
 
+mod access_logs;
 mod admin;
+mod admission_control;
 mod bad_messages;
 mod balancing;
 mod bodies;
@@ -14,8 +16,12 @@ mod breakers;
 mod case;
 mod checks;
 mod client_limits;
+mod cluster_choice;
+mod compressors;
 mod config;
 mod conformance;
+mod connect;
+mod connection_logs;
 mod custom_responses;
 mod dns;
 mod drain;
@@ -48,10 +54,15 @@ mod retry_matrix;
 mod retry_priorities;
 mod route_stats;
 mod routing;
+mod server_names;
 mod smuggling;
+mod stat_names;
 mod support;
+mod tcp_proxy;
+mod tcp_proxy_limits;
 mod tls_downstream;
 mod tls_upstream;
+mod tracing;
 mod upgrades;
 mod upgrades_http2;
 mod versions;

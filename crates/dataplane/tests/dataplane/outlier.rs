@@ -8,6 +8,8 @@ use std::{
 
 use sluicegate_xds::pb::envoy::config::cluster::v3::OutlierDetection;
 
+use sluicegate_testkit::free_address;
+
 use crate::support::{
     Gateway, Upstream,
     checked::{checked, flags, host, live, resources},
@@ -157,9 +159,7 @@ fn a_host_with_a_low_success_rate_is_ejected() {
 /// Row 49.
 #[test]
 fn with_the_split_only_failed_connections_count_as_local() {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let refused = closed.local_addr().unwrap();
-    drop(closed);
+    let refused = free_address();
     let resets = Upstream::start(|_| false);
     for (address, ejected) in [(refused, 1), (resets.address, 0)] {
         let mut resources = crate::support::gateway::Resources::simple(&[address]);

@@ -9,6 +9,7 @@ use sluicegate_xds::{
         config::{
             cluster::v3::{LoadBalancingPolicy, load_balancing_policy::Policy},
             core::v3::{HealthStatus, TypedExtensionConfig},
+            route::v3::route_action::RequestMirrorPolicy,
         },
         extensions::load_balancing_policies::{
             override_host::v3::{OverrideHost, override_host::OverrideHostSource},
@@ -20,7 +21,12 @@ use sluicegate_xds::{
 
 use crate::{
     retries,
-    support::{Gateway, Upstream, gateway::Resources, script::nobody, xds},
+    support::{
+        Gateway, Upstream,
+        gateway::{Resources, eventually},
+        script::nobody,
+        xds,
+    },
 };
 
 fn policies<M: Message + Name>(name: &str, config: &M) -> Option<LoadBalancingPolicy> {
@@ -115,4 +121,41 @@ fn each_attempt_takes_the_next_host() {
     let request = format!("GET / HTTP/1.1\r\nHost: a\r\nx-first: {c}\r\n\r\n");
     assert_eq!(client.ask(&request).status(), 503);
     assert_eq!(counts(&upstreams), [1, 1, 1]);
+}
+
+#[test]
+fn a_mirrored_request_goes_where_its_header_says() {
+    let main = Upstream::ok();
+    let shadows = [(); 3].map(|()| Upstream::ok());
+    let addresses: Vec<SocketAddr> = shadows.iter().map(|it| it.address).collect();
+    let config = OverrideHost {
+        override_host_sources: vec![OverrideHostSource {
+            header: "x-first".to_owned(),
+            ..OverrideHostSource::default()
+        }],
+        fallback_policy: policies("round_robin", &RoundRobin::default()),
+        ..OverrideHost::default()
+    };
+    let mut resources = Resources::simple(&[main.address]);
+    resources.clusters.push(xds::cluster("m", |cluster| {
+        cluster.load_balancing_policy = policies("override_host", &config);
+    }));
+    resources.endpoints.push(xds::endpoints("m", &addresses));
+    resources.routes = vec![xds::routes(vec![xds::route("/", "c", |action| {
+        action.request_mirror_policies = vec![RequestMirrorPolicy {
+            cluster: "m".to_owned(),
+            ..RequestMirrorPolicy::default()
+        }];
+    })])];
+    let gateway = Gateway::start(&resources);
+    gateway.assert_enforced();
+    let mut client = gateway.client();
+    let named = shadows[1].address;
+    for sent in 1..=4 {
+        let request = format!("GET / HTTP/1.1\r\nHost: a\r\nx-first: {named}\r\n\r\n");
+        assert_eq!(client.ask(&request).status(), 200);
+        let arrived = || shadows.iter().map(Upstream::count).sum::<usize>() == sent;
+        eventually("the copy arrives", arrived);
+    }
+    assert_eq!(counts(&shadows), [0, 4, 0]);
 }

@@ -7,9 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sluicegate_xds::pb::envoy::config::{
-    cluster::v3::UpstreamConnectionOptions,
-    core::v3::{Http1ProtocolOptions, HttpProtocolOptions, TcpKeepalive},
+use sluicegate_xds::pb::{
+    envoy::config::{
+        cluster::v3::{UpstreamConnectionOptions, cluster::PreconnectPolicy},
+        core::v3::{Http1ProtocolOptions, HttpProtocolOptions, TcpKeepalive},
+    },
+    google::protobuf::DoubleValue,
 };
 
 use crate::support::{
@@ -283,4 +286,38 @@ fn keepalive_is_what_the_cluster_says() {
             assert!(left.split(',').next().unwrap().ends_with(unit), "{timer}");
         }
     }
+}
+
+/// One request that waits and one that runs are twice as many connections.
+#[test]
+fn connections_are_opened_ahead_of_demand() {
+    let gate = Arc::new(Barrier::new(2));
+    let at_gate = gate.clone();
+    let upstream = Upstream::start(move |exchange| {
+        if exchange.head.starts_with("GET /wait") {
+            at_gate.wait();
+        }
+        let response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        exchange.stream.write_all(response.as_bytes()).is_ok()
+    });
+    let mut resources = Resources::simple(&[upstream.address]);
+    resources.clusters[0].preconnect_policy = Some(PreconnectPolicy {
+        per_upstream_preconnect_ratio: Some(DoubleValue { value: 2.0 }),
+        ..PreconnectPolicy::default()
+    });
+    let gateway = Gateway::start(&resources);
+    gateway.assert_enforced();
+    let mut first = gateway.client();
+    for _ in 0..5 {
+        assert_eq!(first.get("/").status(), 200);
+    }
+    eventually("a second connection", || upstream.connections() == 2);
+    first.send("GET /wait HTTP/1.1\r\nHost: test\r\n\r\n");
+    eventually("the request", || upstream.count() == 6);
+    // One runs and one is idle: that one is taken, and two more are wanted.
+    assert_eq!(gateway.client().get("/").status(), 200);
+    eventually("four connections", || upstream.connections() == 4);
+    gate.wait();
+    assert_eq!(first.response(false).status(), 200);
+    gateway.expect("cluster.c.upstream_cx_total", 4);
 }

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Upgraded connections where a side speaks HTTP/2: extended CONNECT (RFC 8441).
 
-use std::{
-    io::{Read, Write},
-    time::Duration,
-};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::{RecvStream, SendStream, ext::Protocol, server};
@@ -57,16 +54,9 @@ pub(crate) fn speaks_http2(cluster: &mut Cluster) {
 
 /// Switches, then sends everything back in upper case.
 fn shouting() -> Upstream {
-    Upstream::start(|exchange| {
-        let answer = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nHI ";
-        exchange.stream.write_all(answer).unwrap();
-        let mut piece = [0; 100];
-        while let Ok(count @ 1..) = exchange.stream.read(&mut piece) {
-            let upper = piece[..count].to_ascii_uppercase();
-            exchange.stream.write_all(&upper).unwrap();
-        }
-        false
-    })
+    Upstream::shouting(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nHI ",
+    )
 }
 
 /// The same by HTTP/2, with the request's pseudo fields in the answer.

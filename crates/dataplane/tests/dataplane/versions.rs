@@ -361,7 +361,7 @@ fn mirrors_speak_http2() {
             "a-shadow",
         ),
     ];
-    let within = Duration::from_secs(5);
+    let within = sluicegate_testkit::patience();
     for (at, (request, body, host)) in requests.into_iter().enumerate() {
         assert_eq!(gateway.client().ask(request).text(), "ok");
         let wanted = (format!("http://{host}/{}", at + 1), body.to_owned());

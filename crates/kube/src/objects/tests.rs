@@ -52,7 +52,7 @@ fn listed(objects: &Objects, kind: &Kind, all: Vec<DynamicObject>) {
 }
 
 fn ready() -> Objects {
-    let objects = Objects::new(&[SERVICE, ROUTE]);
+    let objects = Objects::new(&[SERVICE, ROUTE], &[]);
     objects.absent(&ROUTE);
     let all = vec![object("a", 1, 80, ""), object("b", 2, 80, "")];
     listed(&objects, &SERVICE, all);
@@ -61,7 +61,7 @@ fn ready() -> Objects {
 
 #[test]
 fn nothing_is_shown_until_every_kind_has_been_listed() {
-    let objects = Objects::new(&[SERVICE, ROUTE]);
+    let objects = Objects::new(&[SERVICE, ROUTE], &[]);
     listed(&objects, &SERVICE, vec![object("a", 1, 80, "")]);
     let waiting = objects.documents().unwrap_err().0;
     assert_eq!(waiting.len(), 1);

@@ -255,7 +255,7 @@ fn new_directories_are_watched_and_reading_is_no_change() {
 
 fn watch(loader: &Loader) -> (Watcher, Receiver<()>) {
     let (sender, calls) = channel();
-    let watcher = Watcher::spawn(loader.paths(), move || {
+    let watcher = Watcher::spawn(loader.paths(), move |_| {
         let _ = sender.send(());
     });
     (watcher.unwrap(), calls)

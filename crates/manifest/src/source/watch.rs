@@ -41,11 +41,12 @@ enum Signal {
 }
 
 impl Watcher {
-    /// Calls `on_change` whenever something below `paths` may have changed, and every five
-    /// seconds in case a change went unnoticed (network file systems report none).
+    /// Calls `on_change` whenever something below `paths` may have changed, with the time at which that
+    /// was noticed, and every five seconds in case a change went unnoticed (network file systems
+    /// report none).
     pub fn spawn(
         paths: Vec<PathBuf>,
-        on_change: impl Fn() + Send + 'static,
+        on_change: impl Fn(Instant) + Send + 'static,
     ) -> Result<Self, WatchError> {
         let (signals, received) = channel();
         let events = signals.clone();
@@ -86,9 +87,11 @@ struct Watch {
 }
 
 impl Watch {
-    fn run(mut self, signals: &Receiver<Signal>, on_change: impl Fn()) {
+    fn run(mut self, signals: &Receiver<Signal>, on_change: impl Fn(Instant)) {
         loop {
-            match signals.recv_timeout(POLL) {
+            let signal = signals.recv_timeout(POLL);
+            let noticed = Instant::now();
+            match signal {
                 Ok(Signal::Changed) => {
                     if !settle(signals) {
                         return;
@@ -99,7 +102,7 @@ impl Watch {
             }
             // Before the call: what changes after it is seen by the new watches.
             self.refresh();
-            on_change();
+            on_change(noticed);
         }
     }
 

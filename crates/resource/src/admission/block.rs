@@ -156,6 +156,12 @@ impl<'d> Block<'d> {
     }
 
     pub(super) fn finish(self) {
+        self.field.report.asked(|| {
+            let names = self.names.borrow();
+            let names: Vec<_> = names.today.iter().chain(&names.older).copied().collect();
+            let block = self.field.path();
+            names.into_iter().map(move |name| block.field(name))
+        });
         for (entry, suggestion) in self.unknown() {
             let path = self.field.path().field(&entry.key);
             let report = self.field.report;

@@ -79,6 +79,9 @@ pub(crate) const KINDS: &[Kind] = &[
     kind(DISCOVERY, "EndpointSlice", &["v1"], |draft| {
         draft.read(Resource::EndpointSlice)
     }),
+    kind(ENVOY_GATEWAY, "EnvoyProxy", &["v1alpha1"], |draft| {
+        draft.read(Resource::EnvoyProxy)
+    }),
     kind(GATEWAY, "Gateway", &["v1", "v1beta1"], |draft| {
         draft.read(Resource::Gateway)
     }),
@@ -90,6 +93,9 @@ pub(crate) const KINDS: &[Kind] = &[
     },
     kind(GATEWAY, "GRPCRoute", &["v1", "v1alpha2"], |draft| {
         draft.read(Resource::Route)
+    }),
+    kind(KGATEWAY, "HTTPListenerPolicy", &["v1alpha1"], |draft| {
+        draft.read(Resource::HttpListenerPolicy)
     }),
     kind(GATEWAY, "HTTPRoute", &["v1", "v1beta1"], |draft| {
         draft.read(Resource::Route)
@@ -120,38 +126,62 @@ pub(crate) const KINDS: &[Kind] = &[
         &["v1", "v1beta1", "v1alpha3"],
         |draft| draft.read(Resource::ServiceEntry),
     ),
+    kind(GATEWAY, "TCPRoute", &["v1", "v1alpha2"], |draft| {
+        draft.read(Resource::Route)
+    }),
+    kind(
+        GATEWAY,
+        "TLSRoute",
+        &["v1", "v1alpha3", "v1alpha2"],
+        |draft| draft.read(Resource::Route),
+    ),
+    kind(GATEWAY, "UDPRoute", &["v1", "v1alpha2"], |draft| {
+        draft.read(Resource::Route)
+    }),
 ];
 
-/// A kind that is read, for whoever has to look for its objects.
+/// A kind, for whoever has to look for its objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReadKind {
+pub struct NamedKind {
     /// API group; empty for the core group.
     pub group: &'static str,
     /// Kind.
     pub name: &'static str,
-    /// Versions that are read, the preferred one first.
+    /// Versions to look for, the preferred one first.
     pub versions: &'static [&'static str],
 }
 
 /// Every kind that is read.
-pub fn kinds() -> impl Iterator<Item = ReadKind> {
-    KINDS.iter().map(|kind| ReadKind {
+pub fn kinds() -> impl Iterator<Item = NamedKind> {
+    KINDS.iter().map(|kind| NamedKind {
         group: kind.group,
         name: kind.name,
         versions: kind.versions,
     })
 }
 
+/// Kinds of the groups whose policies are read that are not read themselves, for whoever tells so.
+pub fn unread_kinds() -> impl Iterator<Item = NamedKind> {
+    let groups = UNREAD.iter();
+    let groups = groups.filter(|(group, _)| [KGATEWAY, ENVOY_GATEWAY].contains(group));
+    groups.flat_map(|(group, names)| {
+        names.iter().map(|name| NamedKind {
+            group,
+            name,
+            versions: &["v1alpha1"],
+        })
+    })
+}
+
 /// Real kinds of groups that matter to us, not read.
 const UNREAD: &[(&str, &[&str])] = &[
-    (GATEWAY, &["TCPRoute", "TLSRoute", "UDPRoute"]),
+    (GATEWAY, &[]),
     (
         KGATEWAY,
         &[
             "DirectResponse",
             "GatewayExtension",
             "GatewayParameters",
-            "HTTPListenerPolicy",
             "ListenerPolicy",
             "TrafficPolicy",
         ],
@@ -163,7 +193,6 @@ const UNREAD: &[(&str, &[&str])] = &[
             "ClientTrafficPolicy",
             "EnvoyExtensionPolicy",
             "EnvoyPatchPolicy",
-            "EnvoyProxy",
             "HTTPRouteFilter",
             "SecurityPolicy",
         ],
@@ -219,7 +248,7 @@ pub(crate) fn claim(api_version: &Field<'_>, kind: &Field<'_>) -> Claim {
     {
         kind.warn(
             codes::UNSUPPORTED_KIND,
-            format!("kind {name} of {group} is accepted but not implemented"),
+            format!("kind {name} of {group} is not read: the object has no effect"),
         );
         return ignored();
     }

@@ -3,9 +3,9 @@
 //!
 //! In: diagnostics from readers that share the report. Out: the same, in the order of the text.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, collections::BTreeSet};
 
-use sluicegate_manifest::{Diagnostic, Document, Severity};
+use sluicegate_manifest::{Diagnostic, Document, FieldPath, Severity};
 
 /// Collects diagnostics for one document. Shared by every reader of it, hence the cell.
 pub(crate) struct Report<'d> {
@@ -14,6 +14,8 @@ pub(crate) struct Report<'d> {
     /// How bad a field is that the schema does not have.
     pub(crate) unknown_fields: Severity,
     found: RefCell<Vec<Diagnostic>>,
+    /// Fields that readers asked for; kept only where somebody wants to know.
+    asked: Option<RefCell<BTreeSet<FieldPath>>>,
 }
 
 impl<'d> Report<'d> {
@@ -22,7 +24,28 @@ impl<'d> Report<'d> {
             document,
             unknown_fields,
             found: RefCell::default(),
+            asked: None,
         }
+    }
+
+    /// A report that remembers which fields were asked for.
+    pub(crate) fn with_fields(document: &'d Document) -> Self {
+        Self {
+            asked: Some(RefCell::default()),
+            ..Self::new(document, Severity::Error)
+        }
+    }
+
+    /// Remembers `fields`, when they are wanted.
+    pub(crate) fn asked<I: Iterator<Item = FieldPath>>(&self, fields: impl FnOnce() -> I) {
+        if let Some(asked) = &self.asked {
+            asked.borrow_mut().extend(fields());
+        }
+    }
+
+    /// The fields that were asked for.
+    pub(crate) fn fields(self) -> BTreeSet<FieldPath> {
+        self.asked.map(RefCell::into_inner).unwrap_or_default()
     }
 
     pub(crate) fn push(&self, diagnostic: Diagnostic) {

@@ -16,7 +16,7 @@ use crate::{
 #[test]
 fn claims_that_cannot_be_right() {
     const G: &str = "gateway.networking.k8s.io";
-    let cases: [(String, &str, Verdict<'_>); 13] = [
+    let cases: [(String, &str, Verdict<'_>); 12] = [
         (
             format!("{G}/v1alpha2"),
             "Gateway",
@@ -83,24 +83,31 @@ fn claims_that_cannot_be_right() {
             ),
         ),
         (
-            format!("{G}/v1"),
-            "TCPRoute",
-            ("unsupported-kind", "kind", "accepted but not implemented"),
-        ),
-        (
             "gateway.kgateway.dev/v1alpha1".to_owned(),
             "TrafficPolicy",
-            ("unsupported-kind", "kind", "accepted but not implemented"),
+            (
+                "unsupported-kind",
+                "kind",
+                "is not read: the object has no effect",
+            ),
         ),
         (
             "gateway.envoyproxy.io/v1alpha1".to_owned(),
             "SecurityPolicy",
-            ("unsupported-kind", "kind", "accepted but not implemented"),
+            (
+                "unsupported-kind",
+                "kind",
+                "is not read: the object has no effect",
+            ),
         ),
         (
             "networking.istio.io/v1".to_owned(),
             "DestinationRule",
-            ("unsupported-kind", "kind", "accepted but not implemented"),
+            (
+                "unsupported-kind",
+                "kind",
+                "is not read: the object has no effect",
+            ),
         ),
     ];
     for (api_version, kind, expected) in cases {
@@ -116,12 +123,12 @@ fn kinds_of_others_are_counted() {
         "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}}\n---\n",
         "{apiVersion: v1, kind: ServiceAccount, metadata: {name: a}}\n---\n",
         "{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {name: a}}\n---\n",
-        "{apiVersion: gateway.networking.k8s.io/v1, kind: TLSRoute, metadata: {name: a}}\n",
+        "{apiVersion: gateway.networking.x-k8s.io/v1alpha1, kind: XBackend, metadata: {name: a}}\n",
     ));
     let ignored: Vec<_> = store.ignored.into_iter().collect();
     let expected = [
         ("apps/v1/Deployment", 2),
-        ("gateway.networking.k8s.io/v1/TLSRoute", 1),
+        ("gateway.networking.x-k8s.io/v1alpha1/XBackend", 1),
         ("serving.knative.dev/v1/Service", 1),
         ("v1/ServiceAccount", 1),
     ];
@@ -346,6 +353,18 @@ const WORDS: &[&str] = &[
     "faultInjection",
     "abort",
     "percentage",
+    "accessLog",
+    "settings",
+    "format",
+    "sinks",
+    "file",
+    "fileSink",
+    "jsonFormat",
+    "%REQ(a",
+    "filter",
+    "andFilter",
+    "provider",
+    "backendRefs",
 ];
 
 fn tree() -> impl Strategy<Value = Value> {
@@ -371,6 +390,14 @@ fn tree() -> impl Strategy<Value = Value> {
         ]
     })
 }
+
+/// Kinds that stay in the store without settings, so that somebody can be told.
+const KEPT: [&str; 4] = [
+    "BackendConfigPolicy",
+    "BackendTrafficPolicy",
+    "EnvoyProxy",
+    "HTTPListenerPolicy",
+];
 
 proptest! {
     /// Arbitrary trees of every kind decode, or are refused with a reason, and never panic.
@@ -400,7 +427,7 @@ proptest! {
             let refused = decoded.diagnostics.iter().any(|found| found.severity == Severity::Error);
             if !refused {
                 assert!(decoded.resource.is_some(), "refused without a reason");
-            } else if !matches!(kind.name, "BackendConfigPolicy" | "BackendTrafficPolicy") {
+            } else if !KEPT.contains(&kind.name) {
                 assert!(decoded.resource.is_none(), "kept in spite of an error");
             }
             for found in &decoded.diagnostics {

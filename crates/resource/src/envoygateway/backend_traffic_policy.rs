@@ -19,7 +19,7 @@ mod http_upgrade;
 mod load_balancer;
 mod merge;
 mod rate_limit;
-mod reader;
+pub(crate) mod reader;
 mod response_override;
 mod retry;
 mod rules;
@@ -58,7 +58,7 @@ pub use response_override::{
 pub use retry::{Retry, RetryTrigger};
 pub use target::{SelectedTarget, TargetKind, TargetNamespaces, TargetReference};
 pub use tcp_keepalive::TcpKeepalive;
-pub use telemetry::{CustomTag, Telemetry, Tracing};
+pub use telemetry::{Telemetry, Tracing};
 pub use timeout::Timeout;
 
 use crate::value::Written;

@@ -22,8 +22,12 @@ pub struct Gateway {
     pub allowed_listeners: FromNamespaces,
     /// `addresses` as (type, value).
     pub addresses: Vec<(String, Option<String>)>,
-    /// Whether `infrastructure.parametersRef` is set; we know no kind for it.
-    pub has_parameters_ref: bool,
+    /// `infrastructure.labels`, for whatever is made for this Gateway.
+    pub infrastructure_labels: BTreeMap<String, String>,
+    /// `infrastructure.annotations`, for the same.
+    pub infrastructure_annotations: BTreeMap<String, String>,
+    /// `infrastructure.parametersRef`, of its own namespace.
+    pub parameters_ref: Option<ObjectReference>,
     /// `tls.backend.clientCertificateRef`.
     pub backend_client_certificate: Option<ObjectReference>,
 }
@@ -43,6 +47,19 @@ pub struct Listener {
     pub tls: Option<ListenerTls>,
     /// `allowedRoutes`, default: same namespace, every kind of the protocol.
     pub allowed_routes: AllowedRoutes,
+}
+
+impl Listener {
+    /// Whether clients speak TLS to it, and the name that they ask for tells it from others.
+    pub fn is_tls(&self) -> bool {
+        matches!(self.protocol.as_str(), "HTTPS" | "TLS")
+    }
+
+    /// Whether TLS ends here.
+    pub fn terminates(&self) -> bool {
+        let passthrough = |tls: &ListenerTls| tls.mode == "Passthrough";
+        self.is_tls() && !self.tls.as_ref().is_some_and(passthrough)
+    }
 }
 
 /// TLS of a listener.

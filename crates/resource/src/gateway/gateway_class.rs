@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! GatewayClass.
 //!
-//! In: a document. Out: who controls Gateways of the class.
+//! In: a document. Out: who controls Gateways of the class, and what else says how.
 
+use super::ObjectReference;
 use crate::{Metadata, admission::Block, decode::Body, value::is_domain_prefixed};
 
 /// A GatewayClass.
@@ -10,8 +11,8 @@ use crate::{Metadata, admission::Block, decode::Body, value::is_domain_prefixed}
 pub struct GatewayClass {
     /// `controllerName`: `domain/path`.
     pub controller_name: String,
-    /// Whether `parametersRef` is set; we know no kind for it.
-    pub has_parameters_ref: bool,
+    /// `parametersRef`.
+    pub parameters_ref: Option<ObjectReference>,
 }
 
 impl Body for GatewayClass {
@@ -39,18 +40,18 @@ impl GatewayClass {
             }
             Some(name.to_owned())
         });
-        let parameters = block.optional("parametersRef");
-        if let Some(field) = &parameters {
-            field.object(|block| {
-                block.accept(&["namespace"]);
-                for name in ["group", "kind", "name"] {
-                    block.required_string(name);
-                }
-            });
-        }
+        let parameters = block.object("parametersRef", |block| {
+            let text = |name| block.required_string(name).unwrap_or_default().to_owned();
+            ObjectReference {
+                group: text("group"),
+                kind: text("kind"),
+                name: text("name"),
+                namespace: block.string("namespace").map(str::to_owned),
+            }
+        });
         Self {
             controller_name: controller_name.unwrap_or_default(),
-            has_parameters_ref: parameters.is_some(),
+            parameters_ref: parameters,
         }
     }
 }

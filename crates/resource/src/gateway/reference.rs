@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// `group`: empty or a DNS subdomain; required unless it has a default.
-pub(super) fn group(block: &Block<'_>, default: Option<&str>) -> String {
+pub(crate) fn group(block: &Block<'_>, default: Option<&str>) -> String {
     let field = match default {
         Some(_) => block.optional("group"),
         None => block.required("group"),
@@ -29,7 +29,7 @@ pub(super) fn group(block: &Block<'_>, default: Option<&str>) -> String {
 }
 
 /// `kind`: letters, digits and `-`, 1 to 63; required unless it has a default.
-pub(super) fn kind(block: &Block<'_>, default: Option<&str>) -> String {
+pub(crate) fn kind(block: &Block<'_>, default: Option<&str>) -> String {
     let field = match default {
         Some(_) => block.optional("kind"),
         None => block.required("kind"),
@@ -46,13 +46,13 @@ pub(super) fn kind(block: &Block<'_>, default: Option<&str>) -> String {
 }
 
 /// `name`, 1 to 253.
-pub(super) fn name(block: &Block<'_>) -> String {
+pub(crate) fn name(block: &Block<'_>) -> String {
     let name = block.required("name").and_then(|field| field.text(253));
     name.unwrap_or_default().to_owned()
 }
 
 /// `namespace`, when it is there.
-pub(super) fn namespace(block: &Block<'_>) -> Option<String> {
+pub(crate) fn namespace(block: &Block<'_>) -> Option<String> {
     let field = block.optional("namespace")?;
     let namespace = field.text(63)?;
     if !namespace.is_empty() && !is_label(namespace) {
@@ -62,13 +62,13 @@ pub(super) fn namespace(block: &Block<'_>) -> Option<String> {
 }
 
 /// `namespace`, which must be there.
-pub(super) fn required_namespace(block: &Block<'_>) -> String {
+pub(crate) fn required_namespace(block: &Block<'_>) -> String {
     block.required("namespace");
     namespace(block).unwrap_or_default()
 }
 
 /// `sectionName`: a DNS subdomain.
-pub(super) fn section_name(block: &Block<'_>, name: &'static str) -> Option<String> {
+pub(crate) fn section_name(block: &Block<'_>, name: &'static str) -> Option<String> {
     let field = block.optional(name)?;
     let section = field.text(253)?;
     if !section.is_empty() && !is_subdomain(section) {
@@ -78,7 +78,7 @@ pub(super) fn section_name(block: &Block<'_>, name: &'static str) -> Option<Stri
 }
 
 /// A reference whose group is core and whose kind is `Secret` unless written.
-pub(super) fn secret(block: &Block<'_>) -> ObjectReference {
+pub(crate) fn secret(block: &Block<'_>) -> ObjectReference {
     ObjectReference {
         group: group(block, Some("")),
         kind: kind(block, Some("Secret")),

@@ -1,26 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Routes: one model for HTTPRoute and GRPCRoute; which of them it is stands in its reference.
+//! Routes: one model for every kind of them.
 //!
-//! In: a document (`decode`, `grpc`, `matches`, `filters`, `backends`). Out: these types.
+//! In: a document (`decode`, `grpc`, `layer4`, `matches`, `filters`, `backends`). Out: these types.
 
 mod backends;
 mod decode;
 mod filters;
 mod grpc;
+mod layer4;
 mod matches;
+
+pub(crate) use backends::lone_backend;
+pub(crate) use matches::header_match;
 
 use std::time::Duration;
 
 use sluicegate_manifest::FieldPath;
 
-/// An HTTPRoute or a GRPCRoute.
+/// What a route carries, by its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Carried {
+    /// Calls: a GRPCRoute.
+    Grpc,
+    /// Requests: an HTTPRoute.
+    #[default]
+    Http,
+    /// Connections: a TCPRoute.
+    Tcp,
+    /// Connections by the name that TLS asks for: a TLSRoute.
+    Tls,
+    /// Datagrams: a UDPRoute, which is read and never served.
+    Udp,
+}
+
+impl Carried {
+    /// What a kind of route carries.
+    pub(crate) fn by(kind: &str) -> Self {
+        match kind {
+            "GRPCRoute" => Self::Grpc,
+            "TCPRoute" => Self::Tcp,
+            "TLSRoute" => Self::Tls,
+            "UDPRoute" => Self::Udp,
+            _ => Self::Http,
+        }
+    }
+
+    /// Whether it is requests, with all that only these have.
+    pub fn is_requests(self) -> bool {
+        matches!(self, Self::Grpc | Self::Http)
+    }
+}
+
+/// A route of any kind.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Route {
+    /// What it carries.
+    pub carried: Carried,
     /// `parentRefs`.
     pub parent_refs: Vec<ParentRef>,
-    /// `hostnames`; empty means the listener's.
+    /// `hostnames`, of TLSRoutes the names that TLS asks for; empty means the listener's.
     pub hostnames: Vec<String>,
-    /// `rules`, 1..16; default one rule that matches everything.
+    /// `rules`, 1..16; default one rule that matches everything. Routes of connections have one.
     pub rules: Vec<RouteRule>,
 }
 
@@ -46,7 +86,7 @@ pub struct ParentRef {
 pub struct RouteRule {
     /// `name`.
     pub name: Option<String>,
-    /// `matches`; never empty, the default is path prefix `/`.
+    /// `matches`; the default is path prefix `/`, and only connections have none.
     pub matches: Vec<RouteMatch>,
     /// `filters`.
     pub filters: Vec<Filter>,

@@ -3,5 +3,6 @@
 
 mod gateways;
 mod grpc_routes;
+mod layer4_routes;
 mod policies;
 mod routes;

@@ -38,6 +38,10 @@ pub struct Arguments {
     /// Where Envoy's admin API listens
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:19000")]
     admin_address: std::net::SocketAddr,
+    /// Answer GET /ready here as Envoy's admin API does, and nothing else: for probes from other
+    /// machines, such as [::]:19002 for every address
+    #[arg(long, value_name = "ADDRESS")]
+    ready_address: Option<std::net::SocketAddr>,
     /// Bundle of the system's certificate authorities, on Envoy's machine
     #[arg(
         long,
@@ -88,6 +92,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         ads: ads.clone(),
         delta: arguments.variant == Variant::Delta,
         admin_address: arguments.admin_address,
+        ready_address: arguments.ready_address,
         system_ca_file: arguments.system_ca_file.clone(),
         tls,
     };

@@ -22,6 +22,7 @@ use crate::{
 #[command(after_help = "\
 Examples:
   sluicegate check manifests/
+  sluicegate check --kubernetes --context staging
   sluicegate check --strict policy.yaml service.yaml
   sluicegate check --kind BackendTrafficPolicy --target HTTPRoute/my-route fragment.yaml
   kubectl get backendconfigpolicies,services -A -o yaml | sluicegate check -
@@ -30,7 +31,12 @@ pub struct Arguments {
     #[command(flatten)]
     paths: Paths,
     /// Kind of documents that begin at `spec:` and say nothing else
-    #[arg(long, value_name = "KIND", requires = "target")]
+    #[arg(
+        long,
+        value_name = "KIND",
+        requires = "target",
+        conflicts_with = "kubernetes"
+    )]
     kind: Option<FragmentKind>,
     /// What such a policy applies to, unless it says so itself, as KIND/NAME
     #[arg(long, value_name = "TARGET", requires = "kind")]
@@ -51,7 +57,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let header = arguments.kind.zip(arguments.target.clone());
     let header = header.map(|(kind, target)| FragmentHeader { kind, target });
     let alone = header.is_some();
-    let round = arguments.paths.read_fragments(header)?;
+    let round = arguments.paths.read_to_judge(header)?;
     let mut findings = findings(&round);
     if alone {
         // What a spec alone applies to need not be at hand.

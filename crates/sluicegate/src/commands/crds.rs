@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `sluicegate crds`.
 //!
-//! In: names of kinds, or none for all. Out: custom resource definitions for `kubectl apply`.
+//! In: names of kinds, or none for all. Out: custom resource definitions for `kubectl apply`, or
+//! admission policies.
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::{
-    crds::{ALL, Definition},
+    crds::{ALL, Action, Definition, binding, policy},
     failure::{Failure, Outcome},
     output,
 };
@@ -17,11 +18,22 @@ use crate::{
 #[command(after_help = "\
 Examples:
   sluicegate crds | kubectl apply --server-side --force-conflicts -f -
-  sluicegate crds BackendTrafficPolicy -o json")]
+  sluicegate crds BackendTrafficPolicy -o json
+  sluicegate crds --admission-policy | kubectl apply --server-side -f -")]
 pub struct Arguments {
     /// Kinds, such as BackendConfigPolicy [default: all]
     #[arg(value_name = "KIND", value_parser = definition)]
     kinds: Vec<&'static Definition>,
+    /// Print their rules as ValidatingAdmissionPolicies instead, for clusters that have the upstreams'
+    /// definitions of these kinds: what breaks a rule is refused, or let in with a warning
+    #[arg(
+        long,
+        value_name = "ACTION",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "deny"
+    )]
+    admission_policy: Option<Action>,
     /// How to print them
     #[arg(short, long, value_name = "FORMAT", default_value = "yaml")]
     output: Format,
@@ -36,7 +48,7 @@ enum Format {
     Yaml,
 }
 
-/// Prints the definitions.
+/// Prints the definitions, or the policies.
 ///
 /// # Errors
 /// When standard output cannot be written.
@@ -48,7 +60,12 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
             .iter()
             .any(|kind| kind.kind == definition.kind)
     });
-    let manifests: Vec<Value> = chosen.map(Definition::manifest).collect();
+    let manifests: Vec<Value> = match arguments.admission_policy {
+        None => chosen.map(Definition::manifest).collect(),
+        Some(action) => chosen
+            .flat_map(|it| [policy(it), binding(it, action)])
+            .collect(),
+    };
     let text = match arguments.output {
         Format::Json => output::json(&json!({
             "apiVersion": "v1",

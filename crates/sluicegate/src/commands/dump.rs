@@ -9,11 +9,14 @@ use crate::{
     admin_client::{self, DEFAULT_URL},
     failure::{Failure, Outcome},
     output,
+    progress::Progress,
 };
 
 /// Arguments of `sluicegate dump`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
+A real Envoy answers as well. What manifests or an API server come to: `sluicegate translate`.
+
 Examples:
   sluicegate dump
   sluicegate dump --endpoints --resource dynamic_active_clusters
@@ -46,7 +49,9 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         true => "/config_dump".to_owned(),
         false => format!("/config_dump?{}", query.join("&")),
     };
+    let progress = Progress::of(format!("asking {}", arguments.admin));
     let mut body = admin_client::fetch(&arguments.admin, &path)?;
+    drop(progress);
     if !body.ends_with('\n') {
         body.push('\n');
     }

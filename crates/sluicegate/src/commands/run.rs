@@ -12,13 +12,16 @@ use std::{
 use clap::{Args, ValueEnum};
 use sluicegate_admin::LogLevel;
 use sluicegate_dataplane::{DrainStrategy, LocalZone};
-use sluicegate_kube::Connection;
 use sluicegate_xds::pb::envoy::config::core::v3::Locality;
 
 use crate::{
+    bootstrap::HostPort,
     failure::{Failure, Outcome},
-    input::{Settings, inputs},
-    server::{Cluster, Config, Logs, Server, Signals, default_max_connections, raise_open_files},
+    input::{self, Settings, inputs},
+    server::{
+        Addressing, Admission, Cluster, Config, Envoys, GatewayServices, Logs, Selector, Server,
+        ServiceType, Signals, default_max_connections, raise_open_files,
+    },
 };
 
 /// Arguments of `sluicegate run`.
@@ -33,7 +36,11 @@ Examples:
   kubectl get gateway,httproute,service,endpointslice,backendconfigpolicy -A -o yaml | sluicegate run -")]
 pub struct Arguments {
     /// Files or directories of manifests, watched for changes; `-` reads standard input once
-    #[arg(required_unless_present = "kubernetes", value_name = "PATH")]
+    #[arg(
+        required_unless_present = "kubernetes",
+        conflicts_with = "kubernetes",
+        value_name = "PATH"
+    )]
     paths: Vec<PathBuf>,
     #[command(flatten)]
     kubernetes: Kubernetes,
@@ -50,15 +57,44 @@ pub struct Arguments {
 /// The API server, when that has the manifests.
 #[derive(Debug, Clone, Args)]
 struct Kubernetes {
-    /// Watch a Kubernetes API server in place of files, and write status back
-    #[arg(long, conflicts_with = "paths")]
-    kubernetes: bool,
-    /// How to reach it [default: $KUBECONFIG, ~/.kube/config, then the pod's service account]
-    #[arg(long, value_name = "FILE", requires = "kubernetes")]
-    kubeconfig: Option<PathBuf>,
-    /// A context of the kubeconfig [default: its current one]
-    #[arg(long, value_name = "NAME", requires = "kubernetes")]
-    context: Option<String>,
+    #[command(flatten)]
+    cluster: input::Cluster,
+    /// Keep a Service for each Gateway, in the Lease's namespace, in front of the pods with these
+    /// labels; its addresses are the Gateway's
+    #[arg(
+        long,
+        value_name = "LABEL=VALUE,...",
+        requires = "kubernetes",
+        conflicts_with = "address_pool"
+    )]
+    gateway_services: Option<Selector>,
+    /// The type of these Services
+    #[arg(
+        long,
+        value_name = "TYPE",
+        default_value = "LoadBalancer",
+        requires = "kubernetes"
+    )]
+    gateway_service_type: ServiceType,
+    #[command(flatten)]
+    envoys: FleetOfGateways,
+    /// Answer admission reviews here, so that `kubectl apply` prints what is wrong with a policy
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        requires = "kubernetes",
+        requires_all = ["admission_tls_cert", "admission_tls_key"]
+    )]
+    admission_address: Option<SocketAddr>,
+    /// Certificate chain of the admission webhook, PEM
+    #[arg(long, value_name = "FILE", requires = "admission_address")]
+    admission_tls_cert: Option<PathBuf>,
+    /// Its private key, PEM
+    #[arg(long, value_name = "FILE", requires = "admission_address")]
+    admission_tls_key: Option<PathBuf>,
+    /// Let in what is wrong, and only warn of it
+    #[arg(long, requires = "admission_address")]
+    admission_warn_only: bool,
     /// Namespace of the Lease that decides which replica writes status
     #[arg(
         long,
@@ -70,14 +106,56 @@ struct Kubernetes {
     lease_namespace: String,
 }
 
+/// Envoys that the controller starts.
+#[derive(Debug, Clone, Args)]
+struct FleetOfGateways {
+    /// Keep a Deployment of Envoys and a Service for each Gateway, in the Lease's namespace; this is
+    /// where the Envoys find ADS
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        requires_all = ["kubernetes", "no_data_plane"],
+        conflicts_with_all = ["gateway_services", "address_pool"]
+    )]
+    fleet_address: Option<HostPort>,
+    /// Their image
+    #[arg(
+        long,
+        value_name = "IMAGE",
+        default_value = "envoyproxy/envoy:distroless-v1.40.0",
+        requires = "fleet_address"
+    )]
+    fleet_image: String,
+    /// How many for each Gateway
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 2,
+        requires = "fleet_address"
+    )]
+    fleet_replicas: u32,
+    /// A Secret in that namespace with ca.crt, tls.crt and tls.key, for their side of ADS
+    #[arg(long, value_name = "SECRET", requires = "fleet_address")]
+    fleet_tls_secret: Option<String>,
+}
+
+impl FleetOfGateways {
+    fn envoys(&self, (drain_seconds, settings): (u64, &Settings)) -> Option<Envoys> {
+        Some(Envoys {
+            ads: self.fleet_address.clone()?,
+            image: self.fleet_image.clone(),
+            replicas: self.fleet_replicas,
+            tls_secret: self.fleet_tls_secret.clone(),
+            system_ca_file: settings.options().translate.system_ca_file,
+            drain_seconds,
+        })
+    }
+}
+
 impl Kubernetes {
-    async fn cluster(&self) -> Result<Option<Cluster>, Failure> {
-        if !self.kubernetes {
+    async fn cluster(&self, envoys: Option<Envoys>) -> Result<Option<Cluster>, Failure> {
+        let Some(connection) = self.cluster.connection() else {
             return Ok(None);
-        }
-        let connection = Connection {
-            kubeconfig: self.kubeconfig.clone(),
-            context: self.context.clone(),
         };
         let (client, address) = sluicegate_kube::connect(&connection)
             .await
@@ -87,7 +165,37 @@ impl Kubernetes {
             client,
             address,
             lease_namespace: self.lease_namespace.clone(),
+            addressing: self.addressing(),
+            envoys,
         }))
+    }
+
+    fn admission(&self) -> Option<Admission> {
+        let files = self.admission_tls_cert.clone();
+        let (certificate, key) = files.zip(self.admission_tls_key.clone())?;
+        Some(Admission {
+            address: self.admission_address?,
+            tls: sluicegate_ads::TlsFiles {
+                certificate,
+                key,
+                client_ca: None,
+            },
+            warn_only: self.admission_warn_only,
+        })
+    }
+
+    fn addressing(&self) -> Option<Addressing> {
+        let fleet = self.envoys.fleet_address.as_ref();
+        // Envoys have labels of their own.
+        let selector = fleet.map(|_| Selector::default());
+        if let Some(selector) = selector.or_else(|| self.gateway_services.clone()) {
+            return Some(Addressing::Services(GatewayServices {
+                selector,
+                service_type: self.gateway_service_type,
+            }));
+        }
+        let pools = self.cluster.address_pool.clone();
+        (!pools.is_empty()).then_some(Addressing::Pool(pools))
     }
 }
 
@@ -100,6 +208,10 @@ pub struct Serving {
     /// Where the admin API listens
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:19000")]
     pub admin_address: SocketAddr,
+    /// Answer GET /live and GET /ready here, and nothing else: for probes from other machines,
+    /// which do not reach the admin API
+    #[arg(long, value_name = "ADDRESS")]
+    health_address: Option<SocketAddr>,
     /// Bind the Gateways' listeners to this address only
     #[arg(long, value_name = "IP")]
     pub bind: Option<IpAddr>,
@@ -130,6 +242,10 @@ pub struct Process {
     /// How connections are told to close over that time, and when a listener changes
     #[arg(long, value_name = "STRATEGY", default_value = "immediate")]
     pub drain_strategy: Strategy,
+    /// How long lines of access logs may wait to be written, in milliseconds
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 10_000,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub file_flush_interval_msec: u64,
     /// How much to log
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: Level,
@@ -201,6 +317,11 @@ pub enum Level {
 /// # Errors
 /// When an input cannot be read at all, or an address of the process itself is taken.
 pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
+    let pools = &arguments.kubernetes.cluster.address_pool;
+    if !pools.is_empty() && arguments.serving.bind.is_some() {
+        let message = "--bind is one address for all Gateways, --address-pool one for each";
+        return Err(Failure::Usage(message.to_owned()));
+    }
     let logs = Logs::init(arguments.serving.process.log_level.into());
     let config = arguments.serving.config(Config {
         inputs: inputs(&arguments.paths),
@@ -208,9 +329,16 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         replace: arguments.replace,
         ..Config::new(Vec::new())
     });
+    let drain_seconds = arguments.serving.process.drain_time;
+    let envoys = &arguments.kubernetes.envoys;
+    let envoys = envoys.envoys((drain_seconds, &arguments.settings));
     block_on(async {
-        let cluster = arguments.kubernetes.cluster().await?;
-        serve(Config { cluster, ..config }, logs).await
+        let config = Config {
+            cluster: arguments.kubernetes.cluster(envoys).await?,
+            admission: arguments.kubernetes.admission(),
+            ..config
+        };
+        serve(config, logs).await
     })
 }
 
@@ -223,6 +351,12 @@ pub(super) async fn serve(config: Config, logs: Logs) -> Result<Outcome, Failure
         tracing::info!("listening on {address}");
     }
     tracing::info!("admin API on http://{}", server.admin_address());
+    if let Some(address) = server.health_address() {
+        tracing::info!("/live and /ready on http://{address}");
+    }
+    if let Some(address) = server.admission_address() {
+        tracing::info!("admission reviews on https://{address}");
+    }
     if let Some(address) = server.ads_address() {
         tracing::info!("ADS on {address}");
     }
@@ -249,6 +383,7 @@ impl Serving {
     pub(super) fn config(&self, config: Config) -> Config {
         self.process.config(Config {
             admin_address: self.admin_address,
+            health_address: self.health_address,
             bind: self.bind.or(config.bind),
             ads: self.fleet.options(),
             data_plane: !self.fleet.no_data_plane,
@@ -278,6 +413,7 @@ impl Process {
                 .or_else(|| default_max_connections(open_files)),
             workers: self.workers.map(usize::from),
             drain_time: Duration::from_secs(self.drain_time),
+            file_flush_interval: Duration::from_millis(self.file_flush_interval_msec),
             drain_strategy: match self.drain_strategy {
                 Strategy::Gradual => DrainStrategy::Gradual,
                 Strategy::Immediate => DrainStrategy::Immediate,

@@ -13,9 +13,10 @@ use crate::{
     admin_client,
     condition_table::table,
     failure::{Failure, Outcome},
-    input::Settings,
+    input::{Cluster, Settings},
     node_table,
     output::{self, Format},
+    progress::Progress,
 };
 
 /// Arguments of `sluicegate status`.
@@ -25,15 +26,18 @@ Without --admin nothing runs, so Programmed is unknown.
 
 Examples:
   sluicegate status manifests/
+  sluicegate status --kubernetes          # what it should be, not what stands there
   sluicegate status --admin http://127.0.0.1:19000
   sluicegate status -o json manifests/ | jq '.items[] | select(.kind == \"HTTPRoute\")'")]
 pub struct Arguments {
     /// Files or directories of manifests; `-` reads standard input
-    #[arg(value_name = "PATH", required_unless_present = "admin")]
+    #[arg(value_name = "PATH", conflicts_with = "kubernetes", required_unless_present_any = ["admin", "kubernetes"])]
     paths: Vec<PathBuf>,
     /// Ask a running instance instead
-    #[arg(long, value_name = "URL", conflicts_with = "paths")]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["paths", "kubernetes"])]
     admin: Option<String>,
+    #[command(flatten)]
+    cluster: Cluster,
     #[command(flatten)]
     settings: Settings,
     /// Output format
@@ -51,14 +55,18 @@ pub const ADMIN_PATH: &str = "/sluicegate/status";
 pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let list: Value = match &arguments.admin {
         Some(url) => {
-            let body = admin_client::fetch(url, ADMIN_PATH)?;
+            let progress = Progress::of(format!("asking {url}"));
+            let body = admin_client::fetch_ours(url, ADMIN_PATH)?;
+            drop(progress);
             serde_json::from_str(&body).map_err(|error| {
                 anyhow::anyhow!("{url}{ADMIN_PATH}: the answer is not a status list: {error}")
             })?
         }
         None => {
-            let round = arguments.settings.read(&arguments.paths)?;
-            let options = sluicegate_status::Options::default();
+            let round = arguments
+                .settings
+                .read_from(&arguments.paths, &arguments.cluster)?;
+            let options = arguments.settings.status_options();
             let (store, graph) = (&round.store, &round.graph);
             sluicegate_status::list(&sluicegate_status::statuses(store, graph, &options, None))
         }

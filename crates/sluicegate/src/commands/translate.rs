@@ -4,11 +4,9 @@
 //! In: manifests. Out: xDS resources on standard output, errors on standard error; code 1 when
 //! there is an error.
 
-use std::sync::Arc;
-
 use clap::{Args, ValueEnum};
 use serde_json::Value;
-use sluicegate_manifest::{Severity, diagnostic::render, nearest};
+use sluicegate_manifest::{Severity, diagnostic::render};
 use sluicegate_snapshot::Snapshot;
 
 use crate::{
@@ -26,6 +24,7 @@ use crate::{
 Examples:
   sluicegate translate manifests/
   sluicegate translate --type clusters -o json manifests/
+  sluicegate translate --kubernetes --type clusters
   sluicegate translate --gateway kgateway-system/http manifests/
   sluicegate translate -o resources manifests/ > expected.yaml")]
 pub struct Arguments {
@@ -62,7 +61,7 @@ enum Format {
 /// When a path cannot be read, a Gateway is unknown, or standard output cannot be written.
 pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let round = arguments.paths.read()?;
-    let snapshot = snapshot(&round, arguments.gateway.as_deref())?;
+    let snapshot = round.snapshot(arguments.gateway.as_deref())?;
     let text = text(arguments, &round, &snapshot)?;
     output::write(&text)?;
     let errors = findings(&round);
@@ -86,7 +85,10 @@ fn text(arguments: &Arguments, round: &Round, snapshot: &Snapshot) -> Result<Str
             None => Kind::ALL.to_vec(),
         };
         let mut sections = xds_view::sections(snapshot, &kinds, Kind::title, show)?;
-        sections.insert("Statuses".into(), statuses(round));
+        sections.insert(
+            "Statuses".into(),
+            statuses(round, &arguments.paths.status_options()),
+        );
         return Ok(yaml::to_string(&sections.into()));
     }
     let value = match arguments.kind {
@@ -99,33 +101,10 @@ fn text(arguments: &Arguments, round: &Round, snapshot: &Snapshot) -> Result<Str
     })
 }
 
-fn statuses(round: &Round) -> Value {
-    let options = sluicegate_status::Options::default();
-    let statuses = sluicegate_status::statuses(&round.store, &round.graph, &options, None);
+fn statuses(round: &Round, options: &sluicegate_status::Options) -> Value {
+    let statuses = sluicegate_status::statuses(&round.store, &round.graph, options, None);
     statuses
         .iter()
         .map(sluicegate_status::ObjectStatus::to_json)
         .collect()
-}
-
-fn snapshot(round: &Round, gateway: Option<&str>) -> Result<Arc<Snapshot>, Failure> {
-    let Some(wanted) = gateway else {
-        return Ok(round.translation.all.clone());
-    };
-    let name = |namespace: &str, name: &str| format!("{namespace}/{name}");
-    let mut known = Vec::new();
-    for (object, snapshot) in &round.translation.gateways {
-        let full = name(&object.namespace, &object.name);
-        if full == wanted || (*object.name == *wanted && &*object.namespace == "default") {
-            return Ok(snapshot.clone());
-        }
-        known.push(full);
-    }
-    let mut message = format!("no Gateway {wanted}");
-    if let Some(near) = nearest(wanted, known.iter().map(String::as_str)) {
-        message.push_str(&format!("; did you mean {near}?"));
-    } else if !known.is_empty() {
-        message.push_str(&format!("; there is {}", known.join(", ")));
-    }
-    Err(Failure::Usage(message))
 }

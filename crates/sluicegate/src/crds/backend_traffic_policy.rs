@@ -29,7 +29,7 @@ pub(super) fn spec() -> Schema {
         (
             "mergeType",
             word(&["StrategicMerge", "JSONMerge", "Replace"])
-                .says("How it merges with a policy of the Gateway above. Absent: it replaces it."),
+                .says("How it merges with a policy of the Gateway above. Absent: Replace."),
         ),
         (
             "routingType",
@@ -136,11 +136,11 @@ fn dns() -> Schema {
     object([
         (
             "dnsRefreshRate",
-            duration_from("2ms").says("Time between two look-ups. Absent: 30s."),
+            duration_from("2ms").says("Time between two look-ups. Absent: 60s."),
         ),
         (
             "respectDnsTtl",
-            boolean().says("The answer's own time takes the place of the rate. Absent: true."),
+            boolean().says("The answer's own time takes the place of the rate. Absent: false."),
         ),
         (
             "lookupFamily",

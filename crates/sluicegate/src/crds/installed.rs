@@ -28,7 +28,7 @@ pub async fn warnings(client: &Client) -> Vec<String> {
             }
             // The kind is not there; or the role does without this help.
             Ok(None) => {}
-            Err(error) => tracing::debug!("the CRD {name} is not looked at: {error}"),
+            Err(error) => tracing::info!("the CRD {name} is not looked at: {error}"),
         }
     }
     warnings

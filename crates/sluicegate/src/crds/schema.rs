@@ -99,26 +99,27 @@ pub(super) fn positive_duration() -> Schema {
     )
 }
 
+/// A number, or text.
+pub(super) fn int_or_string() -> Schema {
+    Schema(Map::new())
+        .with("x-kubernetes-int-or-string", true)
+        .with("maxLength", 32)
+}
+
 /// Bytes, as a number or as a quantity such as `64Ki`.
 pub(super) fn bytes(least: i64, most: i64) -> Schema {
-    let schema = Schema(Map::new())
-        .with("x-kubernetes-int-or-string", true)
-        .with("maxLength", 32);
     let rule = format!(
         "type(self) == int ? self >= {least} && self <= {most} : isQuantity(self) && \
          quantity(self).compareTo(quantity('{least}')) >= 0 && \
          quantity(self).compareTo(quantity('{most}')) <= 0"
     );
     let message = format!("must be between {least} and {most} bytes, such as 65536 or 64Ki");
-    schema.rule(&rule, &message)
+    int_or_string().rule(&rule, &message)
 }
 
 /// Bytes without a limit.
 pub(super) fn any_bytes() -> Schema {
-    Schema(Map::new())
-        .with("x-kubernetes-int-or-string", true)
-        .with("maxLength", 32)
-        .rule(
+    int_or_string().rule(
             "type(self) == int ? self >= 0 : isQuantity(self) && !quantity(self).isLessThan(quantity('0'))",
             "must be a number of bytes, such as 65536 or 64Ki",
         )

@@ -5,7 +5,7 @@
 //! losers; what nobody sets; doubts; and whether the backend is closed.
 
 use serde::Serialize;
-use sluicegate_attach::{Backend, ProtocolClass, Unit, Winner};
+use sluicegate_attach::{AttachedRoute, Backend, ProtocolClass, Unit, Winner};
 use sluicegate_resource::{Object, kgateway::BackendConfigPolicy};
 use sluicegate_translate::names;
 
@@ -15,6 +15,7 @@ use super::{
     precedence::why,
     setting::{Setting, below_spec, settings},
     traffic::{self, TrafficFacts},
+    uses::Uses,
 };
 use crate::pipeline::Round;
 
@@ -103,6 +104,12 @@ pub struct Doubt {
 
 /// The facts about `backend`.
 pub fn facts(round: &Round, backend: &Backend) -> BackendFacts {
+    facts_with(round, backend, &Uses::of_one(round, &backend.key))
+}
+
+/// The same, for who knows the routes already.
+pub fn facts_with(round: &Round, backend: &Backend, uses: &Uses<'_>) -> BackendFacts {
+    let uses = uses.routes(&backend.key);
     let policy = &backend.policy;
     let in_force = policy
         .winners()
@@ -129,10 +136,10 @@ pub fn facts(round: &Round, backend: &Backend) -> BackendFacts {
             .tls_policy
             .as_ref()
             .map(|policy| policy.policy.reference().to_string()),
-        routes: routes(round, backend),
+        routes: routes(uses),
         invalid: invalid(round, backend),
         warnings: doubts(backend),
-        traffic: traffic::of_backend(round, backend),
+        traffic: traffic::of_backend(round, backend, uses),
         units,
         defaults,
     }
@@ -206,19 +213,9 @@ fn doubts(backend: &Backend) -> Vec<Doubt> {
 }
 
 /// Routes that are accepted somewhere and send a share of their requests there.
-fn routes(round: &Round, backend: &Backend) -> Vec<String> {
-    let listeners = round.graph.gateways.iter().flat_map(|it| &it.listeners);
-    let attached = listeners.flat_map(|listener| &listener.routes);
-    let mut routes: Vec<String> = attached
-        .filter(|attached| {
-            attached.rules.iter().any(|rule| {
-                let mut keys = rule.backends.iter().filter_map(|it| it.key.as_ref());
-                keys.any(|key| *key == backend.key)
-                    || rule.mirrors.iter().any(|mirror| mirror.key == backend.key)
-            })
-        })
-        .map(|attached| attached.route.reference().to_string())
-        .collect();
+fn routes(uses: &[&AttachedRoute]) -> Vec<String> {
+    let names = uses.iter().map(|it| it.route.reference().to_string());
+    let mut routes: Vec<String> = names.collect();
     routes.sort();
     routes.dedup();
     routes

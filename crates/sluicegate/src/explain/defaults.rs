@@ -35,24 +35,9 @@ pub(super) fn of_api(
     path: &FieldPath,
     written: &[Setting],
 ) -> Vec<Setting> {
-    let fields: &[(&str, Json)] = match unit {
-        Unit::OutlierDetection if policy.outlier_detection().is_some() => &[
-            ("consecutive5xx", 5.into()),
-            ("interval", "10s".into()),
-            ("baseEjectionTime", "30s".into()),
-            ("maxEjectionPercent", 10.into()),
-        ],
-        Unit::UpstreamProxyProtocol => &[("version", "V1".into())],
-        Unit::LoadBalancer => &[
-            ("leastRequest.choiceCount", 2.into()),
-            ("zoneAware.preferLocal.minEndpointsThreshold", 6.into()),
-            ("zoneAware.preferLocal.routingEnabled", 100.into()),
-            (
-                "zoneAware.preferLocal.force.minEndpointsInZoneThreshold",
-                1.into(),
-            ),
-        ],
-        _ => &[],
+    let fields = match unit {
+        Unit::OutlierDetection if policy.outlier_detection().is_none() => Vec::new(),
+        unit => api_defaults(unit),
     };
     let block = below_spec(path);
     let has_block = |leaf: &str| match leaf.rsplit_once('.') {
@@ -70,12 +55,48 @@ pub(super) fn of_api(
         .map(|(leaf, value)| Setting {
             field: format!("{block}.{leaf}"),
             value: value.clone(),
-            source: "API default".to_owned(),
+            source: API.to_owned(),
             envoy_field: envoy_field(unit, leaf),
             is_api_default: true,
         })
         .filter(|default| written.iter().all(|it| it.field != default.field))
         .collect()
+}
+
+/// What the API server fills into a block that is written.
+fn api_defaults(unit: Unit) -> Vec<(&'static str, Json)> {
+    match unit {
+        Unit::OutlierDetection => vec![
+            ("consecutive5xx", 5.into()),
+            ("interval", "10s".into()),
+            ("baseEjectionTime", "30s".into()),
+            ("maxEjectionPercent", 10.into()),
+        ],
+        Unit::UpstreamProxyProtocol => vec![("version", "V1".into())],
+        Unit::LoadBalancer => vec![
+            ("leastRequest.choiceCount", 2.into()),
+            ("zoneAware.preferLocal.minEndpointsThreshold", 6.into()),
+            ("zoneAware.preferLocal.routingEnabled", 100.into()),
+            (
+                "zoneAware.preferLocal.force.minEndpointsInZoneThreshold",
+                1.into(),
+            ),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+/// The default of a field, in today's spelling, and whose it is.
+pub fn default_of(unit: Unit, leaf: &str) -> Option<(String, &'static str)> {
+    let mut api = api_defaults(unit).into_iter();
+    if let Some((_, value)) = api.find(|(name, _)| *name == leaf) {
+        let value = value.as_str().map_or(value.to_string(), str::to_owned);
+        return Some((value, API));
+    }
+    let row = ROWS
+        .iter()
+        .find(|row| row.unit == unit && row.leaf == leaf)?;
+    Some((row.value.to_owned(), row.origin))
 }
 
 /// What holds on `backend` because no policy sets it.
@@ -141,6 +162,7 @@ const fn row(unit: Unit, leaf: &'static str, value: &'static str, origin: &'stat
     }
 }
 
+const API: &str = "API default";
 const ENVOY: &str = "Envoy default";
 const KGATEWAY: &str = "kgateway default";
 /// A row without a leaf holds while the whole unit is not set.

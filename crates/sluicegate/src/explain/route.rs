@@ -6,14 +6,17 @@
 
 use serde::Serialize;
 use sluicegate_attach::{
-    Backend, ResolvedRule,
+    AttachedRoute, Backend, ResolvedRule,
     verdict::{Outcome, RouteVerdict},
 };
-use sluicegate_resource::gateway::{GrpcMethod, Matcher, PathMatch, RouteMatch, RouteTimeouts};
+use sluicegate_resource::gateway::{
+    Carried, GrpcMethod, Matcher, PathMatch, RouteMatch, RouteTimeouts,
+};
 use sluicegate_translate::names;
 
 use super::{
     name::text,
+    telemetry,
     traffic::{self, TrafficFacts},
 };
 use crate::pipeline::Round;
@@ -21,7 +24,7 @@ use crate::pipeline::Round;
 /// What `explain route` says.
 #[derive(Debug, Clone, Serialize)]
 pub struct RouteFacts {
-    /// `HTTPRoute` or `GRPCRoute`.
+    /// Such as `HTTPRoute`.
     pub kind: String,
     /// `namespace/name`.
     pub name: String,
@@ -56,6 +59,15 @@ pub struct ListenerFacts {
     pub port: u16,
     /// Hostnames in common.
     pub hostnames: Vec<String>,
+    /// `hostname: route` where an older route has the connections.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub older: Vec<String>,
+    /// `file (format) by Kind namespace/name at file:line` of each access log.
+    #[serde(rename = "accessLogs", skip_serializing_if = "Vec::is_empty")]
+    pub access_logs: Vec<String>,
+    /// Where spans go, and who says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tracing: Option<String>,
 }
 
 /// One rule.
@@ -64,12 +76,13 @@ pub struct ListenerFacts {
 pub struct RuleFacts {
     /// Its `name`.
     pub name: Option<String>,
-    /// Its matches in words.
+    /// Its matches in words; connections have none.
     pub matches: Vec<String>,
     /// Why the whole rule answers 500, when it does.
     pub broken: Option<String>,
-    /// The limit of a request in this route, in words.
-    pub timeout: String,
+    /// The limit of a request in this route, in words; connections have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<String>,
     /// Where requests go.
     pub backends: Vec<BackendRefFacts>,
     /// The BackendTrafficPolicies in force, by listener.
@@ -86,7 +99,7 @@ pub struct BackendRefFacts {
     pub weight: u32,
     /// Envoy cluster.
     pub cluster: Option<String>,
-    /// Why its share is answered 500, when it is.
+    /// Why its share is answered 500, or closed, when it is.
     pub problem: Option<String>,
     /// Limit of connecting.
     pub connect_timeout: Option<String>,
@@ -128,6 +141,9 @@ pub fn facts(round: &Round, verdict: &RouteVerdict) -> RouteFacts {
                 listener: format!("{}, {}", listener.owner, listener.spec.name),
                 port: listener.spec.port,
                 hostnames: attached.hostnames.clone(),
+                older: older(attached),
+                access_logs: telemetry::access_logs(&listener.telemetry),
+                tracing: telemetry::tracing(&listener.telemetry),
             });
         }
     }
@@ -150,6 +166,13 @@ pub fn facts(round: &Round, verdict: &RouteVerdict) -> RouteFacts {
             })
             .collect(),
     }
+}
+
+fn older(attached: &AttachedRoute) -> Vec<String> {
+    let older = attached.older.iter();
+    older
+        .map(|(host, route)| format!("{host}: {route}"))
+        .collect()
 }
 
 /// `yes`, or `Reason: sentence`.
@@ -185,21 +208,27 @@ fn rule(round: &Round, verdict: &RouteVerdict, resolved: &ResolvedRule) -> RuleF
                 max_stream_duration: None,
             };
         };
-        backend_ref(backend, found.weight)
+        backend_ref(backend, found.weight, verdict.route.spec.carried)
     });
     RuleFacts {
         name: resolved.rule.name.clone(),
         matches: resolved.rule.matches.iter().map(words).collect(),
         broken: resolved.broken.clone(),
-        timeout: timeout(resolved.rule.timeouts),
+        timeout: verdict
+            .route
+            .spec
+            .carried
+            .is_requests()
+            .then(|| timeout(resolved.rule.timeouts)),
         backends: backends.collect(),
         traffic: Vec::new(),
     }
 }
 
-fn backend_ref(backend: &Backend, weight: u32) -> BackendRefFacts {
+fn backend_ref(backend: &Backend, weight: u32, carried: Carried) -> BackendRefFacts {
     let policy = &backend.policy;
     let common = policy.common_http_protocol_options();
+    let common = common.filter(|_| carried.is_requests());
     let connect = policy.connect_timeout();
     let idle = common.and_then(|options| options.idle_timeout);
     let stream = common.and_then(|options| options.max_stream_duration);
@@ -236,7 +265,7 @@ fn timeout(timeouts: RouteTimeouts) -> String {
     }
 }
 
-fn words(one: &RouteMatch) -> String {
+pub(crate) fn words(one: &RouteMatch) -> String {
     let mut words = match &one.path {
         PathMatch::Exact(path) => format!("path = {path}"),
         PathMatch::Grpc(method) => grpc_words(method),

@@ -7,7 +7,7 @@
 use serde::Serialize;
 use serde_json::Value as Json;
 use sluicegate_attach::Unit;
-use sluicegate_manifest::{FieldPath, Node, Segment, Value};
+use sluicegate_manifest::{Document, FieldPath, Node, Segment, Value};
 use sluicegate_resource::{Object, kgateway::BackendConfigPolicy};
 use sluicegate_translate::fields::envoy_field;
 
@@ -43,62 +43,55 @@ pub(super) fn settings(
     unit: Unit,
     path: &FieldPath,
 ) -> Vec<Setting> {
+    let depth = path.segments().len();
+    let leaves = leaves(&policy.document, path).into_iter();
+    let settings = leaves.map(|(leaf, node)| Setting {
+        field: below_spec(&leaf),
+        value: node.to_json(),
+        source: policy.document.place(&leaf),
+        envoy_field: field_of(unit, &leaf.segments()[depth..]),
+        is_api_default: false,
+    });
+    settings.collect()
+}
+
+/// The leaves at and below `path` of a document; a list of scalars is one.
+pub(super) fn leaves<'d>(document: &'d Document, path: &FieldPath) -> Vec<(FieldPath, &'d Node)> {
     let mut found = Vec::new();
-    if let Some(node) = policy.document.root.at(path) {
-        let below = Below {
-            policy,
-            unit,
-            depth: path.segments().len(),
-        };
-        below.walk(node, path, &mut found);
+    if let Some(node) = document.root.at(path) {
+        walk(node, path, &mut found);
     }
     found
 }
 
-struct Below<'a> {
-    policy: &'a Object<BackendConfigPolicy>,
-    unit: Unit,
-    depth: usize,
+fn walk<'d>(node: &'d Node, path: &FieldPath, found: &mut Vec<(FieldPath, &'d Node)>) {
+    match &node.value {
+        Value::Mapping(entries) if !entries.is_empty() => {
+            for entry in entries {
+                walk(&entry.value, &path.field(&entry.key), found);
+            }
+        }
+        Value::Sequence(items) if items.iter().any(is_block) => {
+            for (index, item) in items.iter().enumerate() {
+                walk(item, &path.index(index), found);
+            }
+        }
+        _ => found.push((path.clone(), node)),
+    }
 }
 
-impl Below<'_> {
-    fn walk(&self, node: &Node, path: &FieldPath, found: &mut Vec<Setting>) {
-        match &node.value {
-            Value::Mapping(entries) if !entries.is_empty() => {
-                for entry in entries {
-                    self.walk(&entry.value, &path.field(&entry.key), found);
-                }
-            }
-            Value::Sequence(items) if items.iter().any(is_block) => {
-                for (index, item) in items.iter().enumerate() {
-                    self.walk(item, &path.index(index), found);
-                }
-            }
-            _ => found.push(Setting {
-                field: below_spec(path),
-                value: node.to_json(),
-                source: self.policy.document.place(path),
-                envoy_field: self.envoy_field(path),
-                is_api_default: false,
-            }),
+/// The Envoy field of the leaf at `below` a unit, or of the nearest block above that has one.
+pub(super) fn field_of(unit: Unit, below: &[Segment]) -> Option<&'static str> {
+    let names = below.iter().filter_map(|segment| match segment {
+        Segment::Field(name) => Some(name.as_str()),
+        Segment::Index(_) => None,
+    });
+    let mut names: Vec<&str> = names.collect();
+    loop {
+        if let Some(field) = envoy_field(unit, &names.join(".")) {
+            return Some(field);
         }
-    }
-
-    /// The field of the leaf, or of the nearest block above that has one.
-    fn envoy_field(&self, path: &FieldPath) -> Option<&'static str> {
-        let mut names: Vec<&str> = path.segments()[self.depth..]
-            .iter()
-            .filter_map(|segment| match segment {
-                Segment::Field(name) => Some(name.as_str()),
-                Segment::Index(_) => None,
-            })
-            .collect();
-        loop {
-            if let Some(field) = envoy_field(self.unit, &names.join(".")) {
-                return Some(field);
-            }
-            names.pop()?;
-        }
+        names.pop()?;
     }
 }
 
@@ -107,7 +100,7 @@ fn is_block(node: &Node) -> bool {
 }
 
 /// `spec.tls.sni` as `tls.sni`.
-pub(super) fn below_spec(path: &FieldPath) -> String {
+pub(crate) fn below_spec(path: &FieldPath) -> String {
     let text = path.to_string();
     text.strip_prefix("spec.")
         .map_or(text.clone(), str::to_owned)

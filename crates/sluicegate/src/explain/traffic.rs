@@ -9,10 +9,13 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::Value as Json;
 use sluicegate_attach::{
-    AppliedTraffic, AttachedRoute, Backend, BackendSide, Ranked, ResolvedBackend, ResolvedRule,
-    RowVerdict, Source, TrafficPolicy, verdict::TrafficVerdict, weigh,
+    AppliedTraffic, AttachedRoute, Backend, BackendSide, ON_ROUTE, Ranked, ResolvedBackend,
+    ResolvedRule, RowVerdict, Source, TrafficPolicy, all_without_effect, verdict::TrafficVerdict,
+    weigh, without_effect,
 };
 use sluicegate_manifest::FieldPath;
+use sluicegate_resource::{codes, gateway::Carried};
+use sluicegate_translate::fields::envoy_field_of_traffic;
 
 use super::{
     name::text,
@@ -33,7 +36,7 @@ pub struct TrafficFacts {
     pub merged_with: Option<RankedPolicy>,
     /// Less specific policies that it replaces as a whole.
     pub replaces: Vec<RankedPolicy>,
-    /// Why every request is answered 500, when it is.
+    /// Why every request is answered 500, or every connection closed, when it is.
     pub closed: Option<String>,
     /// What became of its settings.
     pub settings: Vec<TrafficSetting>,
@@ -61,6 +64,8 @@ pub struct TrafficPolicyFacts {
     pub source: String,
     /// Why it contributes nothing; empty when it is valid.
     pub errors: Vec<String>,
+    /// What decoding found doubtful, as settings that change no traffic yet.
+    pub warnings: Vec<String>,
     /// What became of it at each ancestor.
     pub ancestors: Vec<AncestorFacts>,
 }
@@ -101,12 +106,17 @@ pub fn policy(verdict: &TrafficVerdict) -> TrafficPolicyFacts {
         name: format!("{}/{}", policy.metadata.namespace(), policy.metadata.name()),
         source: policy.document.place(&FieldPath::dotted("metadata.name")),
         errors: verdict.errors.clone(),
+        warnings: policy
+            .warnings()
+            .map(|it| format!("{}: {}", it.path, it.message))
+            .collect(),
         ancestors: ancestors.collect(),
     }
 }
 
 /// What became of a setting.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct TrafficSetting {
     /// Path below `spec`, as written.
     pub field: String,
@@ -118,14 +128,13 @@ pub struct TrafficSetting {
     pub policy: String,
     /// The backend; none for what concerns the route.
     pub backend: Option<String>,
-    /// `in force`, `lost` or `no effect`.
+    /// The field of Envoy's Cluster or Route that it becomes.
+    pub envoy_field: Option<&'static str>,
+    /// `in force`, `lost`, `no effect` or `not enforced`.
     pub state: &'static str,
-    /// Whom it beat or lost to, and by which rule; why it has no effect.
+    /// Whom it beat or lost to, and by which rule; why it has no effect; what happens instead.
     pub detail: String,
 }
-
-/// What a route has of its own, and whether `rule` sets it.
-type Own = (&'static str, fn(&ResolvedRule) -> bool);
 
 /// Puts what policies set into the limits of a rule.
 pub(super) fn refine(rule: &mut RuleFacts, resolved: &ResolvedRule) {
@@ -133,11 +142,13 @@ pub(super) fn refine(rule: &mut RuleFacts, resolved: &ResolvedRule) {
         return;
     }
     let all = &rule.traffic;
-    let own = ON_ROUTE
-        .iter()
-        .any(|(name, own)| *name == REQUEST_TIMEOUT && own(resolved));
-    if let Some(time) = agreed(all, REQUEST_TIMEOUT, None, &rule.timeout).filter(|_| !own) {
-        rule.timeout = time;
+    if let Some(limit) = rule
+        .timeout
+        .as_mut()
+        .filter(|_| !is_own(REQUEST_TIMEOUT, resolved))
+        && let Some(time) = agreed(all, REQUEST_TIMEOUT, None, limit)
+    {
+        *limit = time;
     }
     for (index, backend) in rule.backends.iter_mut().enumerate() {
         let set = |now: &mut Option<String>, name| {
@@ -188,22 +199,18 @@ fn agreed(all: &[TrafficFacts], name: &str, backend: Option<&str>, before: &str)
 
 const REQUEST_TIMEOUT: &str = "timeout.http.requestTimeout";
 
-/// Settings of the route, none of which a policy of the backend has.
-const ON_ROUTE: [Own; 10] = [
-    (REQUEST_TIMEOUT, |rule| {
-        rule.rule.timeouts.request.is_some()
-            || rule.rule.timeouts.backend_request.is_some() && rule.rule.retry.is_none()
-    }),
-    ("timeout.http.maxStreamDuration", |_| false),
-    ("timeout.http.streamIdleTimeout", |_| false),
-    ("retry", |rule| rule.rule.retry.is_some()),
-    ("telemetry.metrics", |_| false),
-    ("responseOverride", |_| false),
-    ("faultInjection", |_| false),
-    ("httpUpgrade", |_| false),
-    ("requestBuffer", |_| false),
-    ("rateLimit.local", |_| false),
-];
+/// Whether a route has a setting of its own, which is more specific than any policy.
+pub(super) fn is_own(setting: &str, rule: &ResolvedRule) -> bool {
+    let rule = &rule.rule;
+    match setting {
+        REQUEST_TIMEOUT => {
+            rule.timeouts.request.is_some()
+                || rule.timeouts.backend_request.is_some() && rule.retry.is_none()
+        }
+        "retry" => rule.retry.is_some(),
+        _ => false,
+    }
+}
 
 /// The policies in force for the rule `index` of a route, listeners with the same facts together.
 pub(super) fn of_rule(round: &Round, route: &str, index: usize) -> Vec<TrafficFacts> {
@@ -219,7 +226,8 @@ pub(super) fn of_rule(round: &Round, route: &str, index: usize) -> Vec<TrafficFa
             let (Some(rule), Some(applied)) = (rule, applied) else {
                 continue;
             };
-            let mut facts = facts(round, rule, applied);
+            let carried = attached.route.spec.carried;
+            let mut facts = facts(round, (rule, carried), applied);
             let same = found.iter_mut().find(|it| {
                 facts.listeners.clone_from(&it.listeners);
                 **it == facts
@@ -237,19 +245,21 @@ pub(super) fn of_rule(round: &Round, route: &str, index: usize) -> Vec<TrafficFa
     found
 }
 
-fn facts(round: &Round, rule: &ResolvedRule, applied: &AppliedTraffic) -> TrafficFacts {
+fn facts(
+    round: &Round,
+    (rule, carried): (&ResolvedRule, Carried),
+    applied: &AppliedTraffic,
+) -> TrafficFacts {
     let policy = &*applied.policy;
     let keys = rule.backends.iter().filter_map(|it| it.key.as_ref());
     let backends = keys.filter_map(|key| round.graph.backends.get(key));
     let backends: Vec<&Backend> = backends.map(|backend| &**backend).collect();
-    let mut settings: Vec<TrafficSetting> = ON_ROUTE
-        .iter()
-        .filter_map(|(name, own)| on_route(policy, name, own(rule)))
-        .collect();
+    let mut settings = on_route(policy, rule, carried);
+    settings.extend(not_enforced(policy));
     settings.extend(
         backends
             .iter()
-            .flat_map(|backend| on_backend(policy, backend)),
+            .flat_map(|backend| on_backend(policy, backend, carried)),
     );
     let cluster = |backend: &&Backend| {
         round
@@ -279,20 +289,51 @@ fn ranked(it: &Ranked) -> RankedPolicy {
     }
 }
 
-fn on_route(policy: &TrafficPolicy, name: &str, own: bool) -> Option<TrafficSetting> {
-    let source = policy.source(name)?;
-    let (state, detail) = match own {
-        true => (
-            "lost",
-            "to the route itself, which is more specific".to_owned(),
-        ),
-        false => ("in force", String::new()),
-    };
-    Some(setting(&source, None, (state, detail)))
+/// Settings of the route, and those that do nothing for what it carries.
+fn on_route(policy: &TrafficPolicy, rule: &ResolvedRule, carried: Carried) -> Vec<TrafficSetting> {
+    let idle = all_without_effect(policy, carried);
+    let here = ON_ROUTE
+        .into_iter()
+        .filter(|name| without_effect(name, carried).is_none());
+    let here = here.filter_map(|name| {
+        let source = policy.source(name)?;
+        let verdict = match is_own(name, rule) {
+            true => (
+                "lost",
+                "to the route itself, which is more specific".to_owned(),
+            ),
+            false => ("in force", String::new()),
+        };
+        Some(setting((name, &source), None, verdict))
+    });
+    let idle = idle.into_iter().filter_map(|(name, reason)| {
+        let source = policy.source(name)?;
+        Some(setting((name, &source), None, ("no effect", reason)))
+    });
+    here.chain(idle).collect()
 }
 
-fn on_backend(policy: &TrafficPolicy, backend: &Backend) -> Vec<TrafficSetting> {
-    let weighed = weigh(policy, backend).into_iter();
+/// Settings that are read and checked only.
+fn not_enforced(policy: &TrafficPolicy) -> impl Iterator<Item = TrafficSetting> {
+    let own = &policy.own.policy.document.root;
+    let policies = std::iter::once(&policy.own).chain(&policy.parent);
+    let found = policies.flat_map(|by| by.policy.warnings().map(move |it| (by, it)));
+    let found = found.filter(|(_, it)| it.code == codes::NOT_ENFORCED);
+    let found = found.filter(move |(by, it)| {
+        by.policy.reference() == policy.own.policy.reference() || own.at(&it.path).is_none()
+    });
+    found.map(|(by, it)| {
+        let source = Source {
+            by: by.clone(),
+            path: it.path.clone(),
+        };
+        let (_, reason) = it.message.split_once(": ").unwrap_or_default();
+        setting(("", &source), None, ("not enforced", reason.to_owned()))
+    })
+}
+
+fn on_backend(policy: &TrafficPolicy, backend: &Backend, carried: Carried) -> Vec<TrafficSetting> {
+    let weighed = weigh(policy, backend, carried).into_iter();
     let settings = weighed.map(|it| {
         let rule = it.row.class().rule();
         let verdict = match &it.verdict {
@@ -303,7 +344,8 @@ fn on_backend(policy: &TrafficPolicy, backend: &Backend) -> Vec<TrafficSetting> 
             RowVerdict::Lost(side) => ("lost", format!("to {}: {rule}", shown(side))),
             RowVerdict::NoEffect(reason) => ("no effect", reason.clone()),
         };
-        setting(&it.source, Some(text(&backend.key)), verdict)
+        let named = (it.row.name(), &it.source);
+        setting(named, Some(text(&backend.key)), verdict)
     });
     settings.collect()
 }
@@ -321,7 +363,7 @@ fn shown(side: &BackendSide) -> String {
 }
 
 fn setting(
-    source: &Source,
+    (name, source): (&str, &Source),
     backend: Option<String>,
     (state, detail): (&'static str, String),
 ) -> TrafficSetting {
@@ -333,16 +375,20 @@ fn setting(
         source: policy.document.place(&source.path),
         policy: policy.reference().to_string(),
         backend,
+        envoy_field: envoy_field_of_traffic(name),
         state,
         detail,
     }
 }
 
 /// Every place where a BackendTrafficPolicy concerns connections to `backend`, the same facts once.
-pub(super) fn of_backend(round: &Round, backend: &Backend) -> Vec<TrafficFacts> {
+pub(super) fn of_backend(
+    round: &Round,
+    backend: &Backend,
+    uses: &[&AttachedRoute],
+) -> Vec<TrafficFacts> {
     let mut found: Vec<TrafficFacts> = Vec::new();
-    let listeners = round.graph.gateways.iter().flat_map(|it| &it.listeners);
-    for attached in listeners.flat_map(|listener| &listener.routes) {
+    for attached in uses {
         for (rule, applied) in attached.rules.iter().zip(&attached.traffic) {
             let here = |it: &&ResolvedBackend| it.key.as_ref() == Some(&backend.key);
             let Some(applied) = applied
@@ -358,7 +404,7 @@ pub(super) fn of_backend(round: &Round, backend: &Backend) -> Vec<TrafficFacts> 
                 merged_with: policy.parent.as_ref().map(ranked),
                 replaces: Vec::new(),
                 closed: policy.closed.clone(),
-                settings: on_backend(policy, backend),
+                settings: on_backend(policy, backend, attached.route.spec.carried),
                 clusters: vec![
                     round
                         .translation

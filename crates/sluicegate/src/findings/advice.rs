@@ -10,7 +10,9 @@ use std::collections::BTreeSet;
 
 use sluicegate_attach::{BackendKey, ResolvedRule, TrafficPolicy};
 use sluicegate_manifest::{Diagnostic, FieldPath, Severity};
-use sluicegate_resource::{ObjectRef, envoygateway::backend_traffic_policy::Retry};
+use sluicegate_resource::{
+    ObjectRef, envoygateway::backend_traffic_policy::Retry, gateway::Carried,
+};
 use sluicegate_snapshot::ResourceType;
 use sluicegate_xds::{
     pb::envoy::config::cluster::v3::{Cluster, circuit_breakers::Thresholds},
@@ -88,6 +90,7 @@ pub(super) fn add(round: &Round, found: &mut Vec<Diagnostic>) {
 /// A backend of a rule that a policy is in force for.
 struct Place<'a> {
     route: &'a ObjectRef,
+    carried: Carried,
     rule: &'a ResolvedRule,
     policy: &'a TrafficPolicy,
     backend: &'a BackendKey,
@@ -107,13 +110,14 @@ fn places(round: &Round) -> impl Iterator<Item = Place<'_>> {
         let rules = route.rules.iter().zip(&route.traffic);
         rules.filter_map(move |(rule, traffic)| {
             let policy = &*traffic.as_ref()?.policy;
-            Some((route.route.reference(), rule, policy))
+            Some((&route.route, rule, policy))
         })
     });
     rules.flat_map(|(route, rule, policy)| {
         let backends = rule.backends.iter().filter_map(|it| it.key.as_ref());
         backends.map(move |backend| Place {
-            route,
+            route: route.reference(),
+            carried: route.spec.carried,
             rule,
             policy,
             backend,
@@ -139,7 +143,7 @@ fn left_out(reason: &str, place: &Place<'_>, cluster: &Cluster) -> bool {
     match reason {
         "NoHealthCheck" => cluster.health_checks.is_empty(),
         "NoPassiveHealthCheck" => cluster.outlier_detection.is_none(),
-        "NoRequestTimeout" => !limits_requests(place),
+        "NoRequestTimeout" => place.carried.is_requests() && !limits_requests(place),
         "NoCircuitBreaker" => breakers.is_none(),
         _ => breakers.is_some_and(|it| {
             let mut all = it.thresholds.iter().chain(&it.per_host_thresholds);
@@ -161,7 +165,7 @@ fn amplification(
     place: &Place<'_>,
     cluster: &Cluster,
 ) -> Option<(String, sluicegate_attach::Source)> {
-    if place.rule.rule.retry.is_some() {
+    if place.rule.rule.retry.is_some() || !place.carried.is_requests() {
         return None;
     }
     let retry = place.policy.spec.retry.as_ref()?;

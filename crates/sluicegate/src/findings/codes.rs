@@ -14,7 +14,12 @@ pub const ALL: &[(&str, &str, &str)] = &[
     (
         "BackendNotFound",
         "backend-not-found",
-        "A backendRef names nothing that exists; its share of requests is answered 500.",
+        "A backendRef names nothing that exists; its share of requests is answered 500, of connections closed.",
+    ),
+    (
+        "ClassOfOthers",
+        "class-of-others",
+        "The class of a Gateway names another controller, which it is left to.",
     ),
     (
         "Conflicted",
@@ -54,7 +59,7 @@ pub const ALL: &[(&str, &str, &str)] = &[
     (
         "InvalidParameters",
         "invalid-parameters",
-        "A parametersRef names a kind that we do not know.",
+        "A parametersRef names nothing that can be used; listeners serve without it.",
     ),
     (
         "InvalidRouteKinds",
@@ -122,6 +127,11 @@ pub const ALL: &[(&str, &str, &str)] = &[
         "No listener of the parent takes this route.",
     ),
     (
+        "OlderRoute",
+        "older-route",
+        "An older TCPRoute or TLSRoute has the connections that this one asks for.",
+    ),
+    (
         "Overridden",
         "overridden",
         "A setting loses to another policy.",
@@ -165,6 +175,11 @@ pub const ALL: &[(&str, &str, &str)] = &[
         "RetryAmplification",
         "retry-amplification",
         "Retries may multiply the requests to a backend that fails.",
+    ),
+    (
+        "SharedListener",
+        "shared-listener",
+        "What is said for one listener holds for others of its port, too.",
     ),
     (
         "SlowDetection",

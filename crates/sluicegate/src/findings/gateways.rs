@@ -3,6 +3,8 @@
 //!
 //! In: the Gateways of the graph. Out: diagnostics at the Gateway's or the listener's fields.
 
+use std::collections::BTreeSet;
+
 use sluicegate_attach::{Gateway, Listener, verdict::Outcome};
 use sluicegate_manifest::{Diagnostic, FieldPath, Severity};
 use sluicegate_resource::Object;
@@ -11,6 +13,7 @@ use super::{codes, place::about};
 use crate::pipeline::Round;
 
 pub(super) fn add(round: &Round, found: &mut Vec<Diagnostic>) {
+    add_gateways_of_others(round, found);
     for gateway in &round.graph.gateways {
         // Listeners speak for themselves.
         if let Outcome::No(reason, message) = &gateway.accepted
@@ -49,6 +52,32 @@ pub(super) fn add(round: &Round, found: &mut Vec<Diagnostic>) {
             let diagnostic = about(set, &path, Severity::Warning, words);
             found.push(diagnostic.note("Its listeners do not serve."));
         }
+    }
+}
+
+/// Whoever moves here must hear why nothing is served.
+fn add_gateways_of_others(round: &Round, found: &mut Vec<Diagnostic>) {
+    let ours = round.graph.gateways.iter();
+    let ours: BTreeSet<_> = ours.map(|it| it.object.reference()).collect();
+    let gateways = round.store.gateways.values();
+    for gateway in gateways.filter(|it| !ours.contains(it.reference())) {
+        let name = &gateway.spec.gateway_class_name;
+        let mut classes = round.store.gateway_classes.values();
+        let class = classes.find(|class| *class.reference().name == **name);
+        let Some(controller) = class.map(|class| &class.spec.controller_name) else {
+            continue;
+        };
+        let words = (
+            codes::of("ClassOfOthers"),
+            format!("left to another controller: GatewayClass {name} is of {controller}"),
+        );
+        let path = FieldPath::dotted("spec.gatewayClassName");
+        let diagnostic = about(gateway, &path, Severity::Advice, words);
+        found.push(
+            diagnostic
+                .note("Nothing of this Gateway is served here, and its routes are not looked at.")
+                .help(format!("`--controller-name {controller}` takes it")),
+        );
     }
 }
 

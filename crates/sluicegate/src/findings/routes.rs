@@ -6,18 +6,20 @@
 
 use std::sync::Arc;
 
-use sluicegate_attach::verdict::Outcome;
+use sluicegate_attach::verdict::{Outcome, RouteVerdict};
 use sluicegate_manifest::{Diagnostic, FieldPath, Severity, nearest};
 use sluicegate_resource::{
     Object, ObjectRef,
-    gateway::{ParentRef, Route},
+    gateway::{Carried, ParentRef, Route},
 };
 
 use super::{codes, place::about};
 use crate::pipeline::Round;
 
 pub(super) fn add(round: &Round, found: &mut Vec<Diagnostic>) {
-    for verdict in &round.graph.routes {
+    // Of a UDPRoute it is told that it does nothing.
+    let served = |verdict: &&RouteVerdict| verdict.route.spec.carried != Carried::Udp;
+    for verdict in round.graph.routes.iter().filter(served) {
         let route = &verdict.route;
         for parent in &verdict.parents {
             if let Outcome::No(reason, message) = &parent.accepted {
@@ -29,10 +31,11 @@ pub(super) fn add(round: &Round, found: &mut Vec<Diagnostic>) {
         for broken in &verdict.broken {
             let words = (codes::of(broken.reason), broken.message.clone());
             let path = reference_path(&broken.path, broken.reason, &broken.message);
-            let grpc = &*route.reference().kind == "GRPCRoute";
-            let diagnostic = about(route, &path, Severity::Error, words).note(match grpc {
-                true => "Its share of requests is answered UNAVAILABLE.",
-                false => "Its share of requests is answered 500.",
+            let diagnostic = about(route, &path, Severity::Error, words);
+            let diagnostic = diagnostic.note(match route.spec.carried {
+                Carried::Grpc => "Its share of requests is answered UNAVAILABLE.",
+                Carried::Http => "Its share of requests is answered 500.",
+                Carried::Tcp | Carried::Tls | Carried::Udp => "Its share of connections is closed.",
             });
             found.push(match suggestion(round, broken.reason, &broken.message) {
                 Some(help) => diagnostic.help(help),
@@ -40,9 +43,31 @@ pub(super) fn add(round: &Round, found: &mut Vec<Diagnostic>) {
             });
         }
     }
+    older_routes(round, found);
     for route in round.store.routes.values() {
         for parent in &route.spec.parent_refs {
             missing_parent(round, route, parent, found);
+        }
+    }
+}
+
+/// Routes that are attached where an older one has the connections.
+fn older_routes(round: &Round, found: &mut Vec<Diagnostic>) {
+    for listener in round.graph.gateways.iter().flat_map(|it| &it.listeners) {
+        for attached in &listener.routes {
+            for (host, older) in &attached.older {
+                let what = match attached.route.spec.carried {
+                    Carried::Tls => format!("connections for {host}"),
+                    _ => "connections".to_owned(),
+                };
+                let words = format!(
+                    "{older} is older and has the {what} of {}, {}",
+                    listener.owner, listener.spec.name
+                );
+                let path = FieldPath::dotted("spec.parentRefs");
+                let words = (codes::of("OlderRoute"), words);
+                found.push(about(&attached.route, &path, Severity::Warning, words));
+            }
         }
     }
 }

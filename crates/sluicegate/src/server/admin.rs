@@ -28,7 +28,7 @@ pub(super) fn views(
     let of = shared.clone();
     views.listeners = Arc::new(move || of.data_plane.listeners());
     let of = shared.clone();
-    views.state = Arc::new(move || state(of.data_plane.state()));
+    views.state = Arc::new(move || state(of.state()));
     let of = shared.clone();
     views.loggers = Arc::new(move || vec![("sluicegate".to_owned(), of.logs.level())]);
     views.memory = Arc::new(memory);
@@ -58,7 +58,7 @@ fn startup(shared: &Shared, config: &Config, admin_address: SocketAddr) -> Start
     }
 }
 
-fn state(state: State) -> ServerState {
+pub(super) fn state(state: State) -> ServerState {
     match state {
         State::PreInitializing => ServerState::PreInitializing,
         State::Initializing => ServerState::Initializing,
@@ -72,8 +72,7 @@ fn act(shared: &Shared, quit: &watch::Sender<bool>, action: Action) -> ActionRes
         Action::HealthcheckFail => shared.data_plane.healthcheck_fail(),
         Action::HealthcheckOk => shared.data_plane.healthcheck_ok(),
         Action::Quit => drop(quit.send(true)),
-        // Standard error is not a file of ours.
-        Action::ReopenLogs => {}
+        Action::ReopenLogs => shared.data_plane.reopen_logs(),
         Action::SetLogLevel { logger, level } => match logger.as_deref() {
             None | Some("sluicegate") => shared.logs.set_level(level),
             Some(other) => return Err(format!("unknown logger {other}")),

@@ -4,13 +4,26 @@
 //! In: rounds, and what the planes report. Out: wishes for the status writer; a place in the
 //! election of the replica that writes.
 
-use std::{process, sync::Arc, time::Duration};
+use std::{
+    process,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
-use sluicegate_kube::{Client, Lease, Objects, StatusWriter};
+use serde_json::{Value, json};
+use sluicegate_admin::{Answer, Page};
+use sluicegate_kube::{
+    Client, KindState, Leadership, Lease, Objects, OwnedProblems, OwnedWriter, Source,
+    StatusWriter, Writes,
+};
 use sluicegate_status::Runtime;
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle};
 
-use super::view::Shared;
+use super::{
+    addressing::Addressing,
+    infrastructure::{Envoys, Infrastructure, MANAGER, OF_ENVOYS, SERVICE},
+    view::Shared,
+};
 use crate::{crds, pipeline::Round};
 
 /// An API server, and this process's part at it.
@@ -20,8 +33,12 @@ pub struct Cluster {
     pub client: Client,
     /// What people know it by.
     pub address: String,
-    /// Namespace of the Lease that decides which replica writes status.
+    /// Namespace of the Lease that decides which replica writes status, and of what Gateways get.
     pub lease_namespace: String,
+    /// How Gateways get addresses, if not from where the data plane listens.
+    pub addressing: Option<Addressing>,
+    /// Envoys for each Gateway, in place of our own data plane.
+    pub envoys: Option<Envoys>,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -42,14 +59,26 @@ pub(super) async fn warn_of_lost_fields(client: Client) {
 /// The running part; nothing is written once it has stopped.
 pub(super) struct Status {
     lease: Lease,
+    view: View,
     task: JoinHandle<()>,
+}
+
+/// What there is to say about an API server.
+#[derive(Clone)]
+struct View {
+    address: String,
+    objects: Arc<Objects>,
+    definitions_problem: watch::Receiver<Option<String>>,
+    leadership: Leadership,
+    writes: Arc<Writes>,
+    owned_problems: Arc<OwnedProblems>,
 }
 
 impl Status {
     /// Starts to write, once there is a round after `nothing`.
     pub(super) fn start(
         shared: &Arc<Shared>,
-        objects: &Arc<Objects>,
+        source: &Source,
         nothing: &Arc<Round>,
         cluster: &Cluster,
     ) -> Self {
@@ -58,9 +87,61 @@ impl Status {
         let mut controllers = shared.options.attach.controller_names.clone();
         controllers.push(sluicegate_status::Options::default().controller_name);
         let leadership = lease.leadership();
-        let writer = StatusWriter::start(client, objects.clone(), leadership, controllers, MANAGER);
-        let task = tokio::spawn(follow(shared.clone(), nothing.clone(), writer));
-        Self { lease, task }
+        let objects = source.objects().clone();
+        let writer = StatusWriter::start(client, objects, leadership, controllers, MANAGER);
+        let infrastructure = Infrastructure {
+            services: match &cluster.addressing {
+                Some(Addressing::Services(services)) => Some(services.clone()),
+                Some(Addressing::Pool(_)) | None => None,
+            },
+            envoys: cluster.envoys.clone(),
+            objects: source.objects().clone(),
+            namespace: cluster.lease_namespace.clone(),
+        };
+        let owned = OwnedWriter::start(
+            &cluster.client,
+            source.objects().clone(),
+            lease.leadership(),
+            [&[SERVICE][..], &OF_ENVOYS].concat(),
+            infrastructure.mark(),
+        );
+        let view = View {
+            address: cluster.address.clone(),
+            objects: source.objects().clone(),
+            definitions_problem: source.definitions_problem(),
+            leadership: lease.leadership(),
+            writes: writer.writes().clone(),
+            owned_problems: owned.problems(),
+        };
+        let writers = Writers {
+            status: writer,
+            owned,
+            infrastructure,
+        };
+        let task = tokio::spawn(follow(shared.clone(), nothing.clone(), writers));
+        Self { lease, view, task }
+    }
+
+    /// `/sluicegate/cluster`.
+    pub(super) fn page(&self) -> Page {
+        let view = self.view.clone();
+        Page {
+            path: "/sluicegate/cluster",
+            aliases: &[],
+            help: "the API server: what is read of it, what is written, and what it does not let us",
+            show: Arc::new(move |_| Answer::json(sluicegate_xds::json::to_string(&view.to_json()))),
+        }
+    }
+
+    /// What the API server refuses or does not answer, now.
+    pub(super) fn problems(&self) -> sluicegate_admin::View<Vec<String>> {
+        let view = self.view.clone();
+        Arc::new(move || view.problems(&view.objects.states()))
+    }
+
+    /// How often status was written.
+    pub(super) fn writes(&self) -> Arc<Writes> {
+        self.view.writes.clone()
     }
 
     /// Ends, and lets another replica go on at once.
@@ -70,8 +151,57 @@ impl Status {
     }
 }
 
-/// Tells the writer what status should be whenever something that it depends on has changed.
-async fn follow(shared: Arc<Shared>, nothing: Arc<Round>, writer: StatusWriter) {
+impl View {
+    fn to_json(&self) -> Value {
+        let states = self.objects.states();
+        let kinds = states.iter().map(|it| {
+            json!({
+                "kind": it.kind.to_string(),
+                "api_version": it.api_version,
+                "listed": it.listed,
+                "objects": it.objects,
+            })
+        });
+        let written = |number: &std::sync::atomic::AtomicU64| number.load(Ordering::Relaxed);
+        json!({
+            "address": self.address,
+            "writes_status": self.leadership.held(),
+            "status_writes": {
+                "done": written(&self.writes.done),
+                "conflicts": written(&self.writes.conflicts),
+                "failed": written(&self.writes.failed),
+            },
+            "problems": self.problems(&states),
+            "kinds": kinds.collect::<Vec<_>>(),
+        })
+    }
+
+    /// One sentence for everything that the API server refuses or does not answer now.
+    fn problems(&self, states: &[KindState]) -> Vec<String> {
+        let read = states.iter().filter_map(|it| {
+            let problem = it.problem.as_ref()?;
+            Some(format!("{} cannot be read: {problem}", it.kind))
+        });
+        let definitions = self.definitions_problem.borrow().clone();
+        let definitions = definitions.map(|it| format!("CRDs cannot be watched: {it}"));
+        let lease = self.leadership.problem();
+        let lease = lease.map(|it| format!("the Lease {LEASE} is not renewed: {it}"));
+        let mut problems: Vec<String> = read.chain(definitions).chain(lease).collect();
+        problems.extend(self.writes.problems());
+        problems.extend(self.owned_problems.sentences());
+        problems
+    }
+}
+
+/// What writes to the API server.
+struct Writers {
+    status: StatusWriter,
+    owned: OwnedWriter,
+    infrastructure: Infrastructure,
+}
+
+/// Tells the writers what should be there whenever something that it depends on has changed.
+async fn follow(shared: Arc<Shared>, nothing: Arc<Round>, writers: Writers) {
     let mut told: Option<(Arc<Round>, Runtime)> = None;
     loop {
         tokio::time::sleep(LOOK).await;
@@ -86,7 +216,8 @@ async fn follow(shared: Arc<Shared>, nothing: Arc<Round>, writer: StatusWriter) 
         if told.as_ref().is_some_and(same) {
             continue;
         }
-        writer.want(shared.statuses_of(&round, &runtime));
+        writers.status.want(shared.statuses_of(&round, &runtime));
+        writers.owned.want(writers.infrastructure.of(&round));
         told = Some((round, runtime));
     }
 }
@@ -100,9 +231,6 @@ fn identity() -> String {
 
 /// Name of the Lease. Ours.
 const LEASE: &str = "sluicegate-status";
-
-/// Field manager of what is written. Ours.
-const MANAGER: &str = "sluicegate";
 
 /// Between two looks at what status depends on. Ours.
 const LOOK: Duration = Duration::from_millis(200);

@@ -5,7 +5,7 @@
 //! explains it.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
@@ -13,18 +13,22 @@ use std::{
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use sluicegate_kube::{Kind, Objects, Source, Waiting};
-use sluicegate_manifest::{Severity, source::Watcher};
-use sluicegate_resource::ReadKind;
+use sluicegate_attach::Listening;
+use sluicegate_kube::{Objects, Source, Waiting};
+use sluicegate_manifest::{Diagnostic, Severity, source::Watcher};
 use sluicegate_snapshot::Publisher;
 use sluicegate_stats::Registry;
 use sluicegate_xds::pb::envoy::config::core::v3::Node;
 use sluicegate_xds_client::Client;
 
-use super::{Config, cluster::warn_of_lost_fields, fleet::Fleet};
+use super::{
+    Addressing, Config, cluster::warn_of_lost_fields, control_stats::RoundStats, fleet::Fleet,
+    infrastructure::OF_ENVOYS,
+};
 use crate::{
     failure::Failure,
     findings::findings,
+    input::kinds_of_cluster,
     pipeline::{Options, Pipeline, Round, Stages},
     proxy,
 };
@@ -37,6 +41,7 @@ struct NewControl {
     pipeline: Pipeline,
     options: Options,
     outlets: Outlets,
+    stats: Arc<RoundStats>,
 }
 
 /// Where snapshots go.
@@ -78,17 +83,30 @@ pub(super) fn start(
     outlets: Outlets,
     registry: &Registry,
 ) -> Result<(Control, Rounds), Failure> {
-    let options = config.pipeline.clone();
+    let mut options = config.pipeline.clone();
+    let stats = || {
+        let stats = Arc::<RoundStats>::default();
+        registry.register("control.", &stats);
+        stats
+    };
     if let Some(cluster) = &config.cluster {
-        let kinds: Vec<Kind> = sluicegate_resource::kinds().map(kind).collect();
-        let source = Source::start(&cluster.client, &kinds);
+        match &cluster.addressing {
+            Some(Addressing::Pool(pools)) => {
+                options.attach.listening = Listening::OwnAddress(BTreeMap::new());
+                options.attach.address_pool = pools.clone();
+            }
+            Some(Addressing::Services(_)) => options.attach.listening = Listening::Mapped,
+            None => {}
+        }
+        let owned = (&OF_ENVOYS[..], cluster.lease_namespace.as_str());
+        let source = Source::start(&cluster.client, &kinds_of_cluster(), owned);
         tokio::spawn(warn_of_lost_fields(cluster.client.clone()));
         let pipeline = Pipeline::of_cluster(source.objects().clone(), options.clone());
-        return NewControl::new(pipeline, options, outlets).follow_cluster(source);
+        return NewControl::new(pipeline, options, outlets, stats()).follow_cluster(source);
     }
     let Some(start) = &config.proxy else {
         let pipeline = Pipeline::new(config.inputs.clone(), options.clone());
-        return NewControl::new(pipeline, options, outlets).first_round();
+        return NewControl::new(pipeline, options, outlets, stats()).first_round();
     };
     let publisher = outlets.publisher;
     let control = match &start.dynamic {
@@ -116,20 +134,12 @@ impl Control {
         }
     }
 
-    /// What was seen of an API server, when one is watched, and the round before it was.
-    pub(super) fn cluster(&self) -> Option<(&Arc<Objects>, &Arc<Round>)> {
+    /// The API server, when one is watched, and the round before it was seen.
+    pub(super) fn cluster(&self) -> Option<(&Source, &Arc<Round>)> {
         match self {
-            Self::Cluster { source, nothing } => Some((source.objects(), nothing)),
+            Self::Cluster { source, nothing } => Some((source, nothing)),
             Self::Bootstrap(_) | Self::Fixed { .. } | Self::Manifests { .. } => None,
         }
-    }
-}
-
-fn kind(read: ReadKind) -> Kind {
-    Kind {
-        group: read.group,
-        name: read.name,
-        versions: read.versions,
     }
 }
 
@@ -149,11 +159,12 @@ fn client(start: &proxy::Start, dynamic: &proxy::Dynamic) -> sluicegate_xds_clie
 }
 
 impl NewControl {
-    fn new(pipeline: Pipeline, options: Options, outlets: Outlets) -> Self {
+    fn new(pipeline: Pipeline, options: Options, outlets: Outlets, stats: Arc<RoundStats>) -> Self {
         Self {
             pipeline,
             options,
             outlets,
+            stats,
         }
     }
 
@@ -164,18 +175,21 @@ impl NewControl {
         let round = self.pipeline.round()?;
         let nothing = || Stages::new(self.options.clone()).round(&[]);
         let round = round.unwrap_or_else(nothing);
-        tell(&round, None, started);
         self.outlets.publish(&round);
+        self.stats.published(started, started);
+        let found = findings(&round);
+        self.stats.count(&round, &found);
+        let told = tell(&round, &found, &HashSet::new(), started);
         let rounds: Rounds = Arc::new(ArcSwap::from_pointee(round));
 
         let (changed, changes) = mpsc::channel();
         // A watcher that is faster than rounds are loses nothing: a round reads everything.
-        let watcher = Watcher::spawn(self.pipeline.paths(), move || {
+        let watcher = Watcher::spawn(self.pipeline.paths(), move |noticed| {
             // Nobody listens any more: the process ends.
-            let _ = changed.send(());
+            let _ = changed.send(noticed);
         })
         .context("watching the manifests")?;
-        self.spawn(rounds.clone(), changes)?;
+        self.spawn(rounds.clone(), told, changes)?;
         Ok((Control::Manifests { _watcher: watcher }, rounds))
     }
 
@@ -186,15 +200,22 @@ impl NewControl {
         let rounds: Rounds = Arc::new(ArcSwap::new(nothing.clone()));
         let (changed, changes) = mpsc::channel();
         tokio::spawn(pass_on(source.objects().clone(), changed));
-        self.spawn(rounds.clone(), changes)?;
+        self.spawn(rounds.clone(), HashSet::new(), changes)?;
         Ok((Control::Cluster { source, nothing }, rounds))
     }
 
-    fn spawn(self, rounds: Rounds, changes: mpsc::Receiver<()>) -> Result<(), Failure> {
+    fn spawn(
+        self,
+        rounds: Rounds,
+        told: HashSet<String>,
+        changes: mpsc::Receiver<Instant>,
+    ) -> Result<(), Failure> {
         let follower = Follower {
             pipeline: self.pipeline,
             outlets: self.outlets,
             rounds,
+            stats: self.stats,
+            told,
         };
         thread::Builder::new()
             .name("manifests".to_owned())
@@ -205,16 +226,17 @@ impl NewControl {
 }
 
 /// Tells the control thread of changes at an API server, a burst of them once.
-async fn pass_on(objects: Arc<Objects>, changed: mpsc::Sender<()>) {
+async fn pass_on(objects: Arc<Objects>, changed: mpsc::Sender<Instant>) {
     let mut changes = objects.changes();
     let mut waited = String::new();
     loop {
         let patience = tokio::time::timeout(PATIENCE, changes.changed()).await;
         match patience {
             Ok(Ok(())) => {
+                let noticed = Instant::now();
                 tokio::time::sleep(BURST).await;
                 changes.mark_unchanged();
-                if changed.send(()).is_err() {
+                if changed.send(noticed).is_err() {
                     return;
                 }
             }
@@ -247,30 +269,49 @@ struct Follower {
     pipeline: Pipeline,
     outlets: Outlets,
     rounds: Rounds,
+    stats: Arc<RoundStats>,
+    /// Problems that the last round had.
+    told: HashSet<String>,
 }
 
 impl Follower {
-    fn follow(mut self, changes: &mpsc::Receiver<()>) {
-        while changes.recv().is_ok() {
+    fn follow(mut self, changes: &mpsc::Receiver<Instant>) {
+        // The first of those that one round takes in.
+        while let Ok(noticed) = changes.recv() {
             while changes.try_recv().is_ok() {}
             let started = Instant::now();
             match self.pipeline.round() {
                 Ok(None) => {}
                 Ok(Some(round)) => {
-                    tell(&round, Some(&self.rounds.load()), started);
+                    // First: thousands of problems take longer to tell than a change may.
                     self.outlets.publish(&round);
-                    self.rounds.store(Arc::new(round));
+                    self.stats.published(noticed, started);
+                    let round = Arc::new(round);
+                    self.rounds.store(round.clone());
+                    let found = findings(&round);
+                    self.stats.count(&round, &found);
+                    self.told = tell(&round, &found, &self.told, started);
                 }
                 // What was read before stays in force.
-                Err(error) => tracing::error!("{error}"),
+                Err(error) => {
+                    self.stats.rounds_failed.inc();
+                    tracing::error!("{error}");
+                }
             }
         }
     }
 }
 
-/// Logs what a round changed, and every problem that the round before did not have.
-fn tell(round: &Round, before: Option<&Round>, started: Instant) {
-    let line = |found: &sluicegate_manifest::Diagnostic| {
+/// Logs what a round changed, and every problem of it that is not `known` from the round before.
+/// Returns all that were `found`.
+fn tell(
+    round: &Round,
+    found: &[Diagnostic],
+    known: &HashSet<String>,
+    started: Instant,
+) -> HashSet<String> {
+    let took = started.elapsed();
+    let line = |found: &Diagnostic| {
         let place = found.place();
         let separator = if place.is_empty() { "" } else { ": " };
         let path = found.path.to_string();
@@ -281,22 +322,17 @@ fn tell(round: &Round, before: Option<&Round>, started: Instant) {
         };
         format!("{place}{separator}{path}{} [{}]", found.message, found.code)
     };
-    let known: HashSet<String> = before
-        .map(findings)
-        .unwrap_or_default()
-        .iter()
-        .map(line)
-        .collect();
-    for found in findings(round) {
-        let text = line(&found);
-        if known.contains(&text) {
-            continue;
+    let mut told = HashSet::new();
+    for found in found {
+        let text = line(found);
+        if !known.contains(&text) {
+            match found.severity {
+                Severity::Error => tracing::error!("{text}"),
+                Severity::Warning => tracing::warn!("{text}"),
+                Severity::Advice => tracing::debug!("{text}"),
+            }
         }
-        match found.severity {
-            Severity::Error => tracing::error!("{text}"),
-            Severity::Warning => tracing::warn!("{text}"),
-            Severity::Advice => tracing::debug!("{text}"),
-        }
+        told.insert(text);
     }
     for file in round.files.iter().filter(|file| file.stale) {
         tracing::warn!("{}: its last good version stays in force", file.path);
@@ -305,7 +341,8 @@ fn tell(round: &Round, before: Option<&Round>, started: Instant) {
         version = %round.translation.all.version(),
         backends = round.graph.backends.len(),
         translated = round.translation.translated_backends,
-        took = ?started.elapsed(),
+        ?took,
         "configuration computed"
     );
+    told
 }

@@ -126,14 +126,9 @@ pub(super) fn refused(ledger: &Ledger, round: &Round) -> Refused {
                 }
             }
             ResourceType::Listener | ResourceType::Route => {
-                let port = refusal
-                    .name
-                    .split('~')
-                    .nth(1)
-                    .and_then(|it| it.parse().ok());
-                if let Some(port) = port {
+                if let Some(at) = names::listen_address(&refusal.name) {
                     let gateway = reference(&refusal.gateway);
-                    add(ports.entry((gateway, port)), &words);
+                    add(ports.entry((gateway, at.port)), &words);
                 }
             }
             ResourceType::Secret => {
@@ -155,7 +150,7 @@ fn ports_of(round: &Round, gateway: &ObjectRef, secret: &str) -> BTreeSet<u16> {
         .flat_map(|it| &it.listeners);
     listeners
         .filter(|it| secret_names(it).any(|name| name == secret))
-        .map(|it| it.spec.port)
+        .map(|it| it.at.port)
         .collect()
 }
 

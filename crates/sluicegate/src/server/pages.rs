@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Our own pages of the admin API.
+//! Facts of ours in the admin API, as JSON.
 //!
 //! In: the newest round and the data plane's report. Out: JSON: the status of every object, every
 //! finding, every file, and what the data plane does not enforce as written.
@@ -20,10 +20,9 @@ pub(super) fn pages(shared: &Arc<Shared>, proxy: bool) -> Vec<Page> {
         let shared = shared.clone();
         Page {
             path,
+            aliases: &[],
             help,
-            show: Arc::new(move |_: &[(String, String)]| {
-                Answer::json(sluicegate_xds::json::to_string(&show(&shared)))
-            }),
+            show: Arc::new(move |_| Answer::json(sluicegate_xds::json::to_string(&show(&shared)))),
         }
     };
     let data_plane = page(
@@ -41,7 +40,6 @@ pub(super) fn pages(shared: &Arc<Shared>, proxy: bool) -> Vec<Page> {
         return vec![control_plane, data_plane];
     }
     vec![
-        nodes(shared),
         page(
             "/sluicegate/status",
             "status of every policy, route and Gateway",
@@ -54,31 +52,6 @@ pub(super) fn pages(shared: &Arc<Shared>, proxy: bool) -> Vec<Page> {
         ),
         data_plane,
     ]
-}
-
-/// Text, or JSON with `?format=json`, as Envoy's `/clusters`.
-fn nodes(shared: &Arc<Shared>) -> Page {
-    let shared = shared.clone();
-    let show = move |query: &[(String, String)]| {
-        let json = query
-            .iter()
-            .any(|(name, value)| name == "format" && value == "json");
-        let ledger = shared.ads.as_ref().map(|server| server.ledger());
-        match (ledger, json) {
-            (Some(ledger), true) => {
-                Answer::json(sluicegate_xds::json::to_string(&ledger.to_json()))
-            }
-            (Some(ledger), false) => Answer::text(ledger.to_text()),
-            (None, true) => Answer::json("null\n".to_owned()),
-            (None, false) => Answer::text("ADS is not served: see --ads-address\n"),
-        }
-    };
-    Page {
-        path: "/sluicegate/nodes",
-        help: "Envoys that take their configuration from here, and what they refuse; \
-               ?format=json for machines",
-        show: Arc::new(show),
-    }
 }
 
 fn status(shared: &Shared) -> Value {

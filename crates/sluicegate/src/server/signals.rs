@@ -1,11 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Signals that ask the process to end.
+//! Signals that ask the process to end, or to open its logs anew.
 //!
-//! In: SIGTERM, SIGINT. Out: word of them, in order, from the moment on that they are caught.
+//! In: SIGTERM, SIGINT. Out: word of them, in order, from the moment on that they are caught. In:
+//! SIGUSR1. Out: the action that it stands for, each time.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Does this at every SIGUSR1 from now on; the signal does not kill the process any more.
+pub(super) fn at_user_signal(act: impl Fn() + Send + 'static) -> io::Result<()> {
+    let mut signal = signal(SignalKind::user_defined1())?;
+    tokio::spawn(async move {
+        while signal.recv().await.is_some() {
+            act();
+        }
+    });
+    Ok(())
+}
 
 /// What has been caught.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `server.*`: the numbers of the process itself, and the flush timer.
+//! `server.*`: the numbers of the process itself, those of `control.*` that are looked up, and the
+//! flush timer.
 //!
 //! In: the parts of a running gateway. Out: gauges that are fresh at every flush.
 
@@ -9,18 +10,26 @@ use std::{
 };
 
 use sluicegate_dataplane::State;
+use sluicegate_kube::Writes;
 use sluicegate_stats::{Registry, ServerStats};
 use tokio::sync::watch;
 
-use super::{admin, view::Shared, wait};
+use super::{admin, control_stats::OutcomeStats, view::Shared, wait};
 
 /// Envoy's flush interval: histograms show a value after it.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Registers `server.*` and flushes until told to stop.
-pub(super) async fn flush(shared: Arc<Shared>, workers: usize, quitting: watch::Receiver<bool>) {
+pub(super) async fn flush(
+    shared: Arc<Shared>,
+    workers: usize,
+    writes: Option<Arc<Writes>>,
+    quitting: watch::Receiver<bool>,
+) {
     let stats = Arc::new(ServerStats::default());
     shared.registry.register("server.", &stats);
+    let outcome = Arc::new(OutcomeStats::default());
+    shared.registry.register("control.", &outcome);
     stats
         .concurrency
         .set(i64::try_from(workers).unwrap_or(i64::MAX));
@@ -29,7 +38,9 @@ pub(super) async fn flush(shared: Arc<Shared>, workers: usize, quitting: watch::
     let mut done = std::pin::pin!(wait(quitting));
     loop {
         update(&stats, &shared, &mut started);
+        outcome.update(&shared, writes.as_ref());
         shared.registry.flush();
+        shared.samples.take(&shared.registry);
         tokio::select! {
             () = &mut done => return,
             _ = interval.tick() => {}

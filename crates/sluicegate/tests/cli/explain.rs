@@ -163,6 +163,29 @@ fn routes_of_two_kinds_may_have_one_name() {
     ]);
 }
 
+/// The case of policies above routes of connections.
+const CONNECTIONS: &str = "tests/cases/btp-connections-of-routes/manifests";
+
+#[test]
+fn a_route_of_connections_tells_which_settings_are_for_requests() {
+    let limited = run(&["explain", "-f", CONNECTIONS, "route", "tcproute/default/db"]);
+    limited.says(&[
+        "TCPRoute default/db",
+        "kube_default_db_5432|btp|default|db",
+        "5s (BackendTrafficPolicy default/db)",
+        "no effect",
+        "TCPRoutes carry connections, not requests",
+    ]);
+    assert!(!limited.stdout.contains("timeout  "), "{}", limited.stdout);
+    let hashed = run(&["explain", "-f", CONNECTIONS, "route", "cache"]);
+    hashed.says(&["only SourceIP can be hashed"]);
+    let routes = "tests/cases/tcproute/manifests";
+    let late = run(&["explain", "-f", routes, "route", "everywhere"]);
+    late.says(&["an older route has *: TCPRoute default/db"]);
+    let broken = run(&["explain", "-f", routes, "route", "half"]);
+    broken.says(&["closes connections: BackendNotFound: Service default/missing does not exist"]);
+}
+
 #[test]
 fn policy_shows_targets_and_shares() {
     let file = File::new(RIVALS);
@@ -177,6 +200,7 @@ fn policy_shows_targets_and_shares() {
 
 /// The case where policies of both kinds meet.
 const BOTH: &str = "tests/cases/btp-with-backendconfigpolicy/manifests";
+const FILTERS: &str = "tests/cases/btp-filters/manifests";
 
 #[test]
 fn a_route_tells_which_traffic_policy_holds_and_what_it_beats() {
@@ -196,6 +220,15 @@ fn a_route_tells_which_traffic_policy_holds_and_what_it_beats() {
         "in force beats BackendConfigPolicy default/wait (",
         "which has connectTimeout 5s: behaviour of traffic: route before backend before listener \
          before Gateway\n",
+    ]);
+}
+
+#[test]
+fn a_route_tells_what_nobody_enforces() {
+    let run = run(&["explain", "-f", FILTERS, "route", "upgrades"]);
+    run.says(&[
+        "rateLimit.global ",
+        "not enforced: no rate limit service is asked; `rateLimit.local` limits in each process",
     ]);
 }
 
@@ -223,4 +256,14 @@ fn a_traffic_policy_tells_what_became_of_it() {
     let traffic = run(&["explain", "-f", BOTH, "btp", "limit"]);
     traffic.says(&["overridden: spec.circuitBreaker.maxConnections 2048 loses to"]);
     assert_eq!(run(&["explain", "-f", BOTH, "btp", "nobody"]).code, 2);
+}
+
+#[test]
+fn a_setting_that_changes_nothing_is_told_with_what_happens_instead() {
+    let case = "tests/cases/btp-filters/manifests";
+    let told = run(&["explain", "-f", case, "btp", "upgrades"]);
+    told.says(&[
+        "warning: spec.rateLimit.global: ",
+        "`rateLimit.local` limits in each process of the gateway",
+    ]);
 }

@@ -50,6 +50,17 @@ fn crds_are_printed_whole_or_by_name() {
 }
 
 #[test]
+fn one_address_for_all_gateways_and_one_for_each_exclude_each_other() {
+    let pool = ["run", "--kubernetes", "--address-pool", "192.0.2.0/24"];
+    for other in [["--bind", "192.0.2.1"], ["--gateway-services", "app=edge"]] {
+        let run = run(&[&pool[..], &other].concat());
+        assert_eq!(run.code, 2);
+        assert!(run.stderr.contains(other[0]), "{}", run.stderr);
+        assert!(run.stderr.contains("--address-pool"), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn dump_without_an_instance_is_an_environment_error() {
     assert_eq!(run(&["dump", "--admin", "127.0.0.1:1"]).code, 3);
 }

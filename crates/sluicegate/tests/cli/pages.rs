@@ -14,6 +14,11 @@ fn both_policies() {
     is_true("docs/both-policies.md");
 }
 
+#[test]
+fn telemetry() {
+    is_true("docs/telemetry.md");
+}
+
 fn is_true(page: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let written = fs::read_to_string(root.join(page)).expect("the page");

@@ -16,6 +16,21 @@ pub(crate) fn seed(name: &str) -> String {
 
 /// The fenced blocks of `language`, without their indentation.
 fn blocks(document: &str, language: &str) -> Vec<String> {
+    let blocks = fenced(document).into_iter();
+    let blocks = blocks.filter(|(of, _)| of == language);
+    blocks.map(|(_, block)| block).collect()
+}
+
+/// The commands, in their order, as they are typed.
+pub(crate) fn commands(document: &str) -> Vec<String> {
+    let blocks = fenced(document).into_iter();
+    let blocks = blocks.filter(|(language, _)| language == "sh" || language == "yaml");
+    let is_command = |block: &String| ["kubectl ", "curl "].iter().any(|it| block.starts_with(it));
+    blocks.map(|(_, block)| block).filter(is_command).collect()
+}
+
+/// The fenced blocks with their languages, without their indentation.
+fn fenced(document: &str) -> Vec<(String, String)> {
     let mut blocks = Vec::new();
     let mut lines = document.lines();
     while let Some(line) = lines.next() {
@@ -27,9 +42,8 @@ fn blocks(document: &str, language: &str) -> Vec<String> {
         let body: Vec<&str> = body
             .map(|line| line.get(indentation..).unwrap_or_default())
             .collect();
-        if fence.split_whitespace().next() == Some(language) {
-            blocks.push(body.join("\n"));
-        }
+        let language = fence.split_whitespace().next().unwrap_or_default();
+        blocks.push((language.to_owned(), body.join("\n")));
     }
     blocks
 }

@@ -16,15 +16,26 @@ mod documents;
 mod grpc;
 #[path = "../common/harness.rs"]
 mod harness;
+#[path = "../common/listener_set.rs"]
+mod listener_set;
 #[path = "../common/pki.rs"]
 mod pki;
+#[path = "../common/settings.rs"]
+mod settings_scene;
+#[path = "../common/streams.rs"]
+mod streams;
 
 mod bootstrap;
 mod chaos;
 mod grpc_routes;
+mod listener_sets;
 mod network;
+mod operator;
 mod refused;
+mod settings;
+mod stream_routes;
 mod support;
+mod telemetry;
 mod tls;
 mod variants;
 mod walk;

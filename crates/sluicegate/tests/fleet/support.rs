@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sluicegate::{
     bootstrap::{AdsTls, Bootstrap, HostPort},
     server::{Config, Ending, Logs, Server, Signals, Tamper},
@@ -23,7 +23,9 @@ use sluicegate::{
 use sluicegate_ads::TlsFiles;
 use sluicegate_manifest::source::Input;
 use sluicegate_snapshot::{Builder, Resource, ResourceType, Snapshot, Version};
-use sluicegate_testkit::{Httpbin, Message as HttpMessage, RawClient, eventually, patience};
+use sluicegate_testkit::{
+    Httpbin, Message as HttpMessage, RawClient, eventually, free_port, patience,
+};
 use sluicegate_xds::prost::Message;
 
 /// A folder that goes away with the test.
@@ -57,11 +59,6 @@ impl Drop for Folder {
     }
 }
 
-pub(crate) fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 fn loopback(port: u16) -> SocketAddr {
     ([127, 0, 0, 1], port).into()
 }
@@ -72,6 +69,8 @@ pub(crate) struct Setup {
     pub(crate) delta: bool,
     pub(crate) tamper: Option<Tamper>,
     pub(crate) tls: Option<(TlsFiles, AdsTls)>,
+    /// Where Envoy runs; it is alone in its fleet.
+    pub(crate) zone: Option<&'static str>,
 }
 
 impl Setup {
@@ -194,15 +193,29 @@ impl Fleet {
             },
             delta: self.setup.delta,
             admin_address: loopback(free_port()),
+            ready_address: None,
             system_ca_file: "/etc/ssl/certs/ca-certificates.crt".to_owned(),
             tls: self.setup.tls.as_ref().map(|(_, client)| client.clone()),
         };
-        Envoy::spawn(binary, &bootstrap, &self.folder)
+        let mut json = bootstrap.to_json();
+        if let Some(zone) = self.setup.zone {
+            place(&mut json, zone);
+        }
+        Envoy::spawn(binary, &json, bootstrap.admin_address, &self.folder)
     }
 
     pub(crate) async fn get(&self, target: &str) -> HttpMessage {
         let mut client = RawClient::connect(self.gateway).await.unwrap();
         client.get("httpbin", target).await.unwrap()
+    }
+
+    /// Gives the Gateway listeners, one YAML mapping each, beside its own.
+    pub(crate) fn add_listeners(&self, listeners: &[String]) {
+        let own = gateway_manifest(self.gateway.port());
+        let more = listeners.iter().map(|it| format!("    - {it}\n"));
+        let all = format!("  listeners:\n{}", more.collect::<String>());
+        let text = own.replace("  listeners:\n", &all);
+        self.folder.write("gateway.yaml", &text);
     }
 
     /// A page of Sluicegate's admin API.
@@ -211,13 +224,15 @@ impl Fleet {
         page(admin, "GET", target).await.unwrap()
     }
 
+    /// The URL of Sluicegate's admin API.
+    pub(crate) fn url(&self) -> String {
+        let admin = self.server.as_ref().unwrap().admin_address();
+        format!("http://{admin}")
+    }
+
     /// What `sluicegate status` prints.
     pub(crate) fn status_command(&self) -> String {
-        let admin = self.server.as_ref().unwrap().admin_address();
-        let output = Command::new(env!("CARGO_BIN_EXE_sluicegate"))
-            .args(["status", "--admin", &format!("http://{admin}")])
-            .output()
-            .unwrap();
+        let output = command(&["status", "--admin", &self.url()]);
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     }
@@ -233,6 +248,14 @@ impl Fleet {
     }
 }
 
+/// Runs the binary to its end.
+pub(crate) fn command(arguments: &[&str]) -> std::process::Output {
+    Command::new(env!("CARGO_BIN_EXE_sluicegate"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
 /// A running Envoy.
 pub(crate) struct Envoy {
     child: Child,
@@ -241,10 +264,10 @@ pub(crate) struct Envoy {
 }
 
 impl Envoy {
-    fn spawn(binary: &Path, bootstrap: &Bootstrap, folder: &Folder) -> Self {
+    fn spawn(binary: &Path, bootstrap: &Value, admin: SocketAddr, folder: &Folder) -> Self {
         // Not below the manifests' names: files that begin with a dot are not read.
         let config = folder.0.join(".envoy.json");
-        fs::write(&config, bootstrap.to_json().to_string()).unwrap();
+        fs::write(&config, bootstrap.to_string()).unwrap();
         let log = folder.0.join(".envoy.log");
         let child = Command::new(binary)
             .args(["--concurrency", "1", "--disable-hot-restart"])
@@ -259,15 +282,16 @@ impl Envoy {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        Self {
-            child,
-            admin: bootstrap.admin_address,
-            log,
-        }
+        Self { child, admin, log }
     }
 
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The URL of its admin API.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.admin)
     }
 
     /// As the founding documents ask for it.
@@ -313,6 +337,24 @@ impl Drop for Envoy {
     }
 }
 
+/// Puts an Envoy into a zone, with a cluster of the gateways that is this one alone.
+fn place(bootstrap: &mut Value, zone: &str) {
+    let name = "gateways";
+    bootstrap["node"]["locality"] = json!({ "zone": zone });
+    bootstrap["cluster_manager"] = json!({ "local_cluster_name": name });
+    let address = json!({ "socket_address": { "address": "127.0.0.1", "port_value": 1 } });
+    let gateways = json!({
+        "name": name,
+        "type": "STATIC",
+        "load_assignment": { "cluster_name": name, "endpoints": [{
+            "locality": { "zone": zone },
+            "lb_endpoints": [{ "endpoint": { "address": address } }],
+        }] },
+    });
+    let clusters = bootstrap["static_resources"]["clusters"].as_array_mut();
+    clusters.unwrap().push(gateways);
+}
+
 async fn page(admin: SocketAddr, method: &str, target: &str) -> Option<String> {
     let mut client = RawClient::connect(admin).await.ok()?;
     let request = format!("{method} {target} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
@@ -321,7 +363,7 @@ async fn page(admin: SocketAddr, method: &str, target: &str) -> Option<String> {
 }
 
 /// The Gateway and the route that the founding documents assume.
-fn gateway_manifest(port: u16) -> String {
+pub(crate) fn gateway_manifest(port: u16) -> String {
     let example = include_str!("../../../../examples/httpbin/gateway.yaml");
     example.replace("port: 8080", &format!("port: {port}"))
 }

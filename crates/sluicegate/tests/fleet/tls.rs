@@ -6,13 +6,13 @@ use std::sync::Arc;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, pki_types::ServerName};
 use sluicegate_snapshot::ResourceType;
-use sluicegate_testkit::eventually;
+use sluicegate_testkit::{eventually, free_port};
 use sluicegate_xds::pb::envoy::{
     config::core::v3::{DataSource, data_source::Specifier},
     extensions::transport_sockets::tls::v3::{Secret, secret::Type},
 };
 
-use crate::support::{Fleet, Setup, free_port, poison};
+use crate::support::{Fleet, Setup, poison};
 
 /// A Gateway with an HTTPS listener in the namespace of its Secret.
 fn manifests(port: u16, pair: &CertifiedKey<rcgen::KeyPair>) -> String {

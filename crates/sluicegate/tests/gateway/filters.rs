@@ -72,6 +72,24 @@ async fn a_request_over_the_buffer_is_refused() {
 }
 
 #[tokio::test]
+async fn a_backend_that_fails_is_spared() {
+    let origin = Httpbin::start(loopback()).await.unwrap();
+    let settings = "  admissionControl:
+    minSuccessRate: 100
+    rejectionAggression: 1000000
+    maxRejectionPercent: 100
+    successCriteria: {http: {statusCodes: [200, 404]}}
+";
+    let gateway = Gateway::start(origin.address(), &of_route(settings)).await;
+    let mut client = gateway.client().await;
+    let mut statuses = Vec::new();
+    for path in ["/get", "/status/404", "/status/204", "/get"] {
+        statuses.push(client.get("web", path).await.unwrap().status());
+    }
+    assert_eq!(statuses, [200, 404, 204, 503]);
+}
+
+#[tokio::test]
 async fn only_the_named_upgrades_are_allowed() {
     let origin = Httpbin::start(loopback()).await.unwrap();
     let settings = "  httpUpgrade: [{type: spdy/3.1}]\n";
@@ -133,4 +151,31 @@ async fn a_response_gets_the_text_of_a_config_map_which_may_change() {
         (response.text() == "second").then_some(())
     };
     eventually("the new text", changed).await.unwrap();
+}
+
+#[tokio::test]
+async fn responses_are_compressed_with_what_the_policy_prefers() {
+    let origin = Httpbin::start(loopback()).await.unwrap();
+    let settings = "  compressor:\n    - {type: Zstd, zstd: {}}\n    - {type: Gzip, gzip: {}}\n";
+    let gateway = Gateway::start(origin.address(), &of_route(settings)).await;
+    for (accept, coding) in [
+        ("gzip, zstd", Some("zstd")),
+        ("*", Some("zstd")),
+        ("gzip", Some("gzip")),
+        ("br", None),
+    ] {
+        let mut client = gateway.client().await;
+        let request =
+            format!("GET /get HTTP/1.1\r\nhost: web\r\naccept-encoding: {accept}\r\n\r\n");
+        client.send(request).await.unwrap();
+        let response = client.response().await.unwrap();
+        assert_eq!(
+            response.header("content-encoding").as_deref(),
+            coding,
+            "{accept}"
+        );
+        assert_eq!(response.header("vary").as_deref(), Some("Accept-Encoding"));
+    }
+    let stat = "http.http.compressor.envoy.compression.zstd.compressor.zstd.response.compressed";
+    assert_eq!(gateway.stat(stat).await, 2);
 }

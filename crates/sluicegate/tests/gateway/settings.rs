@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Settings of a BackendTrafficPolicy that the founding document does not have, on the wire.
 
+use sluicegate_dataplane::LocalZone;
 use sluicegate_testkit::{Httpbin, RawOrigin, Step, eventually};
+use sluicegate_xds::pb::envoy::config::core::v3::Locality;
 
 use super::{
     Gateway, loopback,
+    settings_scene::{Settings, ZONE},
     traffic::{of_route, traffic},
 };
 
@@ -126,4 +129,23 @@ async fn a_zone_without_weight_gets_nothing() {
         let response = client.get("more", "/get").await.unwrap();
         assert_eq!(response.status(), 200);
     }
+}
+
+/// The cluster of the gateways is the one of a Service in the same zone.
+#[tokio::test(flavor = "multi_thread")]
+async fn priorities_protocols_of_clients_and_zones_are_as_policies_say() {
+    let origin = Httpbin::start(loopback()).await.unwrap();
+    let settings = Settings::start().await;
+    let zone = LocalZone {
+        locality: Locality {
+            zone: ZONE.to_owned(),
+            ..Locality::default()
+        },
+        local_cluster_name: "kube_default_one_80".to_owned(),
+    };
+    let manifests = settings.manifests("name: http");
+    let gateway = Gateway::start_in(Some(zone), origin.address(), &manifests).await;
+    settings.check(gateway.address).await;
+    let retries = "cluster.kube_default_retry_80.upstream_rq_retry";
+    assert!(gateway.stat(retries).await >= 6);
 }

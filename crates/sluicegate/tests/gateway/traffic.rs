@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use sluicegate_testkit::{FullBacklog, Httpbin, RawOrigin, Step, eventually};
+use tokio::time::timeout;
 
 use super::{Gateway, loopback, policy};
 
@@ -144,5 +145,13 @@ async fn a_policy_of_the_route_replaces_that_of_the_gateway_and_goes_again() {
     in_force(None).await;
     gateway.folder.write("policy.yaml", &gateway_only);
     in_force(Some("0.200s")).await;
-    assert_eq!(client.get("web", "/").await.unwrap().status(), 504);
+    // What is shown reaches the workers a moment later; until then a request waits for the origin.
+    let cut = async || {
+        let mut client = gateway.client().await;
+        let response = timeout(Duration::from_secs(2), client.get("web", "/")).await;
+        (response.ok()?.unwrap().status() == 504).then_some(())
+    };
+    eventually("the time limit of the Gateway", cut)
+        .await
+        .unwrap();
 }

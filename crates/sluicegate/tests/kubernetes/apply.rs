@@ -2,9 +2,9 @@
 //! `kubectl apply`, from the first object to the last.
 
 use serde_json::{Value, json};
-use sluicegate_testkit::{Httpbin, eventually};
+use sluicegate_testkit::{Httpbin, eventually, free_port};
 
-use crate::support::{ApiServer, CRDS, WEB, free_port, get, own_address, policy, site};
+use crate::support::{ApiServer, CRDS, WEB, get, own_address, policy, site};
 
 /// The condition of the first entry of a status.
 fn condition(object: &Value, list: &str, name: &str) -> Value {

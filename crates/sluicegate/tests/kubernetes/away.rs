@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! An API server that goes away and comes back.
 
-use sluicegate_testkit::{Httpbin, Load, SteadyClient, eventually};
+use sluicegate_testkit::{Httpbin, eventually, free_port};
 
-use crate::support::{ApiServer, CRDS, WEB, free_port, get, own_address, policy, site};
+use crate::support::{ApiServer, CRDS, WEB, own_address, policy, site, steady_load};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_it_is_away_what_was_seen_last_is_served() {
@@ -15,15 +15,7 @@ async fn while_it_is_away_what_was_seen_last_is_served() {
     api.apply(&site(port, origin.address()));
     api.apply(&policy(7));
     let gateway = api.gateway().await;
-    let served = async || get(port).await.filter(|it| it.0 == 200);
-    eventually("an answer of the origin", served).await.unwrap();
-    let load = SteadyClient::start(Load {
-        address: ([127, 0, 0, 1], port).into(),
-        host: "web.example.com".to_owned(),
-        target: "/anything".to_owned(),
-        connections: 2,
-        rate: 50,
-    });
+    let load = steady_load(port).await;
 
     api.kill();
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;

@@ -2,8 +2,8 @@
 //! Bad manifests, each against one rule that no golden case breaks: the kind, what its spec has, and
 //! what the API server must say.
 
-const BCP: &str = "BackendConfigPolicy";
-const BTP: &str = "BackendTrafficPolicy";
+pub(crate) const BCP: &str = "BackendConfigPolicy";
+pub(crate) const BTP: &str = "BackendTrafficPolicy";
 
 /// The manifests.
 pub(crate) const REFUSED: &[(&str, &str, &str)] = &[

@@ -14,12 +14,38 @@
 mod documents;
 #[path = "../common/harness.rs"]
 mod harness;
+#[path = "../guide/page.rs"]
+mod page;
 #[path = "../common/pki.rs"]
 mod pki;
+#[path = "../guide/stage.rs"]
+mod stage;
+#[path = "../guide/terminal.rs"]
+mod terminal;
 
+mod addresses;
+mod admission;
+mod admission_policies;
 mod apply;
 mod away;
+mod bulk;
+mod chaos;
+mod chart;
+mod commands;
+mod conditions;
 mod crds;
 mod crds_refused;
+mod crds_refused_listeners;
+mod envoy_proxies;
+mod envoys;
+mod etcd;
+mod founding;
+mod guide;
+mod parity;
+mod pod;
+mod pools;
+mod proxy;
 mod replicas;
+mod rights;
+mod shipped;
 mod support;

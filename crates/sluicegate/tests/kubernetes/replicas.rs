@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Several gateways at one API server: all serve, one writes.
+//!
+//! In: replicas that end, and one that is killed. Out: whose status an object has.
 
-use sluicegate_testkit::{Httpbin, eventually};
+use std::{net::SocketAddr, time::Duration};
 
-use crate::support::{ApiServer, CRDS, free_port, own_address, policy, site};
+use sluicegate_testkit::{Httpbin, eventually, free_port};
+
+use crate::{
+    shipped::Shipped,
+    support::{ApiServer, CRDS, WEB, own_address, policy, site},
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_replica_writes_when_the_first_one_ends() {
+async fn another_replica_writes_when_the_one_that_did_ends_or_is_killed() {
     let Some(api) = ApiServer::start(&CRDS).await else {
         return;
     };
@@ -40,4 +47,30 @@ async fn another_replica_writes_when_the_first_one_ends() {
         .await
         .unwrap();
     second.stop().await;
+
+    // Killed, it can give nothing back: its Lease has to run out.
+    let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let leader = Shipped::start(&api, admin).await;
+    let leads = async || holder().filter(|it| it.contains(&format!("_{}_", leader.id())));
+    let name = eventually("the process to lead", leads).await.unwrap();
+    let third = api.gateway().await;
+    leader.kill();
+    api.apply(&policy(9));
+    let enforced = async || {
+        let cluster = third.cluster(WEB).await?;
+        (cluster["connect_timeout"] == "9s").then_some(())
+    };
+    eventually("the policy of a cluster without a leader", enforced)
+        .await
+        .unwrap();
+    assert_eq!((holder().unwrap(), version()), (name.clone(), Some(2)));
+    tokio::time::sleep(LEASE).await;
+    eventually("the status of the third leader", async || written(3).await)
+        .await
+        .unwrap();
+    assert_ne!(holder().unwrap(), name);
+    third.stop().await;
 }
+
+/// How long a Lease lasts that nobody renews, as the documentation says.
+const LEASE: Duration = Duration::from_secs(15);

@@ -16,10 +16,12 @@ use std::{
 use serde_json::Value;
 use sluicegate::server::{Cluster, Config, Ending, Logs, Server, Signals};
 use sluicegate_kube::{Client, Connection};
-use sluicegate_testkit::{RawClient, kubernetes_binaries};
+use sluicegate_testkit::{
+    Load, RawClient, SteadyClient, eventually, free_port, kubernetes_binaries,
+};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::pki;
+use crate::{etcd::start_etcd, pki};
 
 /// A running API server; it ends with the test.
 pub(crate) struct ApiServer {
@@ -87,7 +89,8 @@ impl ApiServer {
             .args(["--service-account-key-file", &at("tls.crt")])
             .args(["--authorization-mode", "RBAC"])
             .args(["--token-auth-file", &at("tokens.csv")])
-            .args(["--service-cluster-ip-range", "10.96.0.0/16"])
+            // Addresses of this machine: a Service that the API server calls itself needs no pods.
+            .args(["--service-cluster-ip-range", "127.96.0.0/16"])
             .args(["--disable-admission-plugins", "ServiceAccount"])
             .stdin(Stdio::null())
             .stdout(log(&self.folder, "api-server.log"))
@@ -168,11 +171,28 @@ impl ApiServer {
         &self.folder
     }
 
-    fn kubeconfig(&self) -> PathBuf {
+    /// Where `kubectl` is.
+    pub(crate) fn binaries(&self) -> &Path {
+        &self.binaries
+    }
+
+    /// Where it listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where its etcd listens.
+    pub(crate) fn etcd(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.etcd_port).into()
+    }
+
+    /// How to reach it.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.folder.join("kubeconfig")
     }
 
-    fn kubeconfig_of(&self, token: &str) -> String {
+    /// A kubeconfig for whoever has this token.
+    pub(crate) fn kubeconfig_of(&self, token: &str) -> String {
         let authority = self.folder.join("ca.crt");
         format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
@@ -187,21 +207,37 @@ impl ApiServer {
 
     /// A client, and the address that it talks to.
     pub(crate) async fn client(&self) -> (Client, String) {
-        let connection = Connection {
-            kubeconfig: Some(self.kubeconfig()),
-            context: None,
-        };
-        sluicegate_kube::connect(&connection).await.unwrap()
+        client_of(&self.kubeconfig()).await
     }
 
     /// A gateway that reads from here.
     pub(crate) async fn gateway(&self) -> Gateway {
-        let (client, address) = self.client().await;
-        let config = Config {
+        self.gateway_with(&self.kubeconfig(), |_| ()).await
+    }
+
+    /// The same, over another port that leads here.
+    pub(crate) async fn gateway_through(&self, port: u16) -> Gateway {
+        let path = self.folder.join(format!("kubeconfig-{port}"));
+        let direct = fs::read_to_string(self.kubeconfig()).unwrap();
+        let text = direct.replace(&self.port.to_string(), &port.to_string());
+        fs::write(&path, text).unwrap();
+        self.gateway_with(&path, |_| ()).await
+    }
+
+    /// The same, as somebody else and with other settings.
+    pub(crate) async fn gateway_with(
+        &self,
+        kubeconfig: &Path,
+        change: impl FnOnce(&mut Config),
+    ) -> Gateway {
+        let (client, address) = client_of(kubeconfig).await;
+        let mut config = Config {
             cluster: Some(Cluster {
                 client,
                 address,
                 lease_namespace: "default".to_owned(),
+                addressing: None,
+                envoys: None,
             }),
             admin_address: ([127, 0, 0, 1], 0).into(),
             bind: Some([127, 0, 0, 1].into()),
@@ -209,9 +245,18 @@ impl ApiServer {
             drain_time: Duration::from_secs(1),
             ..Config::new(Vec::new())
         };
+        change(&mut config);
         let server = Server::start(config, Logs::silent()).await.unwrap();
         Gateway { server }
     }
+}
+
+async fn client_of(kubeconfig: &Path) -> (Client, String) {
+    let connection = Connection {
+        kubeconfig: Some(kubeconfig.to_owned()),
+        context: None,
+    };
+    sluicegate_kube::connect(&connection).await.unwrap()
 }
 
 impl Drop for ApiServer {
@@ -231,11 +276,12 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// A page of the admin API.
     pub(crate) async fn admin(&self, target: &str) -> String {
-        let address = self.server.admin_address();
-        let mut client = RawClient::connect(address).await.unwrap();
-        let request = format!("GET {target} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
-        client.send(request).await.unwrap();
-        client.response().await.unwrap().text()
+        get_page(self.server.admin_address(), target).await.1
+    }
+
+    /// Where probes are answered.
+    pub(crate) fn health_address(&self) -> SocketAddr {
+        self.server.health_address().unwrap()
     }
 
     /// A cluster of `config_dump`.
@@ -256,6 +302,15 @@ impl Gateway {
     }
 }
 
+/// The status and the body of a page.
+pub(crate) async fn get_page(address: SocketAddr, target: &str) -> (u16, String) {
+    let mut client = RawClient::connect(address).await.unwrap();
+    let request = format!("GET {target} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
+    client.send(request).await.unwrap();
+    let response = client.response().await.unwrap();
+    (response.status(), response.text())
+}
+
 /// The answer to a GET, when a gateway listens there.
 pub(crate) async fn get(port: u16) -> Option<(u16, String)> {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
@@ -272,39 +327,7 @@ pub(crate) fn own_address() -> IpAddr {
     socket.local_addr().unwrap().ip()
 }
 
-pub(crate) fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap().port()
-}
-
-fn start_etcd(binaries: &Path, folder: &Path, port: u16, peer_port: u16) -> Child {
-    let client = format!("http://127.0.0.1:{port}");
-    let peer = format!("http://127.0.0.1:{peer_port}");
-    Command::new(binaries.join("etcd"))
-        .arg("--data-dir")
-        .arg(folder.join("etcd"))
-        .args([
-            "--listen-client-urls",
-            &client,
-            "--advertise-client-urls",
-            &client,
-        ])
-        .args([
-            "--listen-peer-urls",
-            &peer,
-            "--initial-advertise-peer-urls",
-            &peer,
-        ])
-        .args(["--initial-cluster", &format!("default={peer}")])
-        .arg("--unsafe-no-fsync")
-        .stdin(Stdio::null())
-        .stdout(log(folder, "etcd.log"))
-        .stderr(log(folder, "etcd.log"))
-        .spawn()
-        .unwrap()
-}
-
-fn log(folder: &Path, name: &str) -> fs::File {
+pub(crate) fn log(folder: &Path, name: &str) -> fs::File {
     let path = folder.join(name);
     fs::OpenOptions::new()
         .create(true)
@@ -362,6 +385,40 @@ metadata: {{name: web-1, namespace: default, labels: {{kubernetes.io/service-nam
 addressType: IPv4
 ports: [{{name: http, port: {origin}}}]
 endpoints: [{{addresses: ['{address}']}}]
+"
+    )
+}
+
+/// Requests that go on until they are stopped, from when the site answers.
+pub(crate) async fn steady_load(port: u16) -> SteadyClient {
+    let served = async || get(port).await.filter(|it| it.0 == 200);
+    eventually("an answer of the origin", served).await.unwrap();
+    SteadyClient::start(Load {
+        address: ([127, 0, 0, 1], port).into(),
+        host: "web.example.com".to_owned(),
+        target: "/anything".to_owned(),
+        connections: 2,
+        rate: 50,
+    })
+}
+
+/// Another Gateway `other` on `port`, and a route of its own to the same Service.
+pub(crate) fn other_site(port: u16) -> String {
+    format!(
+        "
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: other, namespace: default}}
+spec:
+  gatewayClassName: kgateway
+  listeners: [{{name: http, port: {port}, protocol: HTTP}}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: other, namespace: default}}
+spec:
+  parentRefs: [{{name: other}}]
+  rules: [{{backendRefs: [{{name: web, port: 80}}]}}]
 "
     )
 }

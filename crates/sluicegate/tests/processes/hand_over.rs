@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sluicegate_testkit::{Load, RawClient, SteadyClient, eventually};
+use sluicegate_testkit::{Load, RawClient, SteadyClient, eventually, free_address};
 
-use crate::site::{NewConnections, Site, free};
+use crate::site::{NewConnections, Site};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_takes_over_from_another_without_a_refused_connection() {
@@ -52,7 +52,7 @@ async fn a_process_takes_over_from_another_without_a_refused_connection() {
 async fn a_process_that_takes_over_serves_envoys_too() {
     for plane in [&[][..], &["--no-data-plane"]] {
         let site = Site::new().await;
-        let ads = free();
+        let ads = free_address();
         let address = ads.to_string();
         let arguments = [&["--ads-address", &address][..], plane].concat();
         let mut old = site.run(None, &arguments);

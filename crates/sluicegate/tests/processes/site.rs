@@ -4,7 +4,7 @@
 use std::{
     fs,
     io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{
@@ -14,7 +14,7 @@ use std::{
     thread,
 };
 
-use sluicegate_testkit::{Httpbin, RawClient, eventually, patience};
+use sluicegate_testkit::{Httpbin, RawClient, eventually, free_address, patience};
 
 /// Manifests of a Gateway in front of one origin; they go away with the test.
 pub(crate) struct Site {
@@ -40,8 +40,8 @@ impl Site {
         let origin = Httpbin::start(([127, 0, 0, 1], 0).into()).await.unwrap();
         let site = Self {
             folder,
-            gateway: free(),
-            admin: free(),
+            gateway: free_address(),
+            admin: free_address(),
             origin,
         };
         site.write("site.yaml", &site.manifests());
@@ -85,6 +85,21 @@ ports: [{{name: http, port: {}}}]
 
     pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.folder.join("manifests").join(name), text).unwrap();
+    }
+
+    /// Where its files are.
+    pub(crate) fn folder(&self) -> String {
+        self.folder.to_str().unwrap().to_owned()
+    }
+
+    /// Where requests go.
+    pub(crate) fn origin_address(&self) -> String {
+        self.origin.address().to_string()
+    }
+
+    /// What is in a file of the folder, when it is there.
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.join(name)).unwrap_or_default()
     }
 
     /// Starts a process, below a limit on open files if there is one.
@@ -179,11 +194,6 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-pub(crate) fn free() -> SocketAddr {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap()
 }
 
 /// Clients that make a connection for each request; a failure of any kind is kept.

@@ -9,6 +9,7 @@
 #[path = "../common/pki.rs"]
 mod pki;
 
+mod access_logs;
 mod public;
 mod refused;
 mod same_as_envoy;

@@ -13,9 +13,9 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use sluicegate_testkit::{Httpbin, eventually};
+use sluicegate_testkit::{Httpbin, eventually, free_address};
 
-use super::support::{Folder, Process, free, request};
+use super::support::{Folder, Process, request};
 
 /// The program, built once; `None`, said aloud, only with `SLUICEGATE_SKIP_GO=1`.
 fn program() -> Option<&'static Path> {
@@ -192,7 +192,7 @@ async fn walk(api_type: &str, variant: &str) {
     let Some(program) = program() else { return };
     let folder = Folder::new();
     let origin = Httpbin::start(([127, 0, 0, 1], 0).into()).await.unwrap();
-    let (admin, listener) = (free(), free());
+    let (admin, listener) = (free_address(), free_address());
     let of = |version, bad| resources(version, listener, origin.address(), bad);
     let mut server = ControlPlane::start(program, &folder, &of("one", false));
     let text = bootstrap(admin, server.address, api_type);

@@ -106,9 +106,12 @@ static_resources:
 fn tells_what_would_not_be_enforced() {
     let text = "layered_runtime: { layers: [ { name: l, static_layer: { re2.max: 1 } } ] }
 static_resources:
-  clusters: [ { name: a, preconnect_policy: {} } ]
+  clusters: [ { name: a, preconnect_policy: { predictive_preconnect_ratio: 2 } } ]
 ";
-    refused(text, &["Cluster a: preconnect_policy is not enforced"]);
+    refused(
+        text,
+        &["Cluster a: preconnect_policy.predictive_preconnect_ratio is not enforced"],
+    );
     refused(
         "static_resources:
   clusters:

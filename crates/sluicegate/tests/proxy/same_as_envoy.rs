@@ -3,9 +3,9 @@
 
 use std::net::SocketAddr;
 
-use sluicegate_testkit::{Httpbin, envoy_binary};
+use sluicegate_testkit::{Httpbin, envoy_binary, free_address};
 
-use super::support::{Folder, Process, free, request};
+use super::support::{Folder, Process, request};
 
 fn bootstrap(admin: SocketAddr, listener: SocketAddr, origin: SocketAddr) -> String {
     BOOTSTRAP
@@ -45,7 +45,7 @@ async fn answers_as_envoy_does() {
         return;
     };
     let origin = Httpbin::start(([127, 0, 0, 1], 0).into()).await.unwrap();
-    let (admin, listener) = (free(), free());
+    let (admin, listener) = (free_address(), free_address());
     let folder = Folder::new();
     let path = folder.write("envoy.yaml", &bootstrap(admin, listener, origin.address()));
     let theirs = Process::envoy(&folder, &binary, &path);

@@ -8,11 +8,11 @@ use std::{
     process::Command,
 };
 
-use sluicegate_testkit::{Httpbin, eventually};
+use sluicegate_testkit::{Httpbin, eventually, free_address};
 
 use super::{
     pki,
-    support::{Folder, Process, free, request},
+    support::{Folder, Process, request},
 };
 
 struct Fleet {
@@ -29,9 +29,9 @@ impl Fleet {
     async fn new(tls: bool) -> Self {
         let fleet = Self {
             folder: Folder::new(),
-            gateway: free(),
-            ads: free(),
-            admin: free(),
+            gateway: free_address(),
+            ads: free_address(),
+            admin: free_address(),
             origin: Httpbin::start(([127, 0, 0, 1], 0).into()).await.unwrap(),
             tls,
         };
@@ -60,7 +60,11 @@ impl Fleet {
         command
             .arg("run")
             .arg(self.manifests())
-            .args(["--no-data-plane", "--admin-address", &free().to_string()])
+            .args([
+                "--no-data-plane",
+                "--admin-address",
+                &free_address().to_string(),
+            ])
             .args(["--ads-address", &self.ads.to_string()]);
         if self.tls {
             let names = [

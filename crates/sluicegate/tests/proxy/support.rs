@@ -4,7 +4,7 @@
 use std::{
     env, fs,
     io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
@@ -98,6 +98,18 @@ impl Process {
         }
     }
 
+    /// Sends it a signal (`-USR1`).
+    pub(crate) fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits until it is gone.
+    pub(crate) fn wait(&mut self) {
+        assert!(self.child.wait().unwrap().success());
+    }
+
     /// Ends it and waits until it is gone.
     pub(crate) fn end(mut self) {
         self.child.kill().unwrap();
@@ -123,12 +135,4 @@ pub(crate) fn request(to: SocketAddr, bytes: &str) -> String {
         Ok(answer)
     };
     String::from_utf8_lossy(&exchange().unwrap_or_default()).into_owned()
-}
-
-/// An address that nobody has.
-pub(crate) fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
 }

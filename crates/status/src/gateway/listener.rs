@@ -57,7 +57,6 @@ fn programmed(
     conditions: Conditions,
 ) -> Conditions {
     let name = "Programmed";
-    let port = listener.spec.port;
     if !listener.verdict.is_programmed() {
         // Of a ListenerSet it is the conflict's own reason, as the API says.
         let of_set = &*listener.owner.kind == "ListenerSet";
@@ -65,16 +64,12 @@ fn programmed(
         let reason = reason.unwrap_or("Invalid");
         return conditions.add(name, State::False, reason, "The listener cannot serve");
     }
-    let reference = gateway.object.reference();
-    match runtime.map(|runtime| port_error(reference, port, runtime)) {
+    match runtime.map(|runtime| port_error(gateway, listener, runtime)) {
         None => {
             let message = "No data plane has reported yet";
             conditions.add(name, State::Unknown, "Pending", message)
         }
-        Some(Some(error)) => {
-            let message = format!("port {port}: {error}");
-            conditions.add(name, State::False, "Pending", &message)
-        }
+        Some(Some(error)) => conditions.add(name, State::False, "Pending", &error),
         Some(None) => conditions.add(name, State::True, "Programmed", ""),
     }
 }

@@ -14,7 +14,7 @@ use sluicegate_xds::pb::{
 use crate::pb;
 
 /// kgateway's default.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) fn connect_timeout(policy: &EffectivePolicy) -> Option<protobuf::Duration> {
     pb::duration(policy.connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT))

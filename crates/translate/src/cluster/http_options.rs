@@ -52,6 +52,16 @@ pub(super) fn typed_extension_protocol_options(backend: &Backend) -> HashMap<Str
     } else {
         ProtocolConfig::HttpProtocolOptions(http_protocol_options(policy))
     };
+    explicit(common, protocol)
+}
+
+/// HTTP/2, and nothing else said about it.
+pub(super) fn http2_only() -> HashMap<String, Any> {
+    let options = Http2ProtocolOptions::default();
+    explicit(None, ProtocolConfig::Http2ProtocolOptions(options))
+}
+
+fn explicit(common: Option<CommonOptions>, protocol: ProtocolConfig) -> HashMap<String, Any> {
     let options = HttpProtocolOptions {
         common_http_protocol_options: common,
         upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(

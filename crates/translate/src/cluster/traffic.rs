@@ -5,6 +5,7 @@
 //! the cluster with those settings; everything else stays as the backend's own policy has it. One
 //! function per Envoy message.
 
+mod admission_control;
 mod connection;
 mod dns;
 mod endpoints;
@@ -33,6 +34,8 @@ pub(crate) fn apply(
     };
     connection::connect_timeout(cluster, &context);
     connection::per_connection_buffer_limit_bytes(cluster, &context);
+    connection::upstream_bind_config(cluster, &context);
+    connection::preconnect_policy(cluster, &context);
     connection::upstream_connection_options(cluster, &context);
     connection::transport_socket(cluster, &context);
     limits::circuit_breakers(cluster, &context);

@@ -13,6 +13,7 @@ use sluicegate_xds::pb::envoy::{
             DirectResponseAction, Route, RouteAction, WeightedCluster,
             route::Action,
             route_action::{ClusterNotFoundResponseCode, ClusterSpecifier, RequestMirrorPolicy},
+            route_match::{ConnectMatcher, PathSpecifier},
             weighted_cluster::{ClusterWeight, cluster_weight::HostRewriteSpecifier},
         },
     },
@@ -30,6 +31,7 @@ use crate::{filter, names, pb, variant::Variants};
 pub(super) struct Context<'a> {
     pub(super) graph: &'a Graph,
     pub(super) variants: &'a Variants,
+    /// The port that clients know.
     pub(super) port: u16,
     pub(super) https: bool,
 }
@@ -75,6 +77,24 @@ pub(super) fn route(
         response_headers_to_remove: response.remove,
         ..Route::default()
     }
+}
+
+/// The same for CONNECT, which has no path to match or to rewrite; `None` where nothing is forwarded.
+pub(super) fn for_tunnels(route: &Route) -> Option<Route> {
+    let Some(Action::Route(action)) = &route.action else {
+        return None;
+    };
+    let mut action = action.clone();
+    action.prefix_rewrite.clear();
+    action.regex_rewrite = None;
+    let mut conditions = route.r#match.clone()?;
+    conditions.path_specifier = Some(PathSpecifier::ConnectMatcher(ConnectMatcher::default()));
+    Some(Route {
+        name: format!("{}/connect", route.name),
+        r#match: Some(conditions),
+        action: Some(Action::Route(action)),
+        ..route.clone()
+    })
 }
 
 fn single_backend(rule: &ResolvedRule) -> Option<&ResolvedBackend> {
@@ -150,7 +170,10 @@ fn cluster_specifier(
         .iter()
         .filter(|backend| backend.weight > 0)
         .collect();
-    let name = |backend: &ResolvedBackend| cluster_name(backend, *traffic, context);
+    let Context {
+        graph, variants, ..
+    } = context;
+    let name = |backend: &ResolvedBackend| variants.destination(backend, *traffic, graph);
     match (weighted.as_slice(), rule.backends.len()) {
         ([], _) => None,
         ([only], 1) => Some(ClusterSpecifier::Cluster(name(only))),
@@ -166,24 +189,6 @@ fn cluster_specifier(
             Some(ClusterSpecifier::WeightedClusters(weighted))
         }
     }
-}
-
-fn cluster_name(
-    backend: &ResolvedBackend,
-    traffic: Option<&TrafficPolicy>,
-    context: &Context<'_>,
-) -> String {
-    let open = backend.key.as_ref().filter(|key| {
-        context
-            .graph
-            .backends
-            .get(key)
-            .is_some_and(|backend| backend.closed.is_none())
-    });
-    open.map_or_else(
-        || names::BLACKHOLE.to_owned(),
-        |key| context.variants.cluster(key, traffic),
-    )
 }
 
 fn cluster_weight(backend: &ResolvedBackend, cluster: String) -> ClusterWeight {

@@ -3,7 +3,7 @@
 //!
 //! In: one match of an HTTPRoute or a GRPCRoute. Out: Envoy's match; all parts are ANDed.
 
-use sluicegate_resource::gateway::{GrpcMethod, Matcher, PathMatch, RouteMatch};
+use sluicegate_resource::gateway::{GrpcMethod, HeaderMatch, Matcher, PathMatch, RouteMatch};
 use sluicegate_xds::pb::envoy::{
     config::route::v3::{
         HeaderMatcher, QueryParameterMatcher, RouteMatch as EnvoyMatch,
@@ -80,6 +80,11 @@ fn path_element(matcher: Option<&Matcher>) -> String {
         Some(Matcher::Exact(name)) => name.replace('.', r"\."),
         Some(Matcher::RegularExpression(pattern)) => format!("(?:{pattern})"),
     }
+}
+
+/// A header of a match, or of whatever else asks for one.
+pub(crate) fn header_matcher(one: &HeaderMatch) -> HeaderMatcher {
+    header(&one.name, string(&one.value))
 }
 
 fn header(name: &str, value: StringMatcher) -> HeaderMatcher {

@@ -7,24 +7,22 @@
 use std::time::Duration;
 
 use sluicegate_attach::{Graph, ResolvedRule, Row, TrafficPolicy, weigh_one};
-use sluicegate_resource::ObjectRef;
-use sluicegate_resource::envoygateway::backend_traffic_policy::{Retry, RetryTrigger};
+use sluicegate_resource::envoygateway::backend_traffic_policy::{HttpUpgrade, Retry, RetryTrigger};
+use sluicegate_resource::gateway::{PathMatch, RouteMatch};
+use sluicegate_resource::{ObjectRef, gateway::Carried};
 use sluicegate_xds::{
     any,
     pb::envoy::{
         config::route::v3::{
             RetryPolicy, RouteAction,
             retry_policy::{RetryBackOff, RetryPriority, retry_priority::ConfigType},
-            route_action::{MaxStreamDuration, UpgradeConfig},
+            route_action::{MaxStreamDuration, UpgradeConfig, upgrade_config::ConnectConfig},
         },
         extensions::retry::priority::previous_priorities::v3::PreviousPrioritiesConfig,
     },
 };
 
-use super::{
-    action::Rule,
-    retry::{HOST_SELECTION_ATTEMPTS, previous_hosts},
-};
+use super::retry::{HOST_SELECTION_ATTEMPTS, previous_hosts};
 use crate::{cluster, pb};
 
 /// Adds what `policy` sets.
@@ -40,7 +38,7 @@ pub(super) fn apply(
         action.retry_policy = retry.map(|retry| retry_policy(&retry.value));
     }
     action.upgrade_configs = upgrade_configs(policy);
-    if hashes(policy, rule, graph) {
+    if holds(Row::LoadBalancer, policy, rule, graph) {
         action.hash_policy = cluster::hash_policies(policy);
     }
 }
@@ -51,27 +49,46 @@ fn upgrade_configs(policy: &TrafficPolicy) -> Vec<UpgradeConfig> {
     let upgrades = upgrades.filter(|upgrades| !upgrades.is_empty());
     // A request that is taken in whole cannot become a tunnel.
     let buffers = policy.spec.request_buffer_limit.is_some();
-    let named = upgrades.into_iter().flatten().map(|upgrade| &*upgrade.kind);
-    let named: Vec<&str> = named.filter(|kind| *kind != "CONNECT").collect();
-    let is_websocket = |kind: &&str| kind.eq_ignore_ascii_case(WEBSOCKET);
-    let closed = (buffers || upgrades.is_some()) && !named.iter().any(is_websocket);
-    let config = |kind: &str, enabled: bool| UpgradeConfig {
-        upgrade_type: kind.to_owned(),
-        enabled: if enabled { None } else { pb::bool(false) },
+    let named = upgrades.into_iter().flatten();
+    let is_websocket = |upgrade: &HttpUpgrade| upgrade.kind.eq_ignore_ascii_case(WEBSOCKET);
+    let closed = (buffers || upgrades.is_some()) && !named.clone().any(is_websocket);
+    let allowed = named.map(|upgrade| UpgradeConfig {
+        upgrade_type: upgrade.kind.clone(),
+        connect_config: (upgrade.terminate == Some(true)).then(ConnectConfig::default),
         ..UpgradeConfig::default()
-    };
-    let mut configs: Vec<UpgradeConfig> = named.iter().map(|kind| config(kind, true)).collect();
-    configs.extend(closed.then(|| config(WEBSOCKET, false)));
-    configs
+    });
+    let refused = closed.then(|| UpgradeConfig {
+        upgrade_type: WEBSOCKET.to_owned(),
+        enabled: pb::bool(false),
+        ..UpgradeConfig::default()
+    });
+    allowed.chain(refused).collect()
 }
+
+/// Whether requests for tunnels take this match: the policy allows them, and nothing is asked of the
+/// path that they do not have.
+pub(super) fn tunnels(policy: Option<&TrafficPolicy>, one: &RouteMatch) -> bool {
+    let upgrades = policy.and_then(|policy| policy.spec.http_upgrade.as_ref());
+    let mut upgrades = upgrades.into_iter().flat_map(|upgrades| &upgrades.value);
+    let every_path = matches!(&one.path, PathMatch::PathPrefix(prefix) if prefix == "/");
+    let method = one.method.as_deref();
+    upgrades.any(|upgrade| upgrade.kind == CONNECT)
+        && every_path
+        && one.query_params.is_empty()
+        && method.is_none_or(|method| method == CONNECT)
+}
+
+const CONNECT: &str = "CONNECT";
 
 const WEBSOCKET: &str = "websocket";
 
-/// `Route.stat_prefix`; empty where the route has no numbers of its own.
-pub(super) fn stat_prefix(rule: &Rule<'_>, route: &ObjectRef) -> String {
-    let telemetry = rule
-        .traffic
-        .and_then(|policy| policy.spec.telemetry.as_ref());
+/// What the numbers of a route are under; empty where it has none of its own.
+pub(crate) fn stat_prefix(
+    policy: Option<&TrafficPolicy>,
+    rule: &ResolvedRule,
+    route: &ObjectRef,
+) -> String {
+    let telemetry = policy.and_then(|policy| policy.spec.telemetry.as_ref());
     let pattern = telemetry.and_then(|it| it.value.route_stat_name.as_deref());
     let operators = [
         ("%ROUTE_NAME%", &*route.name),
@@ -80,7 +97,7 @@ pub(super) fn stat_prefix(rule: &Rule<'_>, route: &ObjectRef) -> String {
         // Envoy Gateway's word for a rule without a name.
         (
             "%ROUTE_RULE_NAME%",
-            rule.rule.rule.name.as_deref().unwrap_or("-"),
+            rule.rule.name.as_deref().unwrap_or("-"),
         ),
     ];
     operators.into_iter().fold(
@@ -183,18 +200,18 @@ fn retry_back_off(retry: &Retry) -> Option<RetryBackOff> {
     })
 }
 
-/// Whether a cluster behind the rule balances by a hash of this policy.
-fn hashes(policy: &TrafficPolicy, rule: &ResolvedRule, graph: &Graph) -> bool {
+/// Whether a setting of the policy that is for requests and connections holds for a backend of the
+/// rule.
+pub(crate) fn holds(row: Row, policy: &TrafficPolicy, rule: &ResolvedRule, graph: &Graph) -> bool {
     let keys = rule
         .backends
         .iter()
         .filter_map(|backend| backend.key.as_ref());
     let mut backends = keys.filter_map(|key| graph.backends.get(key));
-    policy.spec.load_balancer.is_some()
-        && backends.any(|backend| {
-            let weighed = weigh_one(Row::LoadBalancer, policy, backend);
-            weighed.is_some_and(|it| it.is_in_force())
-        })
+    backends.any(|backend| {
+        let weighed = weigh_one(row, policy, backend, Carried::Http);
+        weighed.is_some_and(|it| it.is_in_force())
+    })
 }
 
 /// Envoy Gateway's default.

@@ -103,9 +103,14 @@ impl HashMethod {
             Self::QueryParameter(name) => {
                 query_parameter(request.path(), name.as_bytes()).map(|value| xx_hash_64(value, 0))
             }
-            Self::SourceIp => Some(xx_hash_64(request.client().ip().to_string().as_bytes(), 0)),
+            Self::SourceIp => Some(hash_source(request.client())),
         }
     }
+}
+
+/// The hash of a client's address, without the port.
+pub(crate) fn hash_source(client: SocketAddr) -> u64 {
+    xx_hash_64(client.ip().to_string().as_bytes(), 0)
 }
 
 impl HeaderMethod {

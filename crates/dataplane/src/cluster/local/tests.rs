@@ -40,7 +40,7 @@ fn local(cluster: &Value) -> LocalCluster {
         let endpoints = Endpoints::resolve(assignment, &names, dns.single).unwrap();
         compiled.endpoints = Arc::new(endpoints);
     }
-    LocalCluster::new(&compiled, Arc::default(), None, None)
+    LocalCluster::new(&compiled, Arc::default(), None, None, None)
 }
 
 /// Rows 54 and 59. A thousand keys over every set of hosts.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Health checks over HTTP/2, those of gRPC among them.
+//! Requests of the control side over HTTP/2: health checks, those of gRPC among them, and spans.
 //!
 //! In: a connection and what to ask. Out: the answer, read to its end. A task moves the bytes.
 
@@ -24,14 +24,14 @@ use crate::{
 };
 
 /// A connection; it closes when this is dropped.
-pub(super) struct Session {
+pub(crate) struct Session {
     sender: SendRequest<Bytes>,
     task: AbortHandle,
 }
 
 impl Session {
     /// Begins to speak HTTP/2.
-    pub(super) async fn begin(stream: Stream) -> Result<Self, Broken> {
+    pub(crate) async fn begin(stream: Stream) -> Result<Self, Broken> {
         let mut builder = client::Builder::new();
         builder.enable_push(false);
         let (sender, connection) = builder.handshake(Io(stream)).await.map_err(|_| Broken)?;
@@ -46,12 +46,12 @@ impl Session {
     }
 
     /// Whether it can be asked again.
-    pub(super) fn usable(&self) -> bool {
+    pub(crate) fn usable(&self) -> bool {
         !self.task.is_finished()
     }
 
     /// Asks, with this body unless the head ends the request; keeps `limit` bytes of the answer's.
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &mut self,
         opened: &Opened<'_>,
         body: Vec<u8>,

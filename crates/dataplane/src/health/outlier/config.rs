@@ -55,6 +55,21 @@ pub(crate) enum Ejection {
     SuccessRate,
 }
 
+impl Ejection {
+    /// Envoy's name of the detector, as in `ejections_enforced_<name>`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Consecutive5xx => "consecutive_5xx",
+            Self::ConsecutiveGatewayFailure => "consecutive_gateway_failure",
+            Self::ConsecutiveLocalOriginFailure => "consecutive_local_origin_failure",
+            Self::FailurePercentage => "failure_percentage",
+            Self::LocalOriginFailurePercentage => "local_origin_failure_percentage",
+            Self::LocalOriginSuccessRate => "local_origin_success_rate",
+            Self::SuccessRate => "success_rate",
+        }
+    }
+}
+
 impl Default for OutlierConfig {
     /// Envoy's defaults.
     fn default() -> Self {

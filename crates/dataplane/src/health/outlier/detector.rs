@@ -33,6 +33,19 @@ pub(crate) struct Detector {
     pub(crate) stats: OutlierStats,
     /// Rates of the last interval: external, local origin.
     pub(crate) rates: [SuccessRates; 2],
+    /// When the last sweep was.
+    swept: Duration,
+}
+
+/// Who ejected a host, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sentence {
+    /// The detector.
+    pub(crate) by: Ejection,
+    /// When, on the clock of the detector.
+    pub(crate) at: Duration,
+    /// The sweep that lets it return, unless an active check does so before.
+    pub(crate) until: Duration,
 }
 
 #[derive(Debug)]
@@ -46,6 +59,7 @@ struct Host {
 
 #[derive(Debug, Clone, Copy)]
 struct Ejected {
+    by: Ejection,
     at: Duration,
     jitter: Duration,
 }
@@ -58,6 +72,7 @@ impl Detector {
             hosts: BTreeMap::new(),
             stats: OutlierStats::default(),
             rates: Default::default(),
+            swept: Duration::ZERO,
         }
     }
 
@@ -96,6 +111,25 @@ impl Detector {
             .is_some_and(|host| host.ejected.is_some())
     }
 
+    /// Why a host is ejected, and when it returns; `None` for one that is not.
+    pub(crate) fn sentence(&self, host: HostId) -> Option<Sentence> {
+        let host = self.hosts.get(&host)?;
+        let ejected = host.ejected?;
+        let due = ejected.at + host.length(ejected, &self.config);
+        // Hosts return in sweeps only.
+        let interval = self.config.interval.max(Duration::from_millis(1));
+        let sweeps = due
+            .saturating_sub(self.swept)
+            .as_nanos()
+            .div_ceil(interval.as_nanos());
+        let sweeps = u32::try_from(sweeps.max(1)).unwrap_or(u32::MAX);
+        Some(Sentence {
+            by: ejected.by,
+            at: ejected.at,
+            until: self.swept.saturating_add(interval.saturating_mul(sweeps)),
+        })
+    }
+
     /// Success rate of a host in the last interval: external, local origin.
     pub(crate) fn success_rates(&self, host: HostId) -> [Option<f64>; 2] {
         self.rates.each_ref().map(|rates| {
@@ -132,6 +166,7 @@ impl Detector {
         now: Duration,
         mut draw: impl FnMut() -> Draw,
     ) -> (Vec<HostId>, Vec<HostId>) {
+        self.swept = now;
         let mut returned = Vec::new();
         let mut volumes = [Vec::new(), Vec::new()];
         for (id, host) in &mut self.hosts {
@@ -201,17 +236,18 @@ impl Detector {
         if draw.enforcing % 100 >= u64::from(config.enforcing(ejection)) {
             return false;
         }
-        host.eject(now, draw.jitter, config);
+        host.eject(ejection, now, draw.jitter, config);
         self.stats.enforced(ejection);
         true
     }
 }
 
 impl Host {
-    fn eject(&mut self, now: Duration, random: u64, config: &OutlierConfig) {
+    fn eject(&mut self, by: Ejection, now: Duration, random: u64, config: &OutlierConfig) {
         let bound = config.max_ejection_time_jitter.as_millis() as u64;
         let jitter = random.checked_rem(bound.saturating_add(1)).unwrap_or(0);
         self.ejected = Some(Ejected {
+            by,
             at: now,
             jitter: Duration::from_millis(jitter),
         });
@@ -231,13 +267,17 @@ impl Host {
             }
             return false;
         };
-        let base = config.base_ejection_time.saturating_mul(self.multiplier);
-        let length = base.min(config.max_ejection_time) + ejected.jitter;
-        let due = length <= now.saturating_sub(ejected.at);
+        let due = self.length(ejected, config) <= now.saturating_sub(ejected.at);
         if due {
             self.uneject(now);
         }
         due
+    }
+
+    /// How long this ejection lasts, at least.
+    fn length(&self, ejected: Ejected, config: &OutlierConfig) -> Duration {
+        let base = config.base_ejection_time.saturating_mul(self.multiplier);
+        base.min(config.max_ejection_time) + ejected.jitter
     }
 
     fn uneject(&mut self, now: Duration) {

@@ -21,6 +21,8 @@ pub(crate) struct HostMonitor {
 /// What the connection, not the answer, did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LocalOutcome {
+    /// Connected, and no more will be heard of it. Without the split, as a 200.
+    Complete,
     /// Connected. Without the split this says nothing.
     Connected,
     /// No connection, or reset before response headers. Without the split, as a 503.
@@ -68,12 +70,13 @@ impl HostMonitor {
     pub(crate) fn on_local(&self, outcome: LocalOutcome, config: &OutlierConfig) -> Reached {
         if !config.split_external_local_origin_errors {
             return match outcome {
+                LocalOutcome::Complete => self.on_response(200, config),
                 LocalOutcome::Connected => [None, None],
                 LocalOutcome::Failed => self.on_response(503, config),
                 LocalOutcome::Timeout => self.on_response(504, config),
             };
         }
-        let connected = outcome == LocalOutcome::Connected;
+        let connected = matches!(outcome, LocalOutcome::Complete | LocalOutcome::Connected);
         self.local.add(connected);
         if connected {
             clear(&self.consecutive_local_origin_failure);

@@ -18,6 +18,7 @@ impl RequestHead {
         self.normalized.clear();
         self.redirect = false;
         self.https = None;
+        self.connect = false;
         self.method = Span::default();
         self.path = Span::default();
         self.authority = Span::default();
@@ -91,6 +92,14 @@ impl RequestHead {
 }
 
 impl ResponseHead {
+    /// The head of a response that nobody sent.
+    pub(crate) fn make(&mut self, status: u16) {
+        self.status = status;
+        self.old = false;
+        self.message.start();
+        self.message.length = 0;
+    }
+
     /// Renders a response to the end of `out`, which is empty.
     pub(crate) fn render(
         &mut self,

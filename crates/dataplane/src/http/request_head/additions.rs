@@ -4,7 +4,10 @@
 //! In: the request and the listener's settings. Out: lines behind those of the client.
 
 use super::{
-    super::{ATTEMPT_COUNT, EXPECTED_TIMEOUT, block::Block, field::Known, writer::Writer},
+    super::{
+        ATTEMPT_COUNT, EXPECTED_TIMEOUT, TRACEPARENT, TRACESTATE, block::Block, field::Known,
+        writer::Writer,
+    },
     UpstreamRequest, forwarded_for, timeout_milliseconds,
 };
 use crate::route::PathRewrite;
@@ -36,7 +39,10 @@ impl UpstreamRequest<'_> {
             writer.new_line(b"x-envoy-external-address", self.external_address(), out);
         }
         if manager.generate_request_id && !writer.has(Known::RequestId) {
-            writer.new_line(b"x-request-id", &request_id(), out);
+            match self.request_id() {
+                Some(id) => writer.new_line(b"x-request-id", id, out),
+                None => writer.new_line(b"x-request-id", &request_id(), out),
+            }
         }
         if let Some(length) = self.length {
             writer.number(b"content-length", length, out);
@@ -84,6 +90,14 @@ impl UpstreamRequest<'_> {
         }
     }
 
+    pub(super) fn trace_additions(&self, writer: &Writer<'_>, out: &mut Vec<u8>) {
+        let context = self.trace.as_ref().and_then(|trace| trace.context.as_ref());
+        if let Some((traceparent, tracestate)) = context {
+            writer.new_line(TRACEPARENT, traceparent.as_bytes(), out);
+            writer.new_line(TRACESTATE, tracestate, out);
+        }
+    }
+
     pub(super) fn framing(&self, writer: &Writer<'_>, out: &mut Vec<u8>) {
         let message = &self.head.message;
         if message.chunked {
@@ -103,7 +117,7 @@ impl UpstreamRequest<'_> {
 }
 
 /// A version 4 UUID.
-pub(super) fn request_id() -> [u8; 36] {
+pub(crate) fn request_id() -> [u8; 36] {
     let random = fastrand::u128(..);
     let random = random & !(0xf000 << 64) | (0x4000 << 64);
     let random = random & !(0xc000 << 48) | (0x8000 << 48);

@@ -257,7 +257,7 @@ impl Codec {
             Err(Error::Stream(id, reason)) => {
                 if reason != Reason::REFUSED_STREAM {
                     let reset = self.floods.reset(Instant::now());
-                    reset.map_err(|Flood| Reason::ENHANCE_YOUR_CALM)?;
+                    reset.map_err(|_| Reason::ENHANCE_YOUR_CALM)?;
                 }
                 self.reset(id, reason);
                 Ok((end, None))
@@ -321,7 +321,7 @@ impl Codec {
         self.over = true;
         self.streams.each(|stream| {
             if !stream.over() {
-                stream.reset = Some(Reset::Remote);
+                stream.reset = Some(Reset::Gone);
             }
             stream.wake();
         });

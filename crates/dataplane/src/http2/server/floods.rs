@@ -22,11 +22,22 @@ pub(super) struct Floods {
     data: u64,
     /// When this second of resets began; those and the streams since.
     second: Option<(Instant, u64, u64)>,
+    /// What went too far.
+    pub(super) over: Option<Flood>,
 }
 
 /// It goes too far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Flood;
+pub(crate) enum Flood {
+    /// Frames without payload.
+    Empty,
+    /// PRIORITY.
+    Priority,
+    /// Streams that are given up or broken.
+    Reset,
+    /// WINDOW_UPDATE.
+    Update,
+}
 
 impl Floods {
     /// A stream was opened.
@@ -47,19 +58,21 @@ impl Floods {
     /// One that has neither.
     pub(super) fn empty(&mut self) -> Result<(), Flood> {
         self.empty += 1;
-        bound(self.empty.into(), EMPTY)
+        self.bound(Flood::Empty, self.empty.into(), EMPTY)
     }
 
     /// PRIORITY came.
     pub(super) fn priority(&mut self) -> Result<(), Flood> {
         self.priorities += 1;
-        bound(self.priorities, PRIORITIES * (1 + self.streams))
+        let limit = PRIORITIES * (1 + self.streams);
+        self.bound(Flood::Priority, self.priorities, limit)
     }
 
     /// WINDOW_UPDATE came.
     pub(super) fn update(&mut self) -> Result<(), Flood> {
         self.updates += 1;
-        bound(self.updates, UPDATES * (1 + self.streams + self.data))
+        let limit = UPDATES * (1 + self.streams + self.data);
+        self.bound(Flood::Update, self.updates, limit)
     }
 
     /// The client gave a request up at `now`, or broke it. Too far is when it does little else.
@@ -73,14 +86,18 @@ impl Floods {
         let (_, resets, streams_before) = *second;
         let opened = self.streams - streams_before;
         if resets * 2 > opened {
-            return bound(resets, RESETS);
+            return self.bound(Flood::Reset, resets, RESETS);
         }
         Ok(())
     }
-}
 
-fn bound(count: u64, limit: u64) -> Result<(), Flood> {
-    (count <= limit).then_some(()).ok_or(Flood)
+    fn bound(&mut self, kind: Flood, count: u64, limit: u64) -> Result<(), Flood> {
+        if count <= limit {
+            return Ok(());
+        }
+        self.over = Some(kind);
+        Err(kind)
+    }
 }
 
 /// Envoy's default is 1, which a client may well exceed by accident.

@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use super::Shared;
+use super::{Shared, stream::Reset};
 use crate::{failure::Failure, http::HeadError};
 
 /// The stream.
@@ -118,6 +118,12 @@ impl Handle {
         }
         stream.watch(cx);
         Poll::Pending
+    }
+
+    /// Whether the client gave up this stream alone.
+    pub(crate) fn was_reset(&self) -> bool {
+        let mut codec = self.codec.lock();
+        codec.streams.at(self.place).reset == Some(Reset::Remote)
     }
 
     /// Writes `head`, then `body`, as far as the client has room. `last` says that these are the last

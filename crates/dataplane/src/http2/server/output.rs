@@ -5,7 +5,7 @@
 
 use std::task::Context;
 
-use super::{connection::Codec, frame};
+use super::{connection::Codec, floods::Flood, frame};
 
 impl Codec {
     /// Bytes for the client.
@@ -42,6 +42,11 @@ impl Codec {
     pub(super) fn room(&self) -> usize {
         let room = OUTPUT.saturating_sub(self.held());
         room.min(self.outbound.room())
+    }
+
+    /// What the client did too much of, if that ended its connection.
+    pub(crate) fn flood(&self) -> Option<Flood> {
+        self.floods.over
     }
 
     /// The client reads so little that it has to be left unread as well: heads and answers to its

@@ -186,14 +186,18 @@ impl Assembly {
             let path = self.push(b"/");
             self.head.set_path(path);
         }
-        let closed = self.head.close(&self.lines, body, tunnel);
+        self.head.connect = plain_connect;
+        let closed = self.head.close(&self.lines, body, is_connect);
+        if !tunnel {
+            self.head.message.upgrade = None;
+        }
         let hosts = (self.hosts > 1).then_some(HeadError::Malformed);
         let refused = self.refused.or(hosts).or(closed.err());
         let length = self.head.message.content_length;
         if !body && length.is_some_and(|length| length > 0) {
             return Err(Malformed);
         }
-        assembled(refused, length.filter(|_| !tunnel))
+        assembled(refused, length.filter(|_| !is_connect))
     }
 
     /// An extended CONNECT is what asks for an upgrade here.

@@ -47,9 +47,11 @@ pub(super) struct Stream {
 /// How a stream ended before its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reset {
+    /// By the end of the connection.
+    Gone,
     /// Here; what still comes for it was under way.
     Local,
-    /// By the client, or with the connection.
+    /// By the client.
     Remote,
 }
 

@@ -135,7 +135,7 @@ fn replacement(action: &TypedExtensionConfig) -> Result<Replacement, &'static st
     let status = policy.status_code.as_ref().map(|status| status.value);
     let added = &policy.response_headers_to_add;
     for header in added.iter().filter_map(|option| option.header.as_ref()) {
-        Format::compile(&header.value, "").map_err(|_| "custom_response: an odd formatter")?;
+        Format::for_route(&header.value, "").map_err(|_| "custom_response: an odd formatter")?;
     }
     let fields: Mutations = mutation::merge("", [(&[], added), (&[], &[]), (&[], &[]), (&[], &[])]);
     Ok(Replacement {
@@ -155,7 +155,7 @@ fn constant(format: &SubstitutionFormatString) -> Result<Vec<u8>, &'static str> 
     else {
         return Err(FORMAT);
     };
-    let compiled = Format::compile(text, "").map_err(|_| FORMAT)?;
+    let compiled = Format::for_route(text, "").map_err(|_| FORMAT)?;
     compiled.constant().map(<[u8]>::to_vec).ok_or(FORMAT)
 }
 

@@ -4,9 +4,9 @@
 use super::*;
 
 fn written(text: &str, facts: &Facts<'_>) -> String {
-    let format = Format::compile(text, "r").expect("a format");
+    let format = Format::for_route(text, "r").expect("a format");
     let mut out = Vec::new();
-    format.push(facts, &mut out);
+    format.push(facts, b"", &mut out);
     String::from_utf8(out).expect("text")
 }
 
@@ -24,6 +24,7 @@ fn values_are_written_as_envoy_writes_them() {
         client: "[2001:db8::1]:0".parse().ok(),
         local: "[::ffff:127.0.0.1]:21001".parse().ok(),
         cluster: Some("c"),
+        protocol: Some(Protocol::Http1),
         ..Facts::default()
     };
     let cases = [
@@ -44,7 +45,7 @@ fn values_are_written_as_envoy_writes_them() {
     for (text, wanted) in cases {
         assert_eq!(written(text, &facts), wanted, "{text}");
     }
-    let constant = Format::compile("a%%b", "").expect("a format");
+    let constant = Format::compile("a%%b").expect("a format");
     assert_eq!(constant.constant(), Some(&b"a%b"[..]));
 }
 
@@ -83,7 +84,7 @@ fn what_is_not_a_formatter_is_refused() {
         ("%ENVIRONMENT%", "ENVIRONMENT requires parameters"),
     ];
     for (text, wanted) in cases {
-        let error = Format::compile(text, "").expect_err(text);
+        let error = Format::compile(text).expect_err(text);
         assert!(error.contains(wanted), "{text}: {error}");
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::http::{MONTHS, WEEKDAYS, civil};
+use crate::http::{MONTHS, WEEKDAYS, civil, push_decimal};
 
 /// Writes a time.
 pub(super) fn push_time(format: &str, time: Duration, out: &mut Vec<u8>) {
@@ -16,7 +16,7 @@ pub(super) fn push_time(format: &str, time: Duration, out: &mut Vec<u8>) {
         let known = KNOWN.iter().find(|known| rest[1..].starts_with(**known));
         match known {
             Some(known) => {
-                out.extend_from_slice(value(known, time).as_bytes());
+                push(known, time, out);
                 rest = &rest[1 + known.len()..];
             }
             None => {
@@ -28,42 +28,63 @@ pub(super) fn push_time(format: &str, time: Duration, out: &mut Vec<u8>) {
     out.extend_from_slice(rest.as_bytes());
 }
 
-fn value(known: &str, time: Duration) -> String {
+fn push(known: &str, time: Duration, out: &mut Vec<u8>) {
     let seconds = time.as_secs();
-    let nanos = format!("{:09}", time.subsec_nanos());
+    let fraction = |digits: u32, out: &mut Vec<u8>| {
+        let cut = 10_u32.pow(9 - digits);
+        push_padded(u64::from(time.subsec_nanos() / cut), digits, out);
+    };
     let (days, of_day) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil(days);
     let [hour, minute, second] = [of_day / 3600, of_day / 60 % 60, of_day % 60];
-    let weekday = WEEKDAYS[usize::try_from((days + 4) % 7).unwrap_or(0)];
+    let (year, month, day) = civil(days);
+    let mut text = |text: &str| out.extend_from_slice(text.as_bytes());
     match known {
-        "Y" => format!("{year:04}"),
-        "m" => format!("{:02}", month + 1),
-        "b" => MONTHS[month].to_owned(),
-        "d" => format!("{day:02}"),
-        "e" => format!("{day:2}"),
-        "a" => weekday.to_owned(),
-        "H" => format!("{hour:02}"),
-        "M" => format!("{minute:02}"),
-        "S" => format!("{second:02}"),
-        "E3S" => format!("{second:02}.{}", &nanos[..3]),
-        "T" => format!("{hour:02}:{minute:02}:{second:02}"),
-        "F" => format!("{year:04}-{:02}-{day:02}", month + 1),
-        "s" => seconds.to_string(),
-        "z" => "+0000".to_owned(),
-        "Z" => "UTC".to_owned(),
-        "%" => "%".to_owned(),
-        // A number of digits of the fraction.
-        _ => {
-            let digits = known.trim_end_matches('f').parse().unwrap_or(9);
-            nanos[..digits].to_owned()
+        "b" | "h" => text(MONTHS[month]),
+        "a" => text(WEEKDAYS[usize::try_from((days + 4) % 7).unwrap_or(0)]),
+        "p" => text(if hour < 12 { "AM" } else { "PM" }),
+        "z" => text("+0000"),
+        "Z" => text("UTC"),
+        "%" => text("%"),
+        "Y" => push_padded(year, 4, out),
+        "m" => push_padded(month as u64 + 1, 2, out),
+        "y" => push_padded(year % 100, 2, out),
+        "d" => push_padded(day, 2, out),
+        "e" => {
+            if day < 10 {
+                out.push(b' ');
+            }
+            push_decimal(day, out);
         }
+        "H" => push_padded(hour, 2, out),
+        "I" => push_padded((hour + 11) % 12 + 1, 2, out),
+        "M" => push_padded(minute, 2, out),
+        "S" => push_padded(second, 2, out),
+        "E3S" | "E6S" => {
+            push_padded(second, 2, out);
+            out.push(b'.');
+            fraction(if known == "E3S" { 3 } else { 6 }, out);
+        }
+        "R" => push_time("%H:%M", time, out),
+        "D" => push_time("%m/%d/%y", time, out),
+        "T" => push_time("%H:%M:%S", time, out),
+        "F" => push_time("%Y-%m-%d", time, out),
+        "s" => push_decimal(seconds, out),
+        // A number of digits of the fraction.
+        _ => fraction(known.trim_end_matches('f').parse().unwrap_or(9), out),
+    }
+}
+
+/// A number with zeros in front.
+fn push_padded(number: u64, digits: u32, out: &mut Vec<u8>) {
+    for place in (0..digits).rev() {
+        out.push(b'0' + (number / 10_u64.pow(place) % 10) as u8);
     }
 }
 
 /// What may follow a percent sign; the longer ones first.
-const KNOWN: [&str; 26] = [
-    "E3S", "1f", "2f", "3f", "4f", "5f", "6f", "7f", "8f", "9f", "Y", "m", "b", "d", "e", "a", "H",
-    "M", "S", "T", "F", "s", "f", "z", "Z", "%",
+const KNOWN: [&str; 33] = [
+    "E3S", "E6S", "1f", "2f", "3f", "4f", "5f", "6f", "7f", "8f", "9f", "Y", "m", "b", "d", "e",
+    "a", "H", "M", "S", "T", "I", "p", "R", "D", "h", "y", "F", "s", "f", "z", "Z", "%",
 ];
 
 #[cfg(test)]

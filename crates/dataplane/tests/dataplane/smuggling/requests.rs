@@ -217,7 +217,7 @@ fn run(gateway: &Gateway, recorder: &Recorder, entry: &Entry, step: usize) -> Re
     Err(format!("the upstream saw {}", show(&seen)))
 }
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 const PROBE: &[u8] = b"GET /probe HTTP/1.1\r\nhost: probe\r\nx-forwarded-proto: http\r\n\r\n";
 
 /// Rows 26 and 27.

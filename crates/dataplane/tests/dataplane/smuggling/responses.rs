@@ -134,7 +134,7 @@ fn run(gateway: &Gateway, numbers: &Numbers, entry: &Entry) -> Result<(), String
     Ok(())
 }
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 const LATER: Duration = Duration::from_millis(30);
 const PROBED: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nright";
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nright";

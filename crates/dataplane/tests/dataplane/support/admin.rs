@@ -55,6 +55,7 @@ pub(crate) fn serve(plane: DataPlane, snapshots: Subscriber, registry: Registry)
         match action {
             Action::HealthcheckFail => acting.healthcheck_fail(),
             Action::HealthcheckOk => acting.healthcheck_ok(),
+            Action::ReopenLogs => acting.reopen_logs(),
             other => return Err(format!("{other:?}")),
         }
         Ok(())

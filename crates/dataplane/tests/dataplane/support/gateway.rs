@@ -12,6 +12,7 @@ use sluicegate_snapshot::{
     Builder, Publisher, Resource, ResourceType, Snapshot, Subscriber, Version,
 };
 use sluicegate_stats::{Counter, Gauge, Histogram, Registry, ResponseCodes, TextReadout, Visitor};
+use sluicegate_testkit::patience;
 use sluicegate_xds::{
     pb::envoy::{
         admin::v3::{ClusterStatus, ListenerStatus},
@@ -33,6 +34,7 @@ use sluicegate_xds::{
 use super::{
     Client,
     admin::{self, Answer},
+    http2::run,
     peer::Peer,
     plane, xds,
 };
@@ -129,6 +131,7 @@ impl Gateway {
     pub(crate) fn with(resources: &Resources, change: impl FnOnce(&mut Options)) -> Self {
         let mut options = Options {
             workers: 1,
+            file_flush_interval: Duration::from_millis(20),
             ..Options::default()
         };
         change(&mut options);
@@ -261,7 +264,7 @@ impl Gateway {
 
     /// Waits for a number; requests are counted after their last byte was sent.
     pub(crate) fn expect(&self, name: &str, value: i64) {
-        let until = Instant::now() + Duration::from_secs(5);
+        let until = Instant::now() + patience();
         while self.stat(name) != value {
             assert!(
                 Instant::now() < until,
@@ -319,9 +322,10 @@ impl Own {
         eventually("the snapshot is applied", || {
             self.plane.reports().version == snapshot.version()
         });
-        // The workers obey their commands in order: once a fresh listener would answer, the plan is
-        // there. A short wait stands for that.
-        std::thread::sleep(Duration::from_millis(30));
+        // The workers obey in order: who has answered this has applied the plan.
+        std::thread::scope(|scope| {
+            scope.spawn(|| run(self.plane.listening_sockets()));
+        });
     }
 
     fn addresses(&self) -> Vec<(String, SocketAddr)> {
@@ -385,11 +389,15 @@ impl Visitor for Find<'_> {
     }
 }
 
-/// Waits for a condition, at most five seconds.
+/// Waits for a condition.
 pub(crate) fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let until = Instant::now() + Duration::from_secs(5);
+    let until = Instant::now() + patience();
     while !condition() {
-        assert!(Instant::now() < until, "not within five seconds: {what}");
+        assert!(
+            Instant::now() < until,
+            "not within {:?}: {what}",
+            patience()
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }

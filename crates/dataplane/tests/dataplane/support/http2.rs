@@ -8,7 +8,6 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -25,6 +24,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+use sluicegate_testkit::patience;
+
 use super::transcript;
 
 /// Runs a test's client side, at most this long.
@@ -34,7 +35,7 @@ pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
         .build()
         .unwrap();
     runtime
-        .block_on(async { tokio::time::timeout(Duration::from_secs(20), test).await })
+        .block_on(async { tokio::time::timeout(2 * patience(), test).await })
         .expect("in time")
 }
 

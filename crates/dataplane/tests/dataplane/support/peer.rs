@@ -58,7 +58,7 @@ impl Peer {
     fn wait_for(&self, snapshot: &Snapshot) {
         /// Ours: long beside a round trip, short beside a test.
         const QUIET: Duration = Duration::from_millis(400);
-        let until = Instant::now() + Duration::from_secs(15);
+        let until = Instant::now() + sluicegate_testkit::patience();
         let mut last = (Instant::now(), Value::Null);
         loop {
             let dump = self.dump();
@@ -319,6 +319,10 @@ fn bootstrap(ads: &Ads) -> Value {
         "admin": { "address": anywhere.clone() },
         "node": { "id": "peer", "cluster": ads::GATEWAY },
         "stats_flush_on_admin": true,
+        "layered_runtime": { "layers": [{
+            "name": "static",
+            "static_layer": { "tracing.opentelemetry.min_flush_spans": 1 },
+        }] },
         "dynamic_resources": {
             "ads_config": {
                 "api_type": "DELTA_GRPC",

@@ -15,6 +15,7 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, pem::PemObject},
     server::{Acceptor, WebPkiClientVerifier},
 };
+use sluicegate_testkit::patience;
 use sluicegate_xds::{
     any,
     pb::envoy::{
@@ -217,12 +218,23 @@ pub(crate) fn connect(
     change(&mut config);
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let mut tcp = TcpStream::connect(to)?;
-    tcp.set_read_timeout(Some(Duration::from_secs(5)))?;
+    tcp.set_read_timeout(Some(patience()))?;
     let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
     while connection.is_handshaking() {
         connection.complete_io(&mut tcp)?;
     }
     Ok(StreamOwned::new(connection, tcp))
+}
+
+/// What a client says first.
+pub(crate) fn hello(name: &str, ca: &str) -> Vec<u8> {
+    let builder = ClientConfig::builder().with_root_certificates(roots(ca));
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let config = Arc::new(builder.with_no_client_auth());
+    let mut hello = Vec::new();
+    let mut connection = ClientConnection::new(config, name).unwrap();
+    connection.write_tls(&mut hello).unwrap();
+    hello
 }
 
 /// A connection of HTTP/2, chosen by ALPN, from a client that trusts `ca`.

@@ -61,6 +61,19 @@ impl Upstream {
         })
     }
 
+    /// Opens a tunnel with this head, then sends everything back in upper case.
+    pub(crate) fn shouting(head: &'static str) -> Self {
+        Self::start(move |exchange| {
+            exchange.stream.write_all(head.as_bytes()).unwrap();
+            let mut piece = [0; 100];
+            while let Ok(count @ 1..) = exchange.stream.read(&mut piece) {
+                let upper = piece[..count].to_ascii_uppercase();
+                exchange.stream.write_all(&upper).unwrap();
+            }
+            false
+        })
+    }
+
     /// Like [`Upstream::ok`], at this address.
     pub(crate) fn at(address: SocketAddr) -> Self {
         Self::bound(TcpListener::bind(address).unwrap(), |exchange| {
@@ -156,9 +169,9 @@ fn serve(
             }
         };
         let head = String::from_utf8(buffer.drain(..end).collect()).unwrap();
+        transcript::note("upstream", &head, b"");
         heads.lock().unwrap().push(tidy(&head));
         exact.lock().unwrap().push(masked(&head));
-        transcript::note("upstream", &head, b"");
         let mut exchange = Exchange {
             stream: &mut stream,
             head,

@@ -13,7 +13,8 @@ use crate::{admission::Block, codes};
 pub struct Connection {
     /// `bufferLimit` in bytes, 0..4294967295. Absent: 1 MiB (Envoy default).
     pub buffer_limit: Option<u32>,
-    /// `socketBufferLimit` in bytes, 0..4294967295; not implemented, nor is it upstream.
+    /// `socketBufferLimit` in bytes, 0..4294967295. Absent: the kernel's own sizes. Envoy Gateway does
+    /// not implement it.
     pub socket_buffer_limit: Option<u32>,
     /// `preconnect`. Absent: connections are opened on demand.
     pub preconnect: Option<Preconnect>,
@@ -45,7 +46,6 @@ impl Connection {
             let field = block.optional(name)?;
             reader::bytes(&field, 0..=u32::MAX)
         };
-        block.unsupported(&["socketBufferLimit"]);
         Self {
             buffer_limit: limit("bufferLimit"),
             socket_buffer_limit: limit("socketBufferLimit"),

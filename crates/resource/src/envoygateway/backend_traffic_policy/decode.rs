@@ -22,8 +22,8 @@ impl Body for BackendTrafficPolicy {
     fn decode(root: &Block<'_>, _: &Metadata) -> Self {
         let spec = root.required("spec");
         let policy = spec.and_then(|field| {
-            for setting in NOT_ENFORCED {
-                not_enforced(&field, setting);
+            for (setting, instead) in NOT_ENFORCED {
+                not_enforced(&field, setting, instead);
             }
             field.object(Self::spec)
         });
@@ -86,20 +86,29 @@ impl BackendTrafficPolicy {
     }
 }
 
-/// Settings below `spec` that are read and checked, and change no traffic yet.
-const NOT_ENFORCED: [&str; 8] = [
-    "admissionControl",
-    "bandwidthLimit",
-    "compression",
-    "compressor",
-    "connection.preconnect",
-    "loadBalancer.backendUtilization",
-    "rateLimit.global",
-    "telemetry.tracing",
+/// Settings below `spec` that are read and checked, and change no traffic yet, with what happens
+/// instead.
+const NOT_ENFORCED: [(&str, &str); 4] = [
+    (
+        "bandwidthLimit",
+        "bodies pass as fast as both sides take them",
+    ),
+    (
+        "connection.preconnect.predictivePercent",
+        "`perEndpointPercent` opens connections to each endpoint ahead of demand",
+    ),
+    (
+        "loadBalancer.backendUtilization",
+        "load reports of endpoints are not read; the balancer of the backend stays",
+    ),
+    (
+        "rateLimit.global",
+        "no rate limit service is asked; `rateLimit.local` limits in each process of the gateway",
+    ),
 ];
 
-/// Says that `setting` changes nothing, where it is set.
-fn not_enforced(field: &Field<'_>, setting: &'static str) {
+/// Says that `setting` changes nothing, where it is set, and what happens `instead`.
+fn not_enforced(field: &Field<'_>, setting: &'static str, instead: &str) {
     let (name, rest) = setting
         .split_once('.')
         .map_or((setting, None), |(name, rest)| (name, Some(rest)));
@@ -109,11 +118,11 @@ fn not_enforced(field: &Field<'_>, setting: &'static str) {
     };
     let field = field.child(name, node);
     match rest {
-        Some(rest) => not_enforced(&field, rest),
+        Some(rest) => not_enforced(&field, rest, instead),
         None => field.warn(
             codes::NOT_ENFORCED,
             format!(
-                "`{}` is read and checked, and changes no traffic yet",
+                "`{}` is read and checked, and changes no traffic yet: {instead}",
                 field.path()
             ),
         ),

@@ -10,11 +10,11 @@ use crate::admission::Block;
 /// Resolution of backends that are names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Dns {
-    /// `dnsRefreshRate`, at least 2 ms (Envoy wants more than 1 ms). Absent: 30 s (Envoy Gateway
-    /// default).
+    /// `dnsRefreshRate`, at least 2 ms (Envoy wants more than 1 ms). Absent: that of the backend, else
+    /// 60 s (Envoy default; 30 s in Envoy Gateway).
     pub dns_refresh_rate: Option<Duration>,
-    /// `respectDnsTtl`: the answer's own time takes the place of the rate. Absent: true (Envoy
-    /// Gateway default).
+    /// `respectDnsTtl`: the answer's own time takes the place of the rate. Absent: as the backend has
+    /// it, else false (Envoy default; true in Envoy Gateway).
     pub respect_dns_ttl: Option<bool>,
     /// `lookupFamily`. Absent: `IPv4Preferred` (Envoy Gateway default).
     pub lookup_family: Option<LookupFamily>,

@@ -4,10 +4,7 @@
 //! In: the list. Out: protocols that a connection may be upgraded to.
 
 use super::reader;
-use crate::{
-    admission::{Block, Field},
-    codes,
-};
+use crate::admission::{Block, Field};
 
 /// An allowed upgrade.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,12 +40,6 @@ fn upgrade(block: &Block<'_>) -> Option<HttpUpgrade> {
         field.reject_with(
             "connect may only be set when type is CONNECT",
             "write `type: CONNECT`, or remove `connect`",
-        );
-    }
-    if kind == "CONNECT" {
-        block.field.warn(
-            codes::NOT_ENFORCED,
-            "`CONNECT` is read and checked, and changes no traffic yet: such requests get 404",
         );
     }
     Some(HttpUpgrade {

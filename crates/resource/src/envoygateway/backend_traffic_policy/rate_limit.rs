@@ -12,6 +12,8 @@ pub use rule::{
 };
 pub use selector::{ClientSelector, SourceCidr, ValueMatch};
 
+use sluicegate_manifest::Value;
+
 use crate::{
     admission::{Block, Field},
     codes,
@@ -86,11 +88,8 @@ fn check_local(rules: &[(Field<'_>, RateLimitRule)]) {
                 "write `requests: 1`, or answer with an error through another policy",
             );
         }
-        if rule.limit.from_metadata.is_some() {
-            item.reject("limit.fromMetadata may only be set in global rules");
-        }
-        if rule.response_cost.is_some() {
-            item.reject("cost.response may only be set in global rules");
+        for (block, name) in [("limit", "fromMetadata"), ("cost", "response")] {
+            of_global_rules(item, block, name);
         }
         if let Some((_, default)) = default
             && rule.limit.unit.seconds() % default.limit.unit.seconds() != 0
@@ -100,6 +99,18 @@ fn check_local(rules: &[(Field<'_>, RateLimitRule)]) {
                 "use the same unit in both",
             );
         }
+    }
+}
+
+/// Refuses a field that only global rules may have.
+fn of_global_rules(rule: &Field<'_>, block: &'static str, name: &'static str) {
+    let found = rule.node.get(block).map(|node| rule.child(block, node));
+    let field = found.and_then(|block| Some(block.child(name, block.node.get(name)?)));
+    if let Some(field) = field.filter(|it| it.node.value != Value::Null) {
+        field.reject_with(
+            format!("{block}.{name} may only be set in global rules"),
+            format!("remove `{name}`"),
+        );
     }
 }
 

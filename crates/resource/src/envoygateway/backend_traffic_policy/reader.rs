@@ -69,7 +69,7 @@ pub(super) fn status(field: &Field<'_>) -> Option<u16> {
 }
 
 /// A share in percent: `{numerator, denominator}` with a denominator of 100 where none is written.
-pub(super) fn fraction(field: &Field<'_>) -> Option<f64> {
+pub(crate) fn fraction(field: &Field<'_>) -> Option<f64> {
     field.object(|block| {
         let numerator = block.required("numerator");
         let numerator = numerator.and_then(|field| field.u32(0..=I32_MAX));

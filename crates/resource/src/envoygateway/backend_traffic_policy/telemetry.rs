@@ -6,7 +6,10 @@
 use std::collections::BTreeMap;
 
 use super::reader;
-use crate::admission::{Block, Field};
+use crate::{
+    admission::{Block, Field},
+    telemetry::{CustomTag, SpanNames, tracing},
+};
 
 /// What is told about requests.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -27,35 +30,10 @@ pub struct Tracing {
     pub client_sampling: Option<f64>,
     /// `overallSamplingFraction` in percent, 0..100. Absent: 100 (Envoy default).
     pub overall_sampling: Option<f64>,
-    /// `customTags`, by name.
+    /// `customTags`, and `tags` as formats, by name; a name of both is that of `customTags`.
     pub custom_tags: BTreeMap<String, CustomTag>,
-    /// `tags`, by name.
-    pub tags: BTreeMap<String, String>,
-    /// `spanName.client`.
-    pub client_span_name: Option<String>,
-    /// `spanName.server`.
-    pub server_span_name: Option<String>,
-}
-
-/// Where the value of a tag comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CustomTag {
-    /// `Environment`.
-    Environment {
-        /// `name` of the variable.
-        name: String,
-        /// `defaultValue`.
-        default_value: Option<String>,
-    },
-    /// `Literal`: the value.
-    Literal(String),
-    /// `RequestHeader`.
-    RequestHeader {
-        /// `name` of the header.
-        name: String,
-        /// `defaultValue`.
-        default_value: Option<String>,
-    },
+    /// `spanName`.
+    pub span_names: SpanNames,
 }
 
 /// The operators of `routeStatName`.
@@ -81,64 +59,14 @@ impl Telemetry {
 
 impl Tracing {
     fn decode(block: &Block<'_>) -> Self {
-        let fraction = |name| reader::fraction(&block.optional(name)?);
-        let spans = block.object("spanName", |block| {
-            let name = |name| reader::name(&block.optional(name)?, usize::MAX);
-            (name("client"), name("server"))
-        });
-        let (client_span_name, server_span_name) = spans.unwrap_or_default();
-        let tags = block.optional("tags").map(|field| field.string_map());
-        let custom = block.optional("customTags");
-        let custom = custom.iter().flat_map(Field::entries);
+        let tags = tracing::tags(block).into_iter();
+        let tags = tags.map(|(name, format)| (name, CustomTag::Format(format)));
         Self {
-            sampling: fraction("samplingFraction"),
-            client_sampling: fraction("clientSamplingFraction"),
-            overall_sampling: fraction("overallSamplingFraction"),
-            custom_tags: custom
-                .filter_map(|(name, field)| {
-                    let tag = field.object(CustomTag::decode).flatten()?;
-                    Some((name.to_owned(), tag))
-                })
-                .collect(),
-            tags: tags.unwrap_or_default(),
-            client_span_name,
-            server_span_name,
-        }
-    }
-}
-
-impl CustomTag {
-    fn decode(block: &Block<'_>) -> Option<Self> {
-        const TYPES: [(&str, &str); 3] = [
-            ("Literal", "literal"),
-            ("Environment", "environment"),
-            ("RequestHeader", "requestHeader"),
-        ];
-        let member = block.required("type").and_then(|it| it.choice(&TYPES));
-        let source = |block: &Block<'_>| {
-            let name = reader::required_name(block, "name", usize::MAX);
-            let default_value = block.string("defaultValue").map(str::to_owned);
-            Some((name?, default_value))
-        };
-        let literal = block.object("literal", |block| {
-            block.required_string("value").map(str::to_owned)
-        });
-        let environment = block.object("environment", source).flatten();
-        let header = block.object("requestHeader", source).flatten();
-        let member = member?;
-        if block.optional(member).is_none() {
-            block.missing(member);
-        }
-        match member {
-            "literal" => literal.flatten().map(Self::Literal),
-            "environment" => environment.map(|(name, default_value)| Self::Environment {
-                name,
-                default_value,
-            }),
-            _ => header.map(|(name, default_value)| Self::RequestHeader {
-                name,
-                default_value,
-            }),
+            sampling: tracing::share(block, "samplingFraction"),
+            client_sampling: tracing::share(block, "clientSamplingFraction"),
+            overall_sampling: tracing::share(block, "overallSamplingFraction"),
+            custom_tags: tags.chain(tracing::custom_tags(block)).collect(),
+            span_names: tracing::span_names(block),
         }
     }
 }

@@ -21,7 +21,8 @@ pub struct Timeout {
     pub max_connection_duration: Option<Duration>,
     /// `http.maxStreamDuration`. Absent: unlimited.
     pub max_stream_duration: Option<Duration>,
-    /// `http.streamIdleTimeout`. Absent: the listener's, 5 min (Envoy default).
+    /// `http.streamIdleTimeout`. Absent: the listener's 5 min (Envoy default); with a
+    /// `requestTimeout`, the longer of that and 1 h (Envoy Gateway's rule).
     pub stream_idle_timeout: Option<Duration>,
 }
 

@@ -3,6 +3,8 @@
 //!
 //! In: the root of a document. Out: the Gateway; listeners are next door.
 
+use std::collections::BTreeMap;
+
 use super::{
     super::reference,
     FromNamespaces, Gateway, ObjectReference,
@@ -33,12 +35,15 @@ impl Gateway {
         let items = block.required("listeners").map(|field| field.items(1..=64));
         let addresses = block.list("addresses", 0..=16);
         let tls = block.optional("tls");
+        let infrastructure = infrastructure(block);
         Self {
             gateway_class_name: class.unwrap_or_default().to_owned(),
             listeners: listeners(&items.unwrap_or_default()),
             allowed_listeners: allowed_listeners(block),
             addresses: decode_addresses(&addresses),
-            has_parameters_ref: has_parameters_ref(block),
+            infrastructure_labels: infrastructure.labels,
+            infrastructure_annotations: infrastructure.annotations,
+            parameters_ref: infrastructure.parameters_ref,
             backend_client_certificate: tls.and_then(|field| field.object(backend_tls)).flatten(),
         }
     }
@@ -109,27 +114,38 @@ fn address(block: &Block<'_>) -> (String, Option<String>) {
     (kind.to_owned(), value)
 }
 
-fn has_parameters_ref(block: &Block<'_>) -> bool {
-    let Some(infrastructure) = block.optional("infrastructure") else {
-        return false;
-    };
-    let found = infrastructure.object(|block| {
-        for (name, most) in [("labels", 8), ("annotations", 16)] {
-            if let Some(field) = block.optional(name) {
-                field.check_length(field.string_map().len(), 0..=most);
-            }
+/// `infrastructure`.
+#[derive(Default)]
+struct Infrastructure {
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+    parameters_ref: Option<ObjectReference>,
+}
+
+fn infrastructure(block: &Block<'_>) -> Infrastructure {
+    let decoded = block.object("infrastructure", |block| {
+        let map = |name, most| {
+            let Some(field) = block.optional(name) else {
+                return BTreeMap::new();
+            };
+            let map = field.string_map();
+            field.check_length(map.len(), 0..=most);
+            map
+        };
+        let (labels, annotations) = (map("labels", 8), map("annotations", 16));
+        let parameters_ref = block.object("parametersRef", |block| ObjectReference {
+            group: reference::group(block, None),
+            kind: reference::kind(block, None),
+            name: reference::name(block),
+            namespace: None,
+        });
+        Infrastructure {
+            labels,
+            annotations,
+            parameters_ref,
         }
-        let reference = block.optional("parametersRef");
-        if let Some(field) = &reference {
-            field.object(|block| {
-                reference::group(block, None);
-                reference::kind(block, None);
-                reference::name(block);
-            });
-        }
-        reference.is_some()
     });
-    found.unwrap_or_default()
+    decoded.unwrap_or_default()
 }
 
 fn backend_tls(block: &Block<'_>) -> Option<ObjectReference> {

@@ -6,8 +6,8 @@
 use sluicegate_manifest::FieldPath;
 
 use super::{
-    super::reference, Filter, ParentRef, PathMatch, PathModifier, Route, RouteMatch, RouteRetry,
-    RouteRule, RouteTimeouts, backends::backend_ref, filters::filters, grpc,
+    super::reference, Carried, Filter, ParentRef, PathMatch, PathModifier, Route, RouteMatch,
+    RouteRetry, RouteRule, RouteTimeouts, backends::backend_ref, filters::filters, grpc, layer4,
 };
 use crate::{
     Metadata,
@@ -16,53 +16,53 @@ use crate::{
     value::is_hostname,
 };
 
-/// What the rules of a route look like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Grpc,
-    Http,
-}
-
 impl Body for Route {
     fn decode(root: &Block<'_>, metadata: &Metadata) -> Self {
-        let kind = match &*metadata.reference.kind {
-            "GRPCRoute" => Kind::Grpc,
-            _ => Kind::Http,
-        };
+        let carried = Carried::by(&metadata.reference.kind);
+        if carried == Carried::Udp {
+            layer4::tell_unserved(root);
+        }
         let spec = root.required("spec");
-        spec.and_then(|field| field.object(|block| Self::spec(block, kind)))
-            .unwrap_or_default()
+        let route = spec.and_then(|field| {
+            field.object(|block| match carried.is_requests() {
+                true => Self::spec(block, carried),
+                false => layer4::spec(block, carried, layer4::may_leave_out_hostnames(root)),
+            })
+        });
+        route.unwrap_or_default()
     }
 }
 
 impl Route {
-    fn spec(block: &Block<'_>, kind: Kind) -> Self {
-        block.unsupported(&["useDefaultGateways"]);
-        let parents = block.list("parentRefs", 0..=32);
+    fn spec(block: &Block<'_>, carried: Carried) -> Self {
+        let parent_refs = parent_refs(block);
         let hostnames = block.list("hostnames", 0..=16);
         let rules = block.optional("rules").map(|field| {
             let items = field.items(1..=16);
             (field, items)
         });
         let rules = match rules {
-            Some((field, items)) => decode_rules(&field, &items, kind),
+            Some((field, items)) => decode_rules(&field, &items, carried),
             // API default: one rule that matches everything.
             None => vec![default_rule(
                 block.field.path().field("rules").index(0),
-                kind,
+                carried,
             )],
         };
         Self {
-            parent_refs: parent_refs(&parents),
+            carried,
+            parent_refs,
             hostnames: hostnames.iter().filter_map(hostname).collect(),
             rules,
         }
     }
 }
 
-fn parent_refs(items: &[Field<'_>]) -> Vec<ParentRef> {
+/// What every kind of route says about its parents.
+pub(super) fn parent_refs(block: &Block<'_>) -> Vec<ParentRef> {
+    block.unsupported(&["useDefaultGateways"]);
     let mut parents: Vec<ParentRef> = Vec::new();
-    for item in items {
+    for item in block.list("parentRefs", 0..=32) {
         let Some(parent) = item.object(parent_ref) else {
             continue;
         };
@@ -100,7 +100,7 @@ fn parent_ref(block: &Block<'_>) -> ParentRef {
     }
 }
 
-fn hostname(field: &Field<'_>) -> Option<String> {
+pub(super) fn hostname(field: &Field<'_>) -> Option<String> {
     let hostname = field.text(253)?;
     if !is_hostname(hostname) {
         field.reject("must be a lower case DNS hostname, optionally with a leading \"*.\"");
@@ -108,12 +108,12 @@ fn hostname(field: &Field<'_>) -> Option<String> {
     Some(hostname.to_owned())
 }
 
-fn decode_rules(field: &Field<'_>, items: &[Field<'_>], kind: Kind) -> Vec<RouteRule> {
+fn decode_rules(field: &Field<'_>, items: &[Field<'_>], carried: Carried) -> Vec<RouteRule> {
     let mut rules: Vec<RouteRule> = Vec::new();
     for item in items {
-        let decoded = item.object(|block| match kind {
-            Kind::Grpc => grpc::rule(block, item),
-            Kind::Http => rule(block, item),
+        let decoded = item.object(|block| match carried {
+            Carried::Grpc => grpc::rule(block, item),
+            _ => rule(block, item),
         });
         let Some(rule) = decoded else {
             continue;
@@ -133,12 +133,12 @@ fn decode_rules(field: &Field<'_>, items: &[Field<'_>], kind: Kind) -> Vec<Route
     rules
 }
 
-fn default_rule(path: FieldPath, kind: Kind) -> RouteRule {
+fn default_rule(path: FieldPath, carried: Carried) -> RouteRule {
     RouteRule {
         name: None,
-        matches: vec![match kind {
-            Kind::Grpc => grpc::any_method(),
-            Kind::Http => RouteMatch::default_match(),
+        matches: vec![match carried {
+            Carried::Grpc => grpc::any_method(),
+            _ => RouteMatch::default_match(),
         }],
         filters: Vec::new(),
         backend_refs: Vec::new(),
@@ -160,10 +160,10 @@ fn rule(block: &Block<'_>, item: &Field<'_>) -> RouteRule {
             .iter()
             .filter_map(|item| item.object(RouteMatch::decode))
             .collect(),
-        filters: filters(block, Kind::Http),
+        filters: filters(block, Carried::Http),
         backend_refs: backend_refs
             .iter()
-            .filter_map(|item| item.object(|block| backend_ref(block, item, Kind::Http)))
+            .filter_map(|item| item.object(|block| backend_ref(block, item, Carried::Http)))
             .collect(),
         timeouts: timeouts
             .and_then(|field| field.object(|block| RouteTimeouts::decode(block, &field)))

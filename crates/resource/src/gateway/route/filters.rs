@@ -8,8 +8,8 @@ mod header_modifier;
 mod redirect;
 
 use super::{
-    super::reference, BackendRef, Filter, Fraction, HeaderModifier, RequestMirror,
-    backends::backend_object, decode::Kind,
+    super::reference, BackendRef, Carried, Filter, Fraction, HeaderModifier, RequestMirror,
+    backends::backend_object,
 };
 use crate::{
     admission::{Block, Field},
@@ -37,11 +37,11 @@ const GRPC_TYPES: [&str; 4] = [
 ];
 
 /// Decodes `filters`, at most 16.
-pub(super) fn filters(block: &Block<'_>, kind: Kind) -> Vec<Filter> {
+pub(super) fn filters(block: &Block<'_>, carried: Carried) -> Vec<Filter> {
     let items = block.list("filters", 0..=16);
     let types: Vec<_> = TYPES
         .iter()
-        .filter(|(name, ..)| kind == Kind::Http || GRPC_TYPES.contains(name))
+        .filter(|(name, ..)| carried == Carried::Http || GRPC_TYPES.contains(name))
         .collect();
     let mut seen: Vec<&str> = Vec::new();
     let mut filters = Vec::new();

@@ -5,9 +5,8 @@
 
 use super::{
     super::reference,
-    GrpcMethod, Matcher, PathMatch, RouteMatch, RouteRule, RouteTimeouts,
+    Carried, GrpcMethod, Matcher, PathMatch, RouteMatch, RouteRule, RouteTimeouts,
     backends::backend_ref,
-    decode::Kind,
     filters::filters,
     matches::{check_regex, headers},
 };
@@ -23,10 +22,10 @@ pub(super) fn rule(block: &Block<'_>, item: &Field<'_>) -> RouteRule {
             .iter()
             .filter_map(|item| item.object(route_match))
             .collect(),
-        filters: filters(block, Kind::Grpc),
+        filters: filters(block, Carried::Grpc),
         backend_refs: backend_refs
             .iter()
-            .filter_map(|item| item.object(|block| backend_ref(block, item, Kind::Grpc)))
+            .filter_map(|item| item.object(|block| backend_ref(block, item, Carried::Grpc)))
             .collect(),
         timeouts: RouteTimeouts::default(),
         retry: None,

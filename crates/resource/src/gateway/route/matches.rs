@@ -123,6 +123,13 @@ pub(super) fn headers(items: &[Field<'_>]) -> Vec<HeaderMatch> {
     headers
 }
 
+/// One header, outside of a list of them.
+pub(crate) fn header_match(field: &Field<'_>) -> Option<HeaderMatch> {
+    let (name, value) = field.object(|block| named(block, 4096)).flatten()?;
+    let name = name.to_ascii_lowercase();
+    Some(HeaderMatch { name, value })
+}
+
 fn query_params(items: &[Field<'_>]) -> Vec<QueryParamMatch> {
     let mut params: Vec<QueryParamMatch> = Vec::new();
     for item in items {

@@ -250,7 +250,11 @@ fn parts_that_are_not_implemented() {
     );
     let expected = [("unsupported-field", "spec.tls.frontend", "not implemented")];
     let found = gateway(spec, &expected).expect("a Gateway");
-    assert!(found.has_parameters_ref);
+    let parameters = found.parameters_ref.as_ref().expect("a reference");
+    assert_eq!(
+        (parameters.kind.as_str(), parameters.name.as_str()),
+        ("C", "d")
+    );
     assert_eq!(
         found.backend_client_certificate.expect("a reference").name,
         "c"

@@ -112,7 +112,8 @@ pub(super) fn connection() -> Schema {
         ),
         (
             "socketBufferLimit",
-            bytes(0, U32_MAX).says("Not implemented."),
+            bytes(0, U32_MAX)
+                .says("Bytes of the kernel's buffers of a connection, in each direction."),
         ),
         (
             "preconnect",

@@ -35,6 +35,15 @@ pub fn route(facts: &RouteFacts, width: Option<usize>) -> String {
                 listener.port.to_string().into(),
                 listener.hostnames.join(", ").into(),
             ]);
+            for older in &listener.older {
+                table.note(format!("an older route has {older}"), DOUBT);
+            }
+            for log in &listener.access_logs {
+                table.note(format!("writes {log}"), PLAIN);
+            }
+            if let Some(tracing) = &listener.tracing {
+                table.note(format!("traces {tracing}"), PLAIN);
+            }
         }
         text.push_str(&table.render(width));
     }
@@ -59,11 +68,12 @@ fn verdict(parent: &ParentFacts) -> (String, anstyle::Style) {
     }
 }
 
-/// What a rule answers that cannot be honoured.
+/// What a rule does that cannot be honoured.
 fn refusal(kind: &str) -> &'static str {
     match kind {
-        "GRPCRoute" => "UNAVAILABLE",
-        _ => "500",
+        "GRPCRoute" => "answers UNAVAILABLE",
+        "TCPRoute" | "TLSRoute" => "closes connections",
+        _ => "answers 500",
     }
 }
 
@@ -72,9 +82,11 @@ fn rule(rule: &RuleFacts, refusal: &str, width: Option<usize>) -> String {
     for one in &rule.matches {
         text.push_str(&format!("  match    {one}\n"));
     }
-    text.push_str(&format!("  timeout  {}\n", rule.timeout));
+    if let Some(timeout) = &rule.timeout {
+        text.push_str(&format!("  timeout  {timeout}\n"));
+    }
     if let Some(reason) = &rule.broken {
-        text.push_str(&format!("  {BAD}answers {refusal}: {reason}{BAD:#}\n"));
+        text.push_str(&format!("  {BAD}{refusal}: {reason}{BAD:#}\n"));
     }
     let head = ["BACKEND", "WEIGHT", "CONNECT", "IDLE", "STREAM", "CLUSTER"];
     let mut table = Table::new(2, &head);
@@ -90,16 +102,16 @@ fn rule(rule: &RuleFacts, refusal: &str, width: Option<usize>) -> String {
             cell(&backend.cluster),
         ]);
         if let Some(problem) = &backend.problem {
-            table.note(format!("answers {refusal}: {problem}"), BAD);
+            table.note(format!("{refusal}: {problem}"), BAD);
         }
     }
     if rule.backends.is_empty() {
-        let unless = if refusal == "500" {
+        let unless = if refusal == "answers 500" {
             ", unless a filter redirects"
         } else {
             ""
         };
-        table.note(format!("no backend: answers {refusal}{unless}"), DOUBT);
+        table.note(format!("no backend: {refusal}{unless}"), DOUBT);
     }
     text.push_str(&table.render(width));
     for facts in &rule.traffic {

@@ -44,6 +44,9 @@ pub fn traffic_policy(facts: &TrafficPolicyFacts, width: Option<usize>) -> Strin
     for error in &facts.errors {
         text.push_str(&format!("{BAD}invalid: {error}{BAD:#}\n"));
     }
+    for warning in &facts.warnings {
+        text.push_str(&format!("{DOUBT}warning: {warning}{DOUBT:#}\n"));
+    }
     text.push('\n');
     let mut table = Table::new(0, &["ANCESTOR", "VERDICT"]);
     for ancestor in &facts.ancestors {
@@ -93,6 +96,11 @@ fn row(table: &mut Table, setting: &TrafficSetting) {
         Cell::new(setting.state, style),
     ]);
     if !setting.detail.is_empty() {
-        table.note(format!("{} {}", setting.state, setting.detail), style);
+        let colon = match setting.state {
+            "no effect" | "not enforced" => ":",
+            _ => "",
+        };
+        let detail = &setting.detail;
+        table.note(format!("{}{colon} {detail}", setting.state), style);
     }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! HTTP protocol options of a cluster as a BackendTrafficPolicy wants them.
 //!
-//! In: `timeout.http`, `http2`, `circuitBreaker.maxRequestsPerConnection`, `useClientProtocol`. Out: the
-//! `HttpProtocolOptions` extension, with what the backend's own policy put there.
+//! In: `timeout.http`, `http2`, `circuitBreaker.maxRequestsPerConnection`, `useClientProtocol`,
+//! `admissionControl`. Out: the `HttpProtocolOptions` extension, with what the backend's own policy put
+//! there.
 
 use sluicegate_attach::{ProtocolClass, Row};
 use sluicegate_resource::envoygateway::backend_traffic_policy::{Http2, OnInvalidMessage};
@@ -24,14 +25,14 @@ use sluicegate_xds::{
     prost::Name,
 };
 
-use super::Context;
+use super::{Context, admission_control};
 use crate::pb;
 
 /// Envoy Gateway's windows, wherever it has an `http2` block.
 const STREAM_WINDOW: u32 = 65_536;
 const CONNECTION_WINDOW: u32 = 1_048_576;
 
-const ROWS: [Row; 9] = [
+const ROWS: [Row; 10] = [
     Row::ConnectionIdleTimeout,
     Row::MaxConnectionDuration,
     Row::MaxRequestsPerConnection,
@@ -41,6 +42,7 @@ const ROWS: [Row; 9] = [
     Row::OnInvalidMessage,
     Row::ConnectionKeepalive,
     Row::UseClientProtocol,
+    Row::AdmissionControl,
 ];
 
 pub(super) fn typed_extension_protocol_options(cluster: &mut Cluster, context: &Context<'_>) {
@@ -58,6 +60,10 @@ pub(super) fn typed_extension_protocol_options(cluster: &mut Cluster, context: &
     common_http_protocol_options(&mut options, context);
     if let Some(http2) = http2_protocol_options(&mut options) {
         set_http2(http2, context);
+    }
+    let control = context.policy.spec.admission_control.as_ref();
+    if let Some(control) = context.held(Row::AdmissionControl, control) {
+        options.http_filters = admission_control::http_filters(&control.value);
     }
     let packed = any::pack(&options);
     cluster.typed_extension_protocol_options.insert(key, packed);

@@ -112,6 +112,26 @@ fn counters_need_a_row_and_restart() {
 }
 
 #[test]
+fn a_sentence_names_the_detector_and_the_sweep_that_ends_it() {
+    let mut cluster = Cluster::new(1, percent(100));
+    cluster.sweep_at(10_000);
+    cluster.now = Duration::from_secs(12);
+    assert_eq!(cluster.detector.sentence(HostId(0)), None);
+    assert_eq!(cluster.respond(0, &[500; 5]), 1);
+    let sentence = cluster.detector.sentence(HostId(0)).unwrap();
+    // 30 s are over at 42 s; sweeps come at 40 s and 50 s.
+    let wanted = Sentence {
+        by: Ejection::Consecutive5xx,
+        at: Duration::from_secs(12),
+        until: Duration::from_secs(50),
+    };
+    assert_eq!(sentence, wanted);
+    assert!(cluster.sweep_at(40_000).1.is_empty());
+    assert_eq!(cluster.sweep_at(50_000).1, [HostId(0)]);
+    assert_eq!(cluster.detector.sentence(HostId(0)), None);
+}
+
+#[test]
 fn gateway_failures_are_a_count_of_their_own() {
     let config = OutlierConfig {
         enforcing_consecutive_gateway_failure: 100,

@@ -319,15 +319,6 @@ fn doubts() {
             )],
         ),
         (
-            "N2",
-            "connection: {socketBufferLimit: 1Mi}",
-            &[(
-                "unsupported-field",
-                "spec.connection.socketBufferLimit",
-                "not implemented",
-            )],
-        ),
-        (
             "T6",
             "routingType: Service\nloadBalancer: {type: Random}\nhealthCheck: {}",
             &[

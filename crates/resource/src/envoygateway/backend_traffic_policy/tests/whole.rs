@@ -11,7 +11,9 @@ use crate::{
 fn a_setting_that_changes_nothing_yet_is_told_so() {
     let policy = traffic_policy(concat!(
         "bandwidthLimit: {request: {limit: {value: 1Mi, unit: Second}}}\n",
-        "connection: {preconnect: {perEndpointPercent: 150}}\n",
+        "connection: {preconnect: {perEndpointPercent: 150, predictivePercent: 150}}\n",
+        "loadBalancer: {type: Random}\n",
+        "rateLimit: {global: {rules: [{limit: {requests: 1, unit: Hour}}]}}\n",
         "timeout: {tcp: {connectTimeout: 1s}}",
     ));
     assert!(policy.is_valid());
@@ -21,7 +23,12 @@ fn a_setting_that_changes_nothing_yet_is_told_so() {
         &policy.diagnostics,
         &[
             told("spec.bandwidthLimit"),
-            told("spec.connection.preconnect"),
+            told("spec.connection.preconnect.predictivePercent"),
+            (
+                "not-enforced",
+                "spec.rateLimit.global",
+                "`rateLimit.local` limits in each process",
+            ),
         ],
     );
 }

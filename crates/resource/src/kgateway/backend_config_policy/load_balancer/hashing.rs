@@ -106,7 +106,8 @@ fn decode_cookie(block: &Block<'_>) -> Option<Cookie> {
     name.map(|_| cookie)
 }
 
-/// Today's three fields, then what the older map adds. A false boolean is no attribute.
+/// Today's three fields, then what the older map adds, by name: an API server keeps no order of
+/// names. A false boolean is no attribute.
 fn attributes(block: &Block<'_>) -> Vec<(String, String)> {
     let same_site = block
         .optional("sameSite")
@@ -131,6 +132,7 @@ fn attributes(block: &Block<'_>) -> Vec<(String, String)> {
         "`attributes` is an older spelling of `secure`, `httpOnly` and `sameSite`".to_owned(),
         "write `secure`, `httpOnly` and `sameSite` for these three".to_owned(),
     );
+    let mut added: Vec<(String, String)> = Vec::new();
     for (key, field) in older.entries() {
         let Some(value) = field.string() else {
             continue;
@@ -147,8 +149,10 @@ fn attributes(block: &Block<'_>) -> Vec<(String, String)> {
                     field.conflicts_with(&block.field.path().field(name));
                 }
             }
-            _ => attributes.push((key.to_owned(), value.to_owned())),
+            _ => added.push((key.to_owned(), value.to_owned())),
         }
     }
+    added.sort();
+    attributes.extend(added);
     attributes
 }

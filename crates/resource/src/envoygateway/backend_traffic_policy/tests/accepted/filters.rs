@@ -4,11 +4,15 @@
 use std::time::Duration;
 
 use super::{super::model, seconds};
-use crate::envoygateway::backend_traffic_policy::{
-    Abort, AbortStatus, AdmissionControl, Bandwidth, BandwidthLimit, ClientSelector,
-    CompressionAlgorithm, Compressor, CustomTag, Delay, FaultInjection, HttpUpgrade, MetadataKey,
-    RateLimitCost, RateLimitUnit, ResponseAction, ResponseBody, ResponseRedirect, ResponseSource,
-    SourceCidr, StatusRange, StringMatch, Telemetry, Tracing, ValueMatch, XRateLimitHeaders,
+use crate::{
+    envoygateway::backend_traffic_policy::{
+        Abort, AbortStatus, AdmissionControl, Bandwidth, BandwidthLimit, ClientSelector,
+        CompressionAlgorithm, Compressor, Delay, FaultInjection, HttpUpgrade, MetadataKey,
+        RateLimitCost, RateLimitUnit, ResponseAction, ResponseBody, ResponseRedirect,
+        ResponseSource, SourceCidr, StatusRange, StringMatch, Telemetry, Tracing, ValueMatch,
+        XRateLimitHeaders,
+    },
+    telemetry::{CustomTag, SpanNames},
 };
 
 #[test]
@@ -201,6 +205,7 @@ fn telemetry() {
          customTags: {l: {type: Literal, literal: {value: v}}, e: {type: Environment, environment: {name: E}}, h: {type: RequestHeader, requestHeader: {name: x-h, defaultValue: d}}}}}",
     );
     let tags = [
+        ("a", CustomTag::Format("b".to_owned())),
         ("l", CustomTag::Literal("v".to_owned())),
         (
             "e",
@@ -222,9 +227,10 @@ fn telemetry() {
         client_sampling: Some(5.0),
         overall_sampling: Some(100.0),
         custom_tags: tags.map(|(name, tag)| (name.to_owned(), tag)).into(),
-        tags: [("a".to_owned(), "b".to_owned())].into(),
-        client_span_name: Some("c".to_owned()),
-        server_span_name: Some("s".to_owned()),
+        span_names: SpanNames {
+            client: Some("c".to_owned()),
+            server: Some("s".to_owned()),
+        },
     };
     let expected = Telemetry {
         tracing: Some(tracing),

@@ -161,13 +161,17 @@ fn rate_limits_and_fractions() {
             "limit: {requests: 1, unit: Second, fromMetadata: {namespace: a, key: b}}".to_owned(),
             (
                 INVALID,
-                "",
+                ".limit.fromMetadata",
                 "limit.fromMetadata may only be set in global rules",
             ),
         ),
         (
             format!("{limit}, cost: {{response: {{from: Number, number: 1}}}}"),
-            (INVALID, "", "cost.response may only be set in global rules"),
+            (
+                INVALID,
+                ".cost.response",
+                "cost.response may only be set in global rules",
+            ),
         ),
         (
             format!(

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The command operators of Envoy 1.40.
+//!
+//! In: a name. Out: what the operator takes. Each was asked of Envoy (`envoy_validate`).
+
+/// What an operator takes between parentheses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Parameter {
+    /// Nothing.
+    None,
+    /// Anything, or nothing at all.
+    Optional,
+    /// Anything but nothing.
+    Required,
+    /// One or two header names, the second for when the first is absent.
+    Header,
+    /// Nothing, or words of these, each after a colon but the first.
+    Words(&'static [&'static [&'static str]]),
+    /// A key, then a way to write it.
+    FilterState,
+    /// Two points in time and a precision.
+    Duration,
+    /// A source, then keys.
+    Metadata,
+}
+
+/// What the operator `name` takes, and whether its value may be cut; `None` where there is none.
+pub(super) fn known(name: &str) -> Option<(Parameter, bool)> {
+    let mut rows = OPERATORS.iter();
+    let found = rows.find(|(names, ..)| names.contains(&name));
+    found.map(|(_, takes, may_be_cut)| (*takes, *may_be_cut))
+}
+
+/// Sources of `METADATA` that every Envoy has.
+pub(super) const METADATA_SOURCES: [&str; 6] = [
+    "CLUSTER",
+    "DYNAMIC",
+    "LISTENER",
+    "ROUTE",
+    "UPSTREAM_HOST",
+    "VIRTUAL_HOST",
+];
+
+/// The operators of Envoy 1.40, what each takes, and whether its value may be cut to a length.
+pub(super) const OPERATORS: &[(&[&str], Parameter, bool)] = &[
+    (
+        &[
+            "REQ",
+            "REQUEST_HEADER",
+            "RESP",
+            "RESPONSE_HEADER",
+            "RESPONSE_TRAILER",
+            "TRAILER",
+        ],
+        Parameter::Header,
+        true,
+    ),
+    (
+        &["DYNAMIC_METADATA", "ENVIRONMENT", "QUERY_PARAM"],
+        Parameter::Required,
+        true,
+    ),
+    (
+        &["FILTER_STATE", "UPSTREAM_FILTER_STATE"],
+        Parameter::FilterState,
+        true,
+    ),
+    (
+        &["CLUSTER_METADATA", "UPSTREAM_METADATA"],
+        Parameter::Required,
+        false,
+    ),
+    (&["METADATA"], Parameter::Metadata, false),
+    (&["COMMON_DURATION"], Parameter::Duration, false),
+    (
+        &["PATH"],
+        Parameter::Words(&[&["WQ", "NQ"], &["ORIG", "PATH", "ORIG_OR_PATH"]]),
+        true,
+    ),
+    (
+        &["QUERY_PARAMS"],
+        Parameter::Words(&[&["ORIG", "DECODED"]]),
+        true,
+    ),
+    (
+        &["GRPC_STATUS"],
+        Parameter::Words(&[&["CAMEL_STRING", "SNAKE_STRING", "NUMBER"]]),
+        false,
+    ),
+    (
+        &["REQUESTED_SERVER_NAME"],
+        Parameter::Words(&[&["SNI_ONLY", "SNI_FIRST", "HOST_FIRST"], &["ORIG"]]),
+        false,
+    ),
+    (
+        &[
+            "DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT",
+            "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT",
+            "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT",
+            "DOWNSTREAM_PEER_CERT_V_END",
+            "DOWNSTREAM_PEER_CERT_V_START",
+            "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT",
+            "EMIT_TIME",
+            "EMIT_TIME_LOCAL",
+            "RESPONSE_CODE_DETAILS",
+            "START_TIME",
+            "START_TIME_LOCAL",
+            "UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT",
+            "UPSTREAM_PEER_CERT_V_END",
+            "UPSTREAM_PEER_CERT_V_START",
+            "UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT",
+        ],
+        Parameter::Optional,
+        false,
+    ),
+    (PLAIN, Parameter::None, false),
+];
+
+/// Those that stand for themselves.
+const PLAIN: &[&str] = &[
+    "ACCESS_LOG_TYPE",
+    "BYTES_RECEIVED",
+    "BYTES_RETRANSMITTED",
+    "BYTES_SENT",
+    "CONNECTION_ID",
+    "CONNECTION_TERMINATION_DETAILS",
+    "CUSTOM_FLAGS",
+    "DOWNSTREAM_CX_RTT",
+    "DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED",
+    "DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT",
+    "DOWNSTREAM_DETECTED_CLOSE_TYPE",
+    "DOWNSTREAM_DIRECT_LOCAL_ADDRESS",
+    "DOWNSTREAM_DIRECT_LOCAL_ADDRESS_ENDPOINT_ID",
+    "DOWNSTREAM_DIRECT_LOCAL_PORT",
+    "DOWNSTREAM_DIRECT_REMOTE_ADDRESS",
+    "DOWNSTREAM_DIRECT_REMOTE_PORT",
+    "DOWNSTREAM_HANDSHAKE_DURATION",
+    "DOWNSTREAM_HEADER_BYTES_RECEIVED",
+    "DOWNSTREAM_HEADER_BYTES_SENT",
+    "DOWNSTREAM_LOCAL_ADDRESS",
+    "DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID",
+    "DOWNSTREAM_LOCAL_CLOSE_REASON",
+    "DOWNSTREAM_LOCAL_DNS_SAN",
+    "DOWNSTREAM_LOCAL_EMAIL_SAN",
+    "DOWNSTREAM_LOCAL_IP_SAN",
+    "DOWNSTREAM_LOCAL_OTHERNAME_SAN",
+    "DOWNSTREAM_LOCAL_PORT",
+    "DOWNSTREAM_LOCAL_SUBJECT",
+    "DOWNSTREAM_LOCAL_URI_SAN",
+    "DOWNSTREAM_PEER_CERT",
+    "DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_1",
+    "DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256",
+    "DOWNSTREAM_PEER_CHAIN_SERIALS",
+    "DOWNSTREAM_PEER_DNS_SAN",
+    "DOWNSTREAM_PEER_EMAIL_SAN",
+    "DOWNSTREAM_PEER_FINGERPRINT_1",
+    "DOWNSTREAM_PEER_FINGERPRINT_256",
+    "DOWNSTREAM_PEER_IP_SAN",
+    "DOWNSTREAM_PEER_ISSUER",
+    "DOWNSTREAM_PEER_ISSUER_FINGERPRINT_256",
+    "DOWNSTREAM_PEER_ISSUER_SERIAL",
+    "DOWNSTREAM_PEER_OTHERNAME_SAN",
+    "DOWNSTREAM_PEER_SERIAL",
+    "DOWNSTREAM_PEER_SUBJECT",
+    "DOWNSTREAM_PEER_URI_SAN",
+    "DOWNSTREAM_REMOTE_ADDRESS",
+    "DOWNSTREAM_REMOTE_PORT",
+    "DOWNSTREAM_TLS_CIPHER",
+    "DOWNSTREAM_TLS_GROUP",
+    "DOWNSTREAM_TLS_SESSION_ID",
+    "DOWNSTREAM_TLS_VERSION",
+    "DOWNSTREAM_TRANSPORT_FAILURE_REASON",
+    "DOWNSTREAM_WIRE_BYTES_RECEIVED",
+    "DOWNSTREAM_WIRE_BYTES_SENT",
+    "DURATION",
+    "FILTER_CHAIN_NAME",
+    "GRPC_STATUS_NUMBER",
+    "HOSTNAME",
+    "LOCAL_REPLY_BODY",
+    "PROTOCOL",
+    "REQUEST_DURATION",
+    "REQUEST_HEADERS_BYTES",
+    "REQUEST_TX_DURATION",
+    "RESPONSE_CODE",
+    "RESPONSE_DURATION",
+    "RESPONSE_FLAGS",
+    "RESPONSE_FLAGS_LONG",
+    "RESPONSE_HEADERS_BYTES",
+    "RESPONSE_TRAILERS_BYTES",
+    "RESPONSE_TX_DURATION",
+    "ROUNDTRIP_DURATION",
+    "ROUTE_NAME",
+    "SPAN_ID",
+    "STREAM_ID",
+    "TLS_JA3_FINGERPRINT",
+    "TLS_JA4_FINGERPRINT",
+    "TRACE_ID",
+    "UNIQUE_ID",
+    "UPSTREAM_CLUSTER",
+    "UPSTREAM_CLUSTER_RAW",
+    "UPSTREAM_CONNECTION_ID",
+    "UPSTREAM_CONNECTION_IDS_ATTEMPTED",
+    "UPSTREAM_CONNECTION_POOL_READY_DURATION",
+    "UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED",
+    "UPSTREAM_DECOMPRESSED_HEADER_BYTES_SENT",
+    "UPSTREAM_DETECTED_CLOSE_TYPE",
+    "UPSTREAM_HEADER_BYTES_RECEIVED",
+    "UPSTREAM_HEADER_BYTES_SENT",
+    "UPSTREAM_HOST",
+    "UPSTREAM_HOSTS_ATTEMPTED",
+    "UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT",
+    "UPSTREAM_HOST_NAME",
+    "UPSTREAM_HOST_NAMES_ATTEMPTED",
+    "UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT",
+    "UPSTREAM_HOST_NAME_WITHOUT_PORT",
+    "UPSTREAM_LOCAL_ADDRESS",
+    "UPSTREAM_LOCAL_CLOSE_REASON",
+    "UPSTREAM_LOCAL_DNS_SAN",
+    "UPSTREAM_LOCAL_IP_SAN",
+    "UPSTREAM_LOCAL_PORT",
+    "UPSTREAM_LOCAL_URI_SAN",
+    "UPSTREAM_PEER_CERT",
+    "UPSTREAM_PEER_DNS_SAN",
+    "UPSTREAM_PEER_IP_SAN",
+    "UPSTREAM_PEER_ISSUER",
+    "UPSTREAM_PEER_SUBJECT",
+    "UPSTREAM_PEER_URI_SAN",
+    "UPSTREAM_PROTOCOL",
+    "UPSTREAM_REMOTE_ADDRESS",
+    "UPSTREAM_REMOTE_ADDRESS_ENDPOINT_ID",
+    "UPSTREAM_REMOTE_PORT",
+    "UPSTREAM_REQUEST_ATTEMPT_COUNT",
+    "UPSTREAM_SERVER_NAME",
+    "UPSTREAM_TLS_CIPHER",
+    "UPSTREAM_TLS_GROUP",
+    "UPSTREAM_TLS_SESSION_ID",
+    "UPSTREAM_TLS_VERSION",
+    "UPSTREAM_TRANSPORT_FAILURE_REASON",
+    "UPSTREAM_WIRE_BYTES_RECEIVED",
+    "UPSTREAM_WIRE_BYTES_SENT",
+    "VIRTUAL_CLUSTER_NAME",
+];
