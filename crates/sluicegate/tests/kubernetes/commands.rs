@@ -11,6 +11,7 @@ use std::{
 };
 
 use serde_json::Value;
+use sluicegate_testkit::eventually;
 
 use crate::{
     crds::install,
@@ -157,14 +158,21 @@ fn write_manifests(folder: &Path) {
 /// An API server with the example, a folder with the same, and a kubeconfig for who may only list.
 async fn example() -> Option<(ApiServer, PathBuf, String)> {
     let api = ApiServer::start(&["gateway-api"]).await?;
-    install(&api);
+    install(&api).await;
     let folder = api.folder().join("manifests");
     write_manifests(&folder);
     let path = folder.display().to_string();
     api.kubectl(&["create", "namespace", "kgateway-system"]);
     api.kubectl(&["create", "namespace", "httpbin"]);
     api.kubectl(&["apply", "-f", &path]);
-    // What every API server has of itself.
+    // What every API server has of itself, once it has told where it is.
+    let itself = async || {
+        let slice = api.run(&["get", "endpointslice", "kubernetes"], "");
+        slice.status.success().then_some(())
+    };
+    eventually("the API server's own endpoint", itself)
+        .await
+        .unwrap();
     let own = [
         "services,endpointslices,configmaps,namespaces",
         "-A",

@@ -66,10 +66,24 @@ impl ApiServer {
             let file = file.display().to_string();
             api.kubectl(&["apply", "--server-side", "-f", &file]);
         }
-        if !crds.is_empty() {
-            api.kubectl(&["wait", "--for=condition=Established", "crd", "--all"]);
-        }
+        api.definitions_served().await;
         Some(api)
+    }
+
+    /// Waits until clients find every kind that is defined: a moment after it is established, and
+    /// after a start.
+    pub(crate) async fn definitions_served(&self) {
+        let served = async || {
+            let defined = self.kubectl(&["get", "crd", "-o", "name"]);
+            let found = self.run(&["api-resources", "--cached=false", "-o", "name"], "");
+            let found = String::from_utf8(found.stdout).unwrap();
+            let mut names = defined.lines().filter_map(|it| it.split_once('/'));
+            let served = names.all(|(_, name)| found.lines().any(|it| it == name));
+            served.then_some(())
+        };
+        eventually("the kinds that are defined", served)
+            .await
+            .unwrap();
     }
 
     /// Starts the API server again.
@@ -110,6 +124,7 @@ impl ApiServer {
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
+        self.definitions_served().await;
     }
 
     /// Kills the API server; etcd keeps what it had.
