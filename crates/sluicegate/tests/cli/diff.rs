@@ -73,19 +73,19 @@ fn sides_are_two() {
 
 /// A process that has one listener, and no page of ours; its URL.
 fn process(listener: &str) -> String {
-    let server = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", server.local_addr().unwrap());
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", server.local_addr().expect("an address"));
     let listener =
         json!({ "name": listener, "active_state": { "listener": { "name": listener } } });
     let dump = json!({ "configs": [{ "dynamic_listeners": [listener] }] }).to_string();
     thread::spawn(move || {
         for stream in server.incoming() {
-            let mut stream = stream.unwrap();
+            let mut stream = stream.expect("a client");
             let mut line = String::new();
-            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut reader = BufReader::new(stream.try_clone().expect("a clone"));
             // The whole head: what is not read would reset the connection.
             let mut head = Vec::new();
-            while reader.read_line(&mut line).unwrap() > 2 {
+            while reader.read_line(&mut line).expect("a head") > 2 {
                 head.push(std::mem::take(&mut line));
             }
             let (status, body) = match head[0].contains(" /config_dump") {
