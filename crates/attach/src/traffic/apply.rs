@@ -292,7 +292,8 @@ impl Round<'_> {
                 let index = setter(&weighed.source, (winner, parent));
                 let path = weighed.source.path;
                 match weighed.verdict {
-                    RowVerdict::InForce(_) => {}
+                    // Decoding has told what is not enforced.
+                    RowVerdict::InForce(_) | RowVerdict::NotEnforced(_) => {}
                     RowVerdict::NoEffect(reason) => {
                         self.warn(index, on, ("NoEffect", reason), path);
                     }

@@ -20,7 +20,7 @@ use sluicegate_xds::pb::envoy::{
 
 use super::{
     numbers::{History, Numbers},
-    of_round::{Known, OfRound},
+    of_round::Known,
 };
 pub(super) use endpoint::address;
 use endpoint::{EJECTED, endpoint};
@@ -114,9 +114,8 @@ pub struct Reported<'a> {
     pub is_control_only: bool,
 }
 
-/// A row per cluster, and per backend that is closed; worst first, then by name.
-pub fn rows(of_round: &OfRound, reported: &Reported<'_>) -> Vec<BackendRow> {
-    let known = &of_round.known;
+/// A row per cluster, and per known backend that is closed; worst first, then by name.
+pub(crate) fn rows(known: &HashMap<String, Known>, reported: &Reported<'_>) -> Vec<BackendRow> {
     let ejections = ejections(reported.ejected);
     let mut rows = Vec::new();
     for status in &reported.clusters.cluster_statuses {
@@ -161,7 +160,7 @@ fn ejections(ejected: &[Ejected]) -> HashMap<&str, Vec<&Ejected>> {
 }
 
 /// The name of a cluster in stats.
-fn stat_name(status: &ClusterStatus) -> String {
+pub(crate) fn stat_name(status: &ClusterStatus) -> String {
     let name = match status.observability_name.as_str() {
         "" => &status.name,
         other => other,

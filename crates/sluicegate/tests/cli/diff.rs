@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `diff`.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    io::{BufRead, BufReader, Write as _},
+    net::TcpListener,
+    thread,
+};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     manifests::RIVALS,
@@ -64,6 +69,56 @@ fn sides_are_two() {
         both.stderr
     );
     assert_eq!(run(&["diff", "http://127.0.0.1:1", HTTPBIN]).code, 3);
+}
+
+/// A process that has one listener, and no page of ours; its URL.
+fn process(listener: &str) -> String {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", server.local_addr().expect("an address"));
+    let listener =
+        json!({ "name": listener, "active_state": { "listener": { "name": listener } } });
+    let dump = json!({ "configs": [{ "dynamic_listeners": [listener] }] }).to_string();
+    thread::spawn(move || {
+        for stream in server.incoming() {
+            let mut stream = stream.expect("a client");
+            let mut line = String::new();
+            let mut reader = BufReader::new(stream.try_clone().expect("a clone"));
+            // The whole head: what is not read would reset the connection.
+            let mut head = Vec::new();
+            while reader.read_line(&mut line).expect("a head") > 2 {
+                head.push(std::mem::take(&mut line));
+            }
+            let (status, body) = match head[0].contains(" /config_dump") {
+                true => ("200 OK", dump.as_str()),
+                false => ("404 Not Found", "invalid path. admin commands are:\n"),
+            };
+            let _ = write!(stream, "HTTP/1.1 {status}\r\n\r\n{body}");
+        }
+    });
+    url
+}
+
+/// A real Envoy of a controller that maps ports or has a pool.
+#[test]
+fn listeners_that_a_controller_may_have_moved_are_doubted() {
+    let doubt = "does not tell where its Gateways listen: ";
+    for given in ["listener~20123", "listener~192.0.2.7:8080"] {
+        let url = process(given);
+        for sides in [[url.as_str(), HTTPBIN], [HTTPBIN, url.as_str()]] {
+            let run = run(&[&["diff", "-o", "json"], &sides[..]].concat());
+            assert_eq!(run.code, 0, "{}", run.stderr);
+            let line = format!("{url} {doubt}{given} may differ");
+            assert!(run.stderr.contains(&line), "{}", run.stderr);
+            assert!(run.json().is_array());
+        }
+        let same = run(&["diff", &url, &url]);
+        assert_eq!(same.stderr, "");
+    }
+    // A port that somebody wrote is no doubt.
+    for written in ["listener~8080", "listener~8081"] {
+        let run = run(&["diff", &process(written), HTTPBIN]);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    }
 }
 
 /// A Gateway, a route, a Service with an endpoint.

@@ -16,7 +16,7 @@ use sluicegate_testkit::eventually;
 use crate::{
     crds::install,
     harness::repository,
-    support::{ApiServer, own_address},
+    support::{ApiServer, Gateway, own_address},
 };
 
 /// How a command ended.
@@ -111,19 +111,20 @@ pub(crate) fn listeners(api: &ApiServer, more: &[&str]) -> Vec<String> {
     names.collect()
 }
 
-/// What `diff` finds of listeners and routes between an API server and manifests.
-pub(crate) fn changed(api: &ApiServer, manifests: &Path) -> Vec<Value> {
+/// What `diff` finds of listeners and routes between an API server and manifests, and between the
+/// process that serves it and the same manifests.
+pub(crate) fn changed(api: &ApiServer, gateway: &Gateway, manifests: &Path) -> [Vec<Value>; 3] {
     let kubeconfig = api.kubeconfig().display().to_string();
-    let manifests = manifests.display().to_string();
-    let diff = [
-        "diff",
-        "--kubernetes",
-        "--kubeconfig",
-        &kubeconfig,
-        "-o",
-        "json",
-    ];
-    let text = stdout(&[&diff[..], &[&manifests]].concat());
+    let (url, manifests) = (gateway.url(), manifests.display().to_string());
+    [
+        of_listeners(&["--kubernetes", "--kubeconfig", &kubeconfig, &manifests]),
+        of_listeners(&[&url, &manifests]),
+        of_listeners(&[&manifests, &url]),
+    ]
+}
+
+fn of_listeners(sides: &[&str]) -> Vec<Value> {
+    let text = stdout(&[&["diff", "-o", "json"], sides].concat());
     let changes: Value = serde_json::from_str(&text).unwrap();
     let changes = changes.as_array().unwrap().iter();
     let of_listeners = changes.filter(|it| it["type"] == "listeners" || it["type"] == "routes");

@@ -289,6 +289,11 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
+    /// Where the admin API is.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.server.admin_address())
+    }
+
     /// A page of the admin API.
     pub(crate) async fn admin(&self, target: &str) -> String {
         get_page(self.server.admin_address(), target).await.1
