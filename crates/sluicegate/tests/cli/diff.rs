@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     manifests::RIVALS,
+    site::{gateway, service},
     support::{File, HTTPBIN, Run, run, run_with},
 };
 
@@ -122,36 +123,10 @@ fn listeners_that_a_controller_may_have_moved_are_doubted() {
 }
 
 /// A Gateway, a route, a Service with an endpoint.
-const SITE: &str = "\
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: http}
-spec:
-  gatewayClassName: kgateway
-  listeners: [{name: http, protocol: HTTP, port: 8080}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: web}
-spec:
-  parentRefs: [{name: http}]
-  rules:
-  - backendRefs: [{name: web, port: 80}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec:
-  ports: [{name: http, port: 80}]
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: web-1, labels: {kubernetes.io/service-name: web}}
-addressType: IPv4
-endpoints: [{addresses: [10.0.0.1]}]
-ports: [{name: http, port: 8080}]
----
-";
+fn site() -> String {
+    let service = service(([10, 0, 0, 1], 8080).into());
+    format!("{}---\n{service}---\n", gateway(8080))
+}
 
 const STRICT: &str = "\
 apiVersion: gateway.kgateway.dev/v1alpha1
@@ -165,7 +140,7 @@ spec:
 
 /// The changes from one text below the site to another, and the files of both.
 fn between(old: &str, new: &str) -> (Run, [File; 2]) {
-    let files = [old, new].map(|text| File::new(&format!("{SITE}{text}")));
+    let files = [old, new].map(|text| File::new(&format!("{}{text}", site())));
     let [old, new] = &files;
     (
         run(&["diff", "-o", "json", &old.path(), &new.path()]),
@@ -189,7 +164,7 @@ fn of<'j>(json: &'j Value, kind: &str, field: &Value) -> &'j Value {
 fn line(file: &File, text: &str) -> String {
     let path = file.path();
     let content = std::fs::read_to_string(&path).expect("the file");
-    let after = SITE.lines().count();
+    let after = site().lines().count();
     let mut lines = content.lines().enumerate().skip(after);
     let (at, _) = lines.find(|(_, line)| line.contains(text)).expect("a line");
     format!("{path}:{}", at + 1)
@@ -289,8 +264,8 @@ fn an_added_route_and_an_added_service_are_named() {
 
 #[test]
 fn what_is_no_policy_is_named_as_the_resource() {
-    let moved = File::new(&SITE.replace("10.0.0.1", "10.0.0.2"));
-    let old = File::new(SITE);
+    let moved = File::new(&site().replace("10.0.0.1", "10.0.0.2"));
+    let old = File::new(&site());
     let json = run(&["diff", "-o", "json", &old.path(), &moved.path()]).json();
     let changes = json.as_array().unwrap();
     assert_eq!(changes.len(), 2, "{json:#}");

@@ -371,6 +371,7 @@ pub(crate) const CRDS: [&str; 4] = [
 
 /// A Gateway on `port`, and a route to the Service `web` at `origin`.
 pub(crate) fn site(port: u16, origin: SocketAddr) -> String {
+    let gateway = gateway(("http", "web"), port);
     let (address, origin) = (origin.ip(), origin.port());
     format!(
         "
@@ -378,21 +379,7 @@ apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass
 metadata: {{name: kgateway}}
 spec: {{controllerName: kgateway.dev/kgateway}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: http, namespace: default}}
-spec:
-  gatewayClassName: kgateway
-  listeners: [{{name: http, port: {port}, protocol: HTTP}}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: web, namespace: default}}
-spec:
-  parentRefs: [{{name: http}}]
-  rules: [{{backendRefs: [{{name: web, port: 80}}]}}]
----
+---{gateway}---
 apiVersion: v1
 kind: Service
 metadata: {{name: web, namespace: default}}
@@ -409,6 +396,31 @@ endpoints: [{{addresses: ['{address}']}}]
     )
 }
 
+/// Another Gateway `other` on `port`, and a route of its own to the same Service.
+pub(crate) fn other_site(port: u16) -> String {
+    gateway(("other", "other"), port)
+}
+
+fn gateway((name, route): (&str, &str), port: u16) -> String {
+    format!(
+        "
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: {name}, namespace: default}}
+spec:
+  gatewayClassName: kgateway
+  listeners: [{{name: http, port: {port}, protocol: HTTP}}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: {route}, namespace: default}}
+spec:
+  parentRefs: [{{name: {name}}}]
+  rules: [{{backendRefs: [{{name: web, port: 80}}]}}]
+"
+    )
+}
+
 /// Requests that go on until they are stopped, from when the site answers.
 pub(crate) async fn steady_load(port: u16) -> SteadyClient {
     let served = async || get(port).await.filter(|it| it.0 == 200);
@@ -420,27 +432,6 @@ pub(crate) async fn steady_load(port: u16) -> SteadyClient {
         connections: 2,
         rate: 50,
     })
-}
-
-/// Another Gateway `other` on `port`, and a route of its own to the same Service.
-pub(crate) fn other_site(port: u16) -> String {
-    format!(
-        "
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: other, namespace: default}}
-spec:
-  gatewayClassName: kgateway
-  listeners: [{{name: http, port: {port}, protocol: HTTP}}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: other, namespace: default}}
-spec:
-  parentRefs: [{{name: other}}]
-  rules: [{{backendRefs: [{{name: web, port: 80}}]}}]
-"
-    )
 }
 
 /// A BackendConfigPolicy `web` on the Service.
