@@ -27,7 +27,7 @@ use sluicegate_xds::pb::envoy::{
 
 use crate::support::{
     Gateway, Upstream,
-    gateway::Resources,
+    gateway::{Resources, eventually},
     http2::{self, Client, get, post, run},
     logs::LogFile,
     script::nobody,
@@ -265,7 +265,7 @@ fn every_request_leaves_a_line_that_says_how_it_ended() {
 #[test]
 fn a_client_that_leaves_is_logged_too() {
     let log = LogFile::new();
-    let (gateway, _upstream) = start(&[log.text(OUTCOME)]);
+    let (gateway, upstream) = start(&[log.text(OUTCOME)]);
     for (at, (request, wanted)) in [
         (
             "GET /up/hangs HTTP/1.1\r\nHost: h\r\n\r\n",
@@ -287,8 +287,11 @@ fn a_client_that_leaves_is_logged_too() {
     .enumerate()
     {
         let mut client = gateway.client();
+        let sent = upstream.count() + usize::from(request.contains("\r\n\r\n"));
         client.send(request);
-        sleep(Duration::from_millis(100));
+        eventually("the request at the upstream", || upstream.count() == sent);
+        // For what comes of a request that is not whole, nobody waits.
+        sleep(Duration::from_millis(300));
         drop(client);
         assert_eq!(log.lines(at + 1)[at], wanted, "{request:?}");
     }

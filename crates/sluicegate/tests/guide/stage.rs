@@ -180,7 +180,10 @@ impl Stage {
 
     /// A terminal with a command in it.
     pub(crate) fn start(&self, command: &str) -> Terminal {
-        Terminal::start(self.command(Command::new("bash"), command))
+        // Whoever was started in the background ignores Ctrl-C, and so does what it starts.
+        let mut bash = Command::new("env");
+        bash.args(["--default-signal=INT", "bash"]);
+        Terminal::start(self.command(bash, command))
     }
 
     /// What a command prints once it is what is written, or at the end of a while.
