@@ -42,9 +42,9 @@ use crate::{
     listen::{self, Listening, Places},
     plan::Plan,
     stats::{
-        AdmissionControlStats, ClusterStats, CodecStats, CompressionStats, CompressorStats,
-        ConnectionLimitStats, FaultStats, Http2Stats, HttpStats, InspectorStats, ListenerStats,
-        RateLimitStats, RouteStats, SslStats, TcpStats,
+        AdmissionControlStats, BandwidthLimitStats, ClusterStats, CodecStats, CompressionStats,
+        CompressorStats, ConnectionLimitStats, FaultStats, Http2Stats, HttpStats, InspectorStats,
+        ListenerStats, RateLimitStats, RouteStats, SslStats, TcpStats,
     },
 };
 
@@ -91,6 +91,7 @@ pub(crate) struct Worker {
     route_stats: RefCell<HashMap<String, Arc<RouteStats>>>,
     fault_stats: RefCell<HashMap<String, Arc<FaultStats>>>,
     rate_limit_stats: RefCell<HashMap<String, Arc<RateLimitStats>>>,
+    bandwidth_limit_stats: RefCell<HashMap<String, Arc<BandwidthLimitStats>>>,
     compression_stats: RefCell<HashMap<String, Arc<CompressionStats>>>,
     compressor_stats: RefCell<HashMap<String, Arc<CompressorStats>>>,
     #[expect(
@@ -206,6 +207,7 @@ async fn run(start: Start) {
         route_stats: RefCell::default(),
         fault_stats: RefCell::default(),
         rate_limit_stats: RefCell::default(),
+        bandwidth_limit_stats: RefCell::default(),
         compression_stats: RefCell::default(),
         compressor_stats: RefCell::default(),
         exchanges: RefCell::default(),
@@ -416,6 +418,12 @@ impl Worker {
     pub(crate) fn rate_limit_stats(&self, prefix: &str) -> Arc<RateLimitStats> {
         let name = ["", prefix, ".http_local_rate_limit"];
         registered(&self.rate_limit_stats, &self.registry, name)
+    }
+
+    /// The numbers of bandwidth limits.
+    pub(crate) fn bandwidth_limit_stats(&self, prefix: &str) -> Arc<BandwidthLimitStats> {
+        let name = ["", prefix, ".http_bandwidth_limit"];
+        registered(&self.bandwidth_limit_stats, &self.registry, name)
     }
 
     /// The numbers of a compressor of a connection manager.

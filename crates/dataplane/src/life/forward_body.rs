@@ -12,6 +12,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
+    bandwidth_limit,
     checkout::start_try,
     exchange::Exchange,
     pump::{Ends, Stopped},
@@ -73,6 +74,9 @@ pub(super) fn poll_upload(
             if moved > 0 {
                 exchange.deadlines.active = Some(Instant::now());
             }
+            if let Some(limit) = exchange.upload.limit() {
+                bandwidth_limit::note_request(limit, &mut exchange.deadlines);
+            }
             Poll::Pending
         }
         Poll::Ready(Ok(())) => {
@@ -96,6 +100,9 @@ pub(super) fn poll_collect(
 ) -> Poll<Result<(), Failure>> {
     if exchange.record.sent.is_some() {
         return Poll::Ready(Ok(()));
+    }
+    if exchange.record.filters.is_some() {
+        bandwidth_limit::request(session, exchange);
     }
     let mut nowhere = Stream::Gone;
     let polled = exchange.upload.poll_collect(

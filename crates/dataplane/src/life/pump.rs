@@ -6,10 +6,12 @@
 //! and memory stays bounded by one read.
 
 mod encoding;
+mod limit;
 
 use std::task::{Context, Poll, ready};
 
 pub(super) use encoding::Encoding;
+pub(super) use limit::Limit;
 
 use super::mirror::Tee;
 use crate::{
@@ -53,7 +55,16 @@ pub(super) struct Pump {
     /// What was sent stays in `out`, for retries.
     kept: Option<Kept>,
     /// What it passes through.
-    encoding: Option<Box<Encoding>>,
+    detour: Option<Detour>,
+}
+
+/// What a body passes through on its way.
+#[derive(Debug)]
+enum Detour {
+    /// An encoder.
+    Encoded(Box<Encoding>),
+    /// A limit, and maybe an encoder before.
+    Limited(Box<Limit>),
 }
 
 /// What there is in `out` for retries.
@@ -100,7 +111,7 @@ impl Pump {
         ends: &mut Ends<'_>,
     ) -> Poll<Result<(), Stopped>> {
         loop {
-            self.stage(ends.inbox)?;
+            let goes_on = self.take_in(cx, ends.inbox, ends.limit)?;
             let flushed = self.poll_flush(cx, ends.inbox, ends.to);
             self.note_waiting(flushed.is_pending());
             if flushed.is_pending() {
@@ -116,6 +127,10 @@ impl Pump {
                 self.tees.drain(..).for_each(Tee::end);
                 return Poll::Ready(Ok(()));
             }
+            if !goes_on {
+                ends.inbox.park(ends.buffers);
+                return Poll::Pending;
+            }
             if !ends.inbox.is_empty() {
                 continue;
             }
@@ -125,8 +140,10 @@ impl Pump {
             match ready!(filled) {
                 Ok(count) if count > 0 => {}
                 outcome if self.closed(outcome.is_ok(), ends) => {
-                    let out = &self.out;
-                    self.tees.retain(|tee| tee.push([out, b"", b""]));
+                    if self.detour.is_none() {
+                        let out = &self.out;
+                        self.tees.retain(|tee| tee.push([out, b"", b""]));
+                    }
                 }
                 _ => return Poll::Ready(Err(Stopped::Cut)),
             }
@@ -140,12 +157,15 @@ impl Pump {
         ends: &mut Ends<'_>,
     ) -> Poll<Result<(), Stopped>> {
         loop {
-            self.stage(ends.inbox)?;
+            let goes_on = self.take_in(cx, ends.inbox, ends.limit)?;
             if !self.keeps() {
                 return Poll::Ready(Err(Stopped::Refused));
             }
             if self.framing.done() {
                 return Poll::Ready(Ok(()));
+            }
+            if !goes_on {
+                return Poll::Pending;
             }
             if !ends.inbox.is_empty() {
                 continue;
@@ -235,8 +255,10 @@ impl Pump {
         {
             from.push_trailers(&mut trailers);
         }
-        if let Some(encoding) = &mut self.encoding {
-            encoding.close(&trailers);
+        match &mut self.detour {
+            None => {}
+            Some(Detour::Encoded(encoding)) => encoding.close(&trailers),
+            Some(Detour::Limited(limit)) => return limit.close(&trailers),
         }
         self.framing.closed(&trailers, &mut self.out)
     }
@@ -252,7 +274,7 @@ impl Pump {
         if let Some(to) = ends.to.message() {
             let mut trailers = Vec::new();
             if self.trailers {
-                trailers.extend_from_slice(self.framing.trailers());
+                self.push_trailers(&mut trailers);
                 if let Some(from) = ends.from.message() {
                     from.push_trailers(&mut trailers);
                 }
@@ -272,7 +294,70 @@ impl Pump {
     /// Sends the body on through `encoding`.
     pub(super) fn encode(&mut self, encoding: Box<Encoding>) {
         self.framing = std::mem::take(&mut self.framing).bare();
-        self.encoding = Some(encoding);
+        self.detour = Some(Detour::Encoded(encoding));
+    }
+
+    /// Sends the body on as `limit` lets it pass. `tells`: trailers may tell the delay. `http2`: so
+    /// does the client speak.
+    pub(super) fn hold_back(&mut self, mut limit: Limit, tells: bool, http2: bool) {
+        // Whether all has gone on is for the limit to say.
+        let framing = std::mem::replace(&mut self.framing, Framing::Tunnel);
+        limit.chunked = matches!(framing, Framing::Chunked(..) | Framing::UntilClose);
+        limit.trailers = framing.forwards_trailers();
+        limit.source = framing.bare();
+        if let Some(Detour::Encoded(mut encoding)) = self.detour.take() {
+            (limit.chunked, limit.trailers) = encoding.unframed();
+            limit.encoding = Some(encoding);
+        }
+        if tells && limit.tell() && http2 && !self.trailers {
+            limit.alone = true;
+            self.trailers = true;
+        }
+        self.detour = Some(Detour::Limited(Box::new(limit)));
+    }
+
+    /// The limit, where there is one.
+    pub(super) fn limit(&mut self) -> Option<&mut Limit> {
+        match &mut self.detour {
+            Some(Detour::Limited(limit)) => Some(limit),
+            _ => None,
+        }
+    }
+
+    /// How its sender delimits the body.
+    pub(super) fn source(&self) -> &Framing {
+        match &self.detour {
+            Some(Detour::Limited(limit)) => &limit.source,
+            _ => &self.framing,
+        }
+    }
+
+    /// What waits for its limit does not go on, nor does what is to come; it can still be taken in.
+    pub(super) fn unlimit(&mut self) {
+        if let Some(limit) = self.limit() {
+            self.framing = std::mem::take(&mut limit.source);
+            self.detour = None;
+        }
+    }
+
+    /// What waits for its limit does not go on, and the body does not end.
+    pub(super) fn break_off(&mut self) {
+        if self.limit().is_some() {
+            self.framing = Framing::Tunnel;
+            self.detour = None;
+        }
+    }
+
+    fn push_trailers(&self, out: &mut Vec<u8>) {
+        match &self.detour {
+            Some(Detour::Limited(limit)) => {
+                if !limit.alone {
+                    out.extend_from_slice(limit.source.trailers());
+                }
+                limit.push_delays(out);
+            }
+            _ => out.extend_from_slice(self.framing.trailers()),
+        }
     }
 
     /// Starts over.
@@ -293,13 +378,15 @@ impl Pump {
         self.tees.clear();
         self.abandoned = 0;
         self.kept = None;
-        self.encoding = None;
+        self.detour = None;
     }
 
     /// Bytes of body that were taken in to be sent.
     pub(super) fn carried(&self) -> u64 {
-        let encoded = self.encoding.as_ref().map(|encoding| encoding.produced());
-        encoded.unwrap_or(self.passed + self.framing.chunked_data())
+        match &self.detour {
+            Some(Detour::Encoded(encoding)) => encoding.produced(),
+            _ => self.passed + self.framing.chunked_data(),
+        }
     }
 
     /// Notes a body that stands in `out` already.
@@ -320,11 +407,70 @@ impl Pump {
         self.out.len() - self.sent + self.raw + self.tail.len()
     }
 
+    /// Takes in what is there of the body. Says whether more is wanted, if that is not all of it.
+    fn take_in(
+        &mut self,
+        cx: &mut Context<'_>,
+        inbox: &mut Inbox,
+        most: usize,
+    ) -> Result<bool, Stopped> {
+        match &mut self.detour {
+            None => self.stage(inbox)?,
+            Some(Detour::Encoded(encoding)) => {
+                encoding.stage(&mut self.framing, inbox, &mut self.out)?;
+            }
+            Some(Detour::Limited(_)) => return self.stage_limited(cx, inbox, most),
+        }
+        Ok(true)
+    }
+
+    /// Takes what may pass of a limited body into view.
+    fn stage_limited(
+        &mut self,
+        cx: &mut Context<'_>,
+        inbox: &mut Inbox,
+        most: usize,
+    ) -> Result<bool, Stopped> {
+        let Some(Detour::Limited(limit)) = &mut self.detour else {
+            return Ok(true);
+        };
+        limit.take_in(inbox, most)?;
+        let generated = self.out.len();
+        let count = limit.release(cx, &mut self.out);
+        if limit.ends(&mut self.out) {
+            self.framing = Framing::Empty;
+        }
+        let goes_on = limit.has_room(most) && !limit.has_all();
+        self.passed += count as u64;
+        if let Some(kept) = &mut self.kept {
+            kept.bytes += count;
+        }
+        let piece = &self.out[generated..];
+        if !self.tees.is_empty() && !piece.is_empty() {
+            let before = self.tees.len();
+            let mut size = Vec::new();
+            let mut tail: &[u8] = b"";
+            if self.stripped {
+                push_size(count as u64, &mut size);
+                tail = b"\r\n";
+            }
+            self.tees.retain(|tee| tee.push([&size, piece, tail]));
+            self.abandoned += (before - self.tees.len()) as u64;
+        }
+        self.keep_within_limit();
+        Ok(goes_on)
+    }
+
+    /// A body that grew too large is not kept any more.
+    fn keep_within_limit(&mut self) {
+        if self.kept.is_some_and(|kept| kept.bytes > kept.limit) {
+            self.kept = None;
+            self.abandoned += 1;
+        }
+    }
+
     /// Takes the next run of the body into view.
     fn stage(&mut self, inbox: &mut Inbox) -> Result<(), Stopped> {
-        if let Some(encoding) = &mut self.encoding {
-            return encoding.stage(&mut self.framing, inbox, &mut self.out);
-        }
         while self.raw == 0 && self.tail.is_empty() && !self.framing.done() && !inbox.is_empty() {
             let generated = self.out.len();
             let staged = self
@@ -366,15 +512,37 @@ impl Pump {
                 (self.raw, self.skip) = (0, 0);
                 self.tail = b"";
             }
-            if self.kept.is_some_and(|kept| kept.bytes > kept.limit) {
-                self.kept = None;
-                self.abandoned += 1;
-            }
+            self.keep_within_limit();
             if staged.taken == 0 {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Writes a body that is there in whole, and the end of it where a limit held it back.
+    pub(super) fn poll_rest(
+        &mut self,
+        cx: &mut Context<'_>,
+        inbox: &mut Inbox,
+        to: &mut Stream,
+    ) -> Poll<Result<(), Stopped>> {
+        if self.limit().is_none() {
+            return self.poll_flush(cx, inbox, to);
+        }
+        self.stage_limited(cx, inbox, 0)?;
+        ready!(self.poll_flush(cx, inbox, to))?;
+        if !self.framing.done() {
+            return Poll::Pending;
+        }
+        if self.trailers
+            && let Some(message) = to.message()
+        {
+            let mut trailers = Vec::new();
+            self.push_trailers(&mut trailers);
+            message.finish(&trailers);
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Writes what was read so far, and nothing else.

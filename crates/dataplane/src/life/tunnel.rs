@@ -9,8 +9,8 @@ use std::{future::poll_fn, task::Poll};
 use tokio::time::Instant;
 
 use super::{
-    exchange::Exchange, forward_body::poll_deadlines, pump::Ends, respond::poll_download,
-    session::Session,
+    bandwidth_limit, exchange::Exchange, forward_body::poll_deadlines, pump::Ends,
+    respond::poll_download, session::Session,
 };
 use crate::{failure::Failure, http::Framing};
 
@@ -19,6 +19,9 @@ pub(super) async fn tunnel(session: &mut Session, exchange: &mut Exchange) -> Re
     for pump in [&mut exchange.upload, &mut exchange.download] {
         pump.framing = Framing::Tunnel;
         pump.open = false;
+    }
+    if exchange.record.filters.is_some() {
+        bandwidth_limit::tunnel(session, exchange);
     }
     exchange.deadlines.route = None;
     exchange.record.close = true;
@@ -43,6 +46,9 @@ pub(super) async fn tunnel(session: &mut Session, exchange: &mut Exchange) -> Re
         );
         if exchange.upload.written > before {
             exchange.deadlines.active = Some(Instant::now());
+        }
+        if let Some(limit) = exchange.upload.limit() {
+            bandwidth_limit::note_request(limit, &mut exchange.deadlines);
         }
         match up {
             // A stream of HTTP/2 has two ends; a client's FIN ends all.

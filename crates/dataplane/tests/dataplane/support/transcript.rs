@@ -52,7 +52,7 @@ pub(crate) fn note_bytes(who: &str, bytes: &[u8]) {
 fn shown(head: &str, body: &[u8]) -> String {
     /// Longer bodies are shown by their length.
     const SHORT: usize = 300;
-    static RANDOM: LazyLock<[Regex; 5]> = LazyLock::new(|| {
+    static RANDOM: LazyLock<[Regex; 6]> = LazyLock::new(|| {
         [
             // Ports that a system gives away.
             r":[3-6]\d{4}\b",
@@ -63,6 +63,8 @@ fn shown(head: &str, body: &[u8]) -> String {
             r"\b00-[0-9a-f]{32}-[0-9a-f]{16}\b",
             // What is left of a timeout when a request is sent, perhaps once more.
             r"timeout-ms: 1[0-5]\d{3}\b|timeout(-ms)?: \d*([1-9]\d|\d[1-9])m?\b",
+            // What a bandwidth limit says of time.
+            r"delay-ms: \d+",
         ]
         .map(|pattern| Regex::new(pattern).unwrap())
     });
