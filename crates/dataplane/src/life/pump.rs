@@ -5,6 +5,7 @@
 //! Nothing more is read while anything waits to be written, so a slow reader holds back the writer
 //! and memory stays bounded by one read.
 
+mod detour;
 mod encoding;
 mod limit;
 
@@ -13,6 +14,7 @@ use std::task::{Context, Poll, ready};
 pub(super) use encoding::Encoding;
 pub(super) use limit::Limit;
 
+use self::detour::Detour;
 use super::mirror::Tee;
 use crate::{
     http::{Framing, push_size},
@@ -56,15 +58,6 @@ pub(super) struct Pump {
     kept: Option<Kept>,
     /// What it passes through.
     detour: Option<Detour>,
-}
-
-/// What a body passes through on its way.
-#[derive(Debug)]
-enum Detour {
-    /// An encoder.
-    Encoded(Box<Encoding>),
-    /// A limit, and maybe an encoder before.
-    Limited(Box<Limit>),
 }
 
 /// What there is in `out` for retries.
@@ -297,69 +290,6 @@ impl Pump {
         self.detour = Some(Detour::Encoded(encoding));
     }
 
-    /// Sends the body on as `limit` lets it pass. `tells`: trailers may tell the delay. `http2`: so
-    /// does the client speak.
-    pub(super) fn hold_back(&mut self, mut limit: Limit, tells: bool, http2: bool) {
-        // Whether all has gone on is for the limit to say.
-        let framing = std::mem::replace(&mut self.framing, Framing::Tunnel);
-        limit.chunked = matches!(framing, Framing::Chunked(..) | Framing::UntilClose);
-        limit.trailers = framing.forwards_trailers();
-        limit.source = framing.bare();
-        if let Some(Detour::Encoded(mut encoding)) = self.detour.take() {
-            (limit.chunked, limit.trailers) = encoding.unframed();
-            limit.encoding = Some(encoding);
-        }
-        if tells && limit.tell() && http2 && !self.trailers {
-            limit.alone = true;
-            self.trailers = true;
-        }
-        self.detour = Some(Detour::Limited(Box::new(limit)));
-    }
-
-    /// The limit, where there is one.
-    pub(super) fn limit(&mut self) -> Option<&mut Limit> {
-        match &mut self.detour {
-            Some(Detour::Limited(limit)) => Some(limit),
-            _ => None,
-        }
-    }
-
-    /// How its sender delimits the body.
-    pub(super) fn source(&self) -> &Framing {
-        match &self.detour {
-            Some(Detour::Limited(limit)) => &limit.source,
-            _ => &self.framing,
-        }
-    }
-
-    /// What waits for its limit does not go on, nor does what is to come; it can still be taken in.
-    pub(super) fn unlimit(&mut self) {
-        if let Some(limit) = self.limit() {
-            self.framing = std::mem::take(&mut limit.source);
-            self.detour = None;
-        }
-    }
-
-    /// What waits for its limit does not go on, and the body does not end.
-    pub(super) fn break_off(&mut self) {
-        if self.limit().is_some() {
-            self.framing = Framing::Tunnel;
-            self.detour = None;
-        }
-    }
-
-    fn push_trailers(&self, out: &mut Vec<u8>) {
-        match &self.detour {
-            Some(Detour::Limited(limit)) => {
-                if !limit.alone {
-                    out.extend_from_slice(limit.source.trailers());
-                }
-                limit.push_delays(out);
-            }
-            _ => out.extend_from_slice(self.framing.trailers()),
-        }
-    }
-
     /// Starts over.
     pub(super) fn clear(&mut self) {
         self.out.clear();
@@ -424,43 +354,6 @@ impl Pump {
         Ok(true)
     }
 
-    /// Takes what may pass of a limited body into view.
-    fn stage_limited(
-        &mut self,
-        cx: &mut Context<'_>,
-        inbox: &mut Inbox,
-        most: usize,
-    ) -> Result<bool, Stopped> {
-        let Some(Detour::Limited(limit)) = &mut self.detour else {
-            return Ok(true);
-        };
-        limit.take_in(inbox, most)?;
-        let generated = self.out.len();
-        let count = limit.release(cx, &mut self.out);
-        if limit.ends(&mut self.out) {
-            self.framing = Framing::Empty;
-        }
-        let goes_on = limit.has_room(most) && !limit.has_all();
-        self.passed += count as u64;
-        if let Some(kept) = &mut self.kept {
-            kept.bytes += count;
-        }
-        let piece = &self.out[generated..];
-        if !self.tees.is_empty() && !piece.is_empty() {
-            let before = self.tees.len();
-            let mut size = Vec::new();
-            let mut tail: &[u8] = b"";
-            if self.stripped {
-                push_size(count as u64, &mut size);
-                tail = b"\r\n";
-            }
-            self.tees.retain(|tee| tee.push([&size, piece, tail]));
-            self.abandoned += (before - self.tees.len()) as u64;
-        }
-        self.keep_within_limit();
-        Ok(goes_on)
-    }
-
     /// A body that grew too large is not kept any more.
     fn keep_within_limit(&mut self) {
         if self.kept.is_some_and(|kept| kept.bytes > kept.limit) {
@@ -518,31 +411,6 @@ impl Pump {
             }
         }
         Ok(())
-    }
-
-    /// Writes a body that is there in whole, and the end of it where a limit held it back.
-    pub(super) fn poll_rest(
-        &mut self,
-        cx: &mut Context<'_>,
-        inbox: &mut Inbox,
-        to: &mut Stream,
-    ) -> Poll<Result<(), Stopped>> {
-        if self.limit().is_none() {
-            return self.poll_flush(cx, inbox, to);
-        }
-        self.stage_limited(cx, inbox, 0)?;
-        ready!(self.poll_flush(cx, inbox, to))?;
-        if !self.framing.done() {
-            return Poll::Pending;
-        }
-        if self.trailers
-            && let Some(message) = to.message()
-        {
-            let mut trailers = Vec::new();
-            self.push_trailers(&mut trailers);
-            message.finish(&trailers);
-        }
-        Poll::Ready(Ok(()))
     }
 
     /// Writes what was read so far, and nothing else.

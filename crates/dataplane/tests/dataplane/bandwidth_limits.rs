@@ -16,23 +16,38 @@ use std::{
 
 use bytes::Bytes;
 use http::Response;
-use sluicegate_xds::pb::{
-    envoy::{
-        config::{
-            core::v3::{DataSource, Http1ProtocolOptions, data_source::Specifier},
-            route::v3::{DirectResponseAction, RetryPolicy, RouteAction, route},
+use sluicegate_xds::{
+    any,
+    pb::{
+        envoy::{
+            config::{
+                core::v3::{
+                    DataSource, Http1ProtocolOptions, TypedExtensionConfig, data_source::Specifier,
+                },
+                route::v3::{DirectResponseAction, RetryPolicy, RouteAction, route},
+            },
+            extensions::{
+                compression::gzip::compressor::v3::Gzip,
+                filters::{
+                    http::{
+                        bandwidth_limit::v3::{BandwidthLimit, bandwidth_limit::EnableMode},
+                        compressor::v3::{
+                            Compressor, CompressorOverrides, CompressorPerRoute,
+                            compressor_per_route::Override,
+                        },
+                    },
+                    network::http_connection_manager::v3::http_connection_manager::UpgradeConfig,
+                },
+            },
         },
-        extensions::filters::{
-            http::bandwidth_limit::v3::{BandwidthLimit, bandwidth_limit::EnableMode},
-            network::http_connection_manager::v3::http_connection_manager::UpgradeConfig,
-        },
+        google::protobuf::UInt64Value,
     },
-    google::protobuf::UInt64Value,
 };
 
 use crate::support::{
     Client, Gateway, Upstream,
     client::joined,
+    coded::decoded,
     gateway::{Resources, eventually},
     http2, xds,
 };
@@ -461,4 +476,89 @@ fn a_tunnel_is_limited_both_ways() {
         gateway.stat(&format!("{STATS}.request_allowed_total_size")) == 12_288
     });
     gateway.expect(&format!("{STATS}.response_allowed_total_size"), 12_288);
+}
+
+/// What waits is what the client gets.
+#[test]
+fn a_compressed_response_is_limited_as_it_is_sent() {
+    const NAME: &str = "envoy.filters.http.compressor.gzip";
+    let upstream = Upstream::start(|exchange| {
+        // Digits of a number without end: they do not become much less.
+        let mut state = 1_u32;
+        let body: String = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            format!("{state:08x}")
+        })
+        .take(6000)
+        .collect();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let answer = [head.as_bytes(), body.as_bytes()].concat();
+        exchange.stream.write_all(&answer).is_ok()
+    });
+    let mut resources = resources(&upstream, &[(RESPONSE, telling(responses(16)))]);
+    let compressor = Compressor {
+        compressor_library: Some(TypedExtensionConfig {
+            name: "envoy.compression.gzip.compressor".to_owned(),
+            typed_config: Some(any::pack(&Gzip::default())),
+        }),
+        ..Compressor::default()
+    };
+    resources.listeners = vec![xds::listener(|manager| {
+        manager.http_filters = vec![
+            xds::filter(RESPONSE, &responses(1)),
+            xds::filter(NAME, &compressor),
+            xds::router(false),
+        ];
+        manager.http_protocol_options = Some(Http1ProtocolOptions {
+            enable_trailers: true,
+            ..Http1ProtocolOptions::default()
+        });
+    })];
+    let enabled = CompressorPerRoute {
+        r#override: Some(Override::Overrides(CompressorOverrides::default())),
+    };
+    for route in &mut resources.routes[0].virtual_hosts[0].routes {
+        xds::set_filter(route, NAME, &enabled);
+    }
+    let gateway = start(&resources);
+    let ask = |path: &str| {
+        let begun = Instant::now();
+        let mut client = gateway.client();
+        let answer = client.ask(format!(
+            "GET {path} HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n"
+        ));
+        let plain = joined(&answer.body).expect("chunks");
+        (
+            decoded(&answer.head, &plain).expect("gzip"),
+            plain.len(),
+            begun.elapsed(),
+        )
+    };
+    let (wanted, ..) = ask("/free");
+    let (got, length, took) = ask("/");
+    assert_eq!(got.len(), 48_000);
+    assert!(got == wanted);
+    assert!(length < 40_000);
+    // Of what was sent, some are trailers.
+    assert!(took >= least(length - 200, 16));
+    let allowed = gateway.stat(&format!("{STATS}.response_allowed_total_size"));
+    assert!(allowed > 16_384 && allowed < 40_000);
+}
+
+#[test]
+fn several_limits_of_one_direction_are_reported() {
+    let upstream = origin();
+    let limits = [(REQUEST, responses(1000)), (RESPONSE, responses(1000))];
+    let gateway = Gateway::start(&resources(&upstream, &limits));
+    assert_eq!(gateway.client().get("/100").body, pattern(100));
+    if let Some(report) = gateway.report() {
+        let told = format!("{:?}", report.unsupported);
+        assert!(
+            told.contains("bandwidth_limit: several for one direction"),
+            "{told}"
+        );
+    }
 }
