@@ -305,6 +305,10 @@ async fn deliver(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'
         bandwidth_limit::reply(session, exchange);
     }
     let written = headed && flush(session, exchange).await;
+    let now = match exchange.download.limit() {
+        Some(_) => Instant::now(),
+        None => now,
+    };
     exchange.log.responded = (written && exchange.log.wanted).then_some(now);
     finish::count(session, exchange, finish::elapsed(exchange, now));
     match (written, exchange.record.close) {

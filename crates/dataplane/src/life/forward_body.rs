@@ -76,6 +76,9 @@ pub(super) fn poll_upload(
             }
             if let Some(limit) = exchange.upload.limit() {
                 bandwidth_limit::note_request(limit, &mut exchange.deadlines);
+                if limit.has_all() && session.poll_gone(cx).is_ready() {
+                    return Poll::Ready(Err(Failure::ClientGone));
+                }
             }
             Poll::Pending
         }
