@@ -271,6 +271,7 @@ impl Pump {
                 if let Some(from) = ends.from.message() {
                     from.push_trailers(&mut trailers);
                 }
+                self.push_delays(&mut trailers);
             }
             to.finish(&trailers);
         }

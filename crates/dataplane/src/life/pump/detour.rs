@@ -72,16 +72,18 @@ impl Pump {
         }
     }
 
-    /// Writes the trailers that came in chunks, and those that tell of a limit.
+    /// Writes the trailers that came in chunks.
     pub(super) fn push_trailers(&self, out: &mut Vec<u8>) {
-        match &self.detour {
-            Some(Detour::Limited(limit)) => {
-                if !limit.alone {
-                    out.extend_from_slice(limit.source.trailers());
-                }
-                limit.push_delays(out);
-            }
-            _ => out.extend_from_slice(self.framing.trailers()),
+        let mute = matches!(&self.detour, Some(Detour::Limited(limit)) if limit.alone);
+        if !mute {
+            out.extend_from_slice(self.source().trailers());
+        }
+    }
+
+    /// Writes the trailers that tell of a limit.
+    pub(super) fn push_delays(&self, out: &mut Vec<u8>) {
+        if let Some(Detour::Limited(limit)) = &self.detour {
+            limit.push_delays(out);
         }
     }
 
@@ -141,7 +143,7 @@ impl Pump {
             && let Some(message) = to.message()
         {
             let mut trailers = Vec::new();
-            self.push_trailers(&mut trailers);
+            self.push_delays(&mut trailers);
             message.finish(&trailers);
         }
         Poll::Ready(Ok(()))
