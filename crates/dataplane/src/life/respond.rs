@@ -64,7 +64,9 @@ pub(super) fn write_head(
         Framing::Length(_) if http2 == [true, true] => Framing::UntilClose,
         other => other,
     };
-    let complete = exchange.record.sent.is_some();
+    // What only waits for its limit has come.
+    let complete = exchange.record.sent.is_some()
+        || exchange.upload.limit().is_some_and(|limit| limit.has_all());
     if !complete {
         session
             .stats

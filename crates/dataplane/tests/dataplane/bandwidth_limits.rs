@@ -7,7 +7,7 @@
 use std::{
     io::{Read, Write},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering::SeqCst},
     },
     thread,
@@ -24,7 +24,10 @@ use sluicegate_xds::{
                 core::v3::{
                     DataSource, Http1ProtocolOptions, TypedExtensionConfig, data_source::Specifier,
                 },
-                route::v3::{DirectResponseAction, RetryPolicy, RouteAction, route},
+                route::v3::{
+                    DirectResponseAction, RetryPolicy, RouteAction, route,
+                    route_action::RequestMirrorPolicy,
+                },
             },
             extensions::{
                 compression::gzip::compressor::v3::Gzip,
@@ -554,6 +557,47 @@ fn a_compressed_response_is_limited_as_it_is_sent() {
     assert!(took >= least(length - 200, 16));
     let allowed = gateway.stat(&format!("{STATS}.response_allowed_total_size"));
     assert!(allowed > 16_384 && allowed < 40_000);
+}
+
+/// In the framing of HTTP/1, whatever the backend speaks.
+#[test]
+fn a_mirror_gets_a_limited_request_whole() {
+    let body = pattern(3000);
+    for http2 in [false, true] {
+        let mirrored = Arc::new(Mutex::new(Vec::new()));
+        let kept = mirrored.clone();
+        let mirror = Upstream::start(move |exchange| {
+            *kept.lock().unwrap() = plain(&exchange.read_body());
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+            exchange.stream.write_all(answer).is_ok()
+        });
+        let (of_http1, of_http2) = (origin(), http2::Upstream::echo());
+        let address = match http2 {
+            true => of_http2.address,
+            false => of_http1.address,
+        };
+        let mut base = Resources::simple(&[address]);
+        if http2 {
+            let cluster = &mut base.clusters[0];
+            xds::http2(cluster, Default::default(), Default::default());
+        }
+        base.clusters.push(xds::cluster("m", |_| {}));
+        base.endpoints.push(xds::endpoints("m", &[mirror.address]));
+        let limits = [(REQUEST, requests(2))];
+        let gateway = start(&limited(base, &limits, |action| {
+            action.request_mirror_policies = vec![RequestMirrorPolicy {
+                cluster: "m".to_owned(),
+                ..RequestMirrorPolicy::default()
+            }];
+        }));
+        let head = "POST /3 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nbb8\r\n";
+        let request = [head.as_bytes(), &body, b"\r\n0\r\n\r\n"].concat();
+        let begun = Instant::now();
+        assert_eq!(gateway.client().ask(request).status(), 200);
+        assert!(begun.elapsed() >= least(3000, 2));
+        gateway.expect("cluster.m.upstream_rq_200", 1);
+        assert_eq!(*mirrored.lock().unwrap(), body);
+    }
 }
 
 #[test]
