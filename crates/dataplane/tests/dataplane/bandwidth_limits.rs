@@ -559,6 +559,32 @@ fn a_compressed_response_is_limited_as_it_is_sent() {
     assert!(allowed > 16_384 && allowed < 40_000);
 }
 
+/// Its rest is dropped, and the connection serves on.
+#[test]
+fn a_response_may_come_before_a_limited_request_has_gone() {
+    let may_answer = Arc::new(AtomicU64::new(0));
+    let seen = may_answer.clone();
+    let upstream = Upstream::start(move |exchange| {
+        exchange.rest.clear();
+        while seen.load(SeqCst) == 0 {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        exchange.stream.write_all(answer).is_ok()
+    });
+    let gateway = start(&resources(&upstream, &[(REQUEST, requests(1))]));
+    let mut client = gateway.client();
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 30000\r\n\r\n";
+    client.send([head.as_bytes(), &pattern(30_000)].concat());
+    gateway.expect(&format!("{STATS}.request_incoming_total_size"), 30_000);
+    may_answer.store(1, SeqCst);
+    let answer = client.response(false);
+    assert_eq!((answer.status(), answer.text()), (200, "ok"));
+    assert_eq!(client.get("/free").text(), "ok");
+    gateway.expect("http.test.downstream_cx_total", 1);
+    gateway.expect("http.test.downstream_rq_active", 0);
+}
+
 /// In the framing of HTTP/1, whatever the backend speaks.
 #[test]
 fn a_mirror_gets_a_limited_request_whole() {
