@@ -47,7 +47,7 @@ pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> Result<T>
 }
 
 /// Ours: long beside what a healthy test needs, short beside a person's.
-const DEFAULT: Duration = Duration::from_secs(30);
+const DEFAULT: Duration = Duration::from_secs(60);
 const PROBE_INTERVAL: Duration = Duration::from_millis(10);
 
 #[cfg(test)]

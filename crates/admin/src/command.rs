@@ -57,11 +57,8 @@ const fn change(
     show: fn(&Router, &Request) -> Answer,
 ) -> Command {
     Command {
-        path,
-        help,
         changes: true,
-        parameters,
-        show,
+        ..read(path, help, parameters, show)
     }
 }
 

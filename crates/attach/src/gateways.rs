@@ -27,7 +27,11 @@ pub(crate) fn build(store: &Store, options: &Options) -> (Vec<Gateway>, Listenin
         .values()
         .filter(|g| is_ours(g, store, options))
         .collect();
-    objects.sort_by(|a, b| a.metadata.age_order().cmp(&b.metadata.age_order()));
+    objects.sort_by_key(|it| {
+        let mut known = options.oldest.iter();
+        let place = known.position(|known| known == it.reference());
+        (place.unwrap_or(usize::MAX), it.metadata.age_order())
+    });
     let built = objects.into_iter().map(|object| build_one(object, store));
     let mut gateways: Vec<Gateway> = built.collect();
     let listening = addresses::give(&mut gateways, store, options);

@@ -36,7 +36,7 @@ pub use graph::{
     Listener, ProtocolClass, ResolvedBackend, ResolvedMirror, ResolvedRule,
 };
 pub use hostname::{covers, specificity};
-pub use ports::stable_hash;
+pub use ports::{is_mapped, stable_hash};
 pub use telemetry::{AttachedLog, AttachedTracing, Telemetry, proxy_of_class};
 pub use tls::{CaSource, CertificateSource, TlsMaterial};
 pub use tls_policies::TlsPolicy;
@@ -48,7 +48,7 @@ pub use unit::Unit;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use sluicegate_resource::Store;
+use sluicegate_resource::{ObjectRef, Store};
 
 /// What an installation may choose.
 #[derive(Debug, Clone)]
@@ -64,6 +64,8 @@ pub struct Options {
     pub listening: Listening,
     /// Addresses to give them, one each; only with [`Listening::OwnAddress`].
     pub address_pool: Vec<Pool>,
+    /// Gateways whose age the manifests do not say, the oldest first; all others are younger.
+    pub oldest: Vec<ObjectRef>,
 }
 
 /// Our own controller name.
@@ -78,6 +80,7 @@ impl Default for Options {
             access_log: None,
             listening: Listening::default(),
             address_pool: Vec::new(),
+            oldest: Vec::new(),
         }
     }
 }

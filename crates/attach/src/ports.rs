@@ -60,6 +60,11 @@ fn candidates(gateway: &ObjectRef, port: u16) -> impl Iterator<Item = u16> + use
     (0..MAPPED).map(move |step| FIRST + (first + step) % MAPPED)
 }
 
+/// Whether a port is one of those to map to.
+pub fn is_mapped(port: u16) -> bool {
+    (FIRST..FIRST + MAPPED).contains(&port)
+}
+
 /// The same in every version of this program, unlike the standard library's: for what must not change
 /// with an upgrade. FNV-1a.
 pub fn stable_hash(text: &str) -> u32 {
@@ -79,20 +84,30 @@ mod tests {
     use std::sync::Arc;
 
     use sluicegate_manifest::{SourceText, parse};
-    use sluicegate_resource::{Decoder, UnknownFields};
+    use sluicegate_resource::{Decoder, ObjectRef, UnknownFields};
 
     use crate::{Attacher, Listening, Options};
 
     /// Where each listener is after `text`, and what became of it.
     fn shared(text: &str, mapped: bool) -> Vec<(String, u16, bool)> {
+        shared_among(text, mapped, &[])
+    }
+
+    /// The same where somebody tells which Gateways are the oldest.
+    fn shared_among(text: &str, mapped: bool, oldest: &[&str]) -> Vec<(String, u16, bool)> {
         let listening = match mapped {
             true => Listening::Mapped,
             false => Listening::Everywhere,
         };
         let source = Arc::new(SourceText::new("test.yaml", text.to_owned()));
         let store = Decoder::new(UnknownFields::Error).decode(&parse(source).documents);
+        let gateway = |name: &&str| {
+            let group = "gateway.networking.k8s.io";
+            ObjectRef::new(group, "Gateway", "default", name)
+        };
         let options = Options {
             listening,
+            oldest: oldest.iter().map(gateway).collect(),
             ..Options::default()
         };
         let graph = Attacher::new(options).attach(&store);
@@ -149,5 +164,19 @@ spec:
         assert_ne!(of(&shared(&more, true), "new/a").0, port);
         let more = [text, gateway("another", 0, &HTTP.replace("80", "81"))].join("---\n");
         assert_eq!(of(&shared(&more, true), "new/a").0, port);
+    }
+
+    #[test]
+    fn ages_that_are_told_go_before_those_of_manifests() {
+        let text = ["a", "b", "c"]
+            .map(|name| gateway(name, 1, HTTP))
+            .join("---\n");
+        let owner = |oldest: &[&str]| {
+            let all = shared_among(&text, true, oldest);
+            all.into_iter().find(|it| it.1 == 80).map(|it| it.0)
+        };
+        assert_eq!(owner(&[]).as_deref(), Some("a/http"));
+        assert_eq!(owner(&["c", "a"]).as_deref(), Some("c/http"));
+        assert_eq!(owner(&["gone", "b"]).as_deref(), Some("b/http"));
     }
 }

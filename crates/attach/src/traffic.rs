@@ -167,6 +167,9 @@ pub enum RowVerdict {
     Lost(BackendSide),
     /// The backend cannot use it, for this reason.
     NoEffect(String),
+    /// It is read and checked only, as decoding has told; the policy of the backend that sets it, too,
+    /// stays in force.
+    NotEnforced(Option<BackendSide>),
 }
 
 impl Weighed {

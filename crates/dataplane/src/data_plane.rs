@@ -185,12 +185,22 @@ impl DataPlane {
 
     /// Live state of all hosts, as `/clusters` shows it.
     pub fn clusters(&self) -> Clusters {
-        view::clusters(&self.shared.shown.plan.load())
+        self.clusters_of(|_| true)
+    }
+
+    /// The same of the clusters whose name is meant; the others are not looked at.
+    pub fn clusters_of(&self, is_meant: impl Fn(&str) -> bool) -> Clusters {
+        view::clusters(&self.shared.shown.plan.load(), is_meant)
     }
 
     /// Hosts that outlier detection has ejected, and why.
     pub fn ejections(&self) -> Vec<Ejected> {
-        insight::ejections(&self.shared.shown.plan.load())
+        self.ejections_of(|_| true)
+    }
+
+    /// The same of the clusters whose name is meant.
+    pub fn ejections_of(&self, is_meant: impl Fn(&str) -> bool) -> Vec<Ejected> {
+        insight::ejections(&self.shared.shown.plan.load(), is_meant)
     }
 
     /// Keepalive of the clusters that set it.

@@ -40,9 +40,10 @@ pub struct KeepaliveSettings {
     pub probes: Option<u32>,
 }
 
-pub(crate) fn ejections(plan: &Plan) -> Vec<Ejected> {
+pub(crate) fn ejections(plan: &Plan, is_meant: impl Fn(&str) -> bool) -> Vec<Ejected> {
     let clusters = plan.clusters.iter().flatten();
-    clusters.flat_map(|one| of_cluster(one)).collect()
+    let meant = clusters.filter(|one| is_meant(&one.config.name));
+    meant.flat_map(|one| of_cluster(one)).collect()
 }
 
 fn of_cluster(cluster: &ClusterPlan) -> Vec<Ejected> {

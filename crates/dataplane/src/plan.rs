@@ -11,6 +11,7 @@ mod balancing;
 mod breakers;
 mod cluster;
 mod compile;
+mod connection_manager;
 mod dns;
 mod endpoint;
 mod examine;
@@ -46,15 +47,16 @@ pub(crate) use balancing::Balancing;
 pub(crate) use breakers::Thresholds;
 pub(crate) use cluster::{ClusterConfig, Discovery, Keepalive, Underscores};
 pub(crate) use compile::Compiler;
+pub(crate) use connection_manager::{
+    CodecType, ConnectionManager, Routes, ServerHeader, StripPort,
+};
 pub(crate) use dns::{DnsConfig, DnsTimers, Family, ResolverConfig, Servers};
 pub(crate) use endpoint::{Endpoint, Endpoints, Health};
 pub use examine::{Examined, examine};
 pub(crate) use filter_chain::{FilterChain, Serves, Transport};
 pub(crate) use health_check::{Check, Events, Probe};
 pub(crate) use http2::{Http2Keepalive, Http2Options};
-pub(crate) use listener::{
-    CodecType, ConnectionManager, ListenerPlan, Routes, ServerHeader, StripPort,
-};
+pub(crate) use listener::ListenerPlan;
 pub(crate) use matcher::string as string_match;
 pub(crate) use socket_buffers::SocketBuffers;
 pub(crate) use tcp_proxy::TcpProxy;

@@ -30,10 +30,11 @@ use crate::{
     stats::HostStats,
 };
 
-/// `/clusters`.
-pub(crate) fn clusters(plan: &Plan) -> Clusters {
-    let mut cluster_statuses: Vec<ClusterStatus> =
-        plan.clusters.iter().flatten().map(|c| cluster(c)).collect();
+/// `/clusters`, of those whose name is meant.
+pub(crate) fn clusters(plan: &Plan, is_meant: impl Fn(&str) -> bool) -> Clusters {
+    let all = plan.clusters.iter().flatten();
+    let meant = all.filter(|one| is_meant(&one.config.name));
+    let mut cluster_statuses: Vec<ClusterStatus> = meant.map(|one| cluster(one)).collect();
     cluster_statuses.sort_by(|a, b| a.name.cmp(&b.name));
     Clusters { cluster_statuses }
 }

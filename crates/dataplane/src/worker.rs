@@ -7,6 +7,7 @@
 mod command;
 mod connections;
 mod drain;
+mod groups;
 mod sweep;
 
 use std::{
@@ -30,22 +31,18 @@ pub(crate) use command::{Command, Leaving};
 pub(crate) use connections::{Connections, Mark};
 pub(crate) use drain::Drain;
 pub use drain::DrainStrategy;
+use groups::Groups;
 
 use crate::{
     cluster::{Admission, ClusterId, LocalCluster, Zone},
     data_plane::LocalZone,
-    filter::Compressor,
     http::Clock,
     insight,
     io::Buffers,
     life::{Exchange, StreamTasks},
     listen::{self, Listening, Places},
     plan::Plan,
-    stats::{
-        AdmissionControlStats, BandwidthLimitStats, ClusterStats, CodecStats, CompressionStats,
-        CompressorStats, ConnectionLimitStats, FaultStats, Http2Stats, HttpStats, InspectorStats,
-        ListenerStats, RateLimitStats, RouteStats, SslStats, TcpStats,
-    },
+    stats::{CodecStats, Http2Stats, InspectorStats},
 };
 
 /// A worker's state.
@@ -80,20 +77,7 @@ pub(crate) struct Worker {
     zone: RefCell<Option<Zone>>,
     generation: Cell<u64>,
     clusters: RefCell<Vec<Option<Rc<LocalCluster>>>>,
-    cluster_stats: RefCell<HashMap<String, Arc<ClusterStats>>>,
-    ssl_stats: RefCell<HashMap<String, Arc<SslStats>>>,
-    admission_stats: RefCell<HashMap<String, Arc<AdmissionControlStats>>>,
-    http_stats: RefCell<HashMap<String, Arc<HttpStats>>>,
-    listener_stats: RefCell<HashMap<String, Arc<ListenerStats>>>,
-    listener_ssl_stats: RefCell<HashMap<String, Arc<SslStats>>>,
-    tcp_stats: RefCell<HashMap<String, Arc<TcpStats>>>,
-    limit_stats: RefCell<HashMap<String, Arc<ConnectionLimitStats>>>,
-    route_stats: RefCell<HashMap<String, Arc<RouteStats>>>,
-    fault_stats: RefCell<HashMap<String, Arc<FaultStats>>>,
-    rate_limit_stats: RefCell<HashMap<String, Arc<RateLimitStats>>>,
-    bandwidth_limit_stats: RefCell<HashMap<String, Arc<BandwidthLimitStats>>>,
-    compression_stats: RefCell<HashMap<String, Arc<CompressionStats>>>,
-    compressor_stats: RefCell<HashMap<String, Arc<CompressorStats>>>,
+    groups: Groups,
     #[expect(
         clippy::vec_box,
         reason = "requests hold the box; moving it costs a pointer"
@@ -104,7 +88,6 @@ pub(crate) struct Worker {
     sweeper_sleeps: Cell<bool>,
     drain_strategy: DrainStrategy,
     drain_time: Duration,
-    registry: Registry,
 }
 
 /// What a worker is started with.
@@ -196,27 +179,13 @@ async fn run(start: Start) {
         zone: RefCell::default(),
         generation: Cell::new(0),
         clusters: RefCell::default(),
-        cluster_stats: RefCell::default(),
-        ssl_stats: RefCell::default(),
-        admission_stats: RefCell::default(),
-        http_stats: RefCell::default(),
-        listener_stats: RefCell::default(),
-        listener_ssl_stats: RefCell::default(),
-        tcp_stats: RefCell::default(),
-        limit_stats: RefCell::default(),
-        route_stats: RefCell::default(),
-        fault_stats: RefCell::default(),
-        rate_limit_stats: RefCell::default(),
-        bandwidth_limit_stats: RefCell::default(),
-        compression_stats: RefCell::default(),
-        compressor_stats: RefCell::default(),
+        groups: Groups::new(registry),
         exchanges: RefCell::default(),
         listening: RefCell::default(),
         sweeper: Notify::new(),
         sweeper_sleeps: Cell::new(false),
         drain_strategy,
         drain_time,
-        registry,
     });
     tokio::task::spawn_local(sweep::run(worker.clone()));
     while let Some(command) = commands.recv().await {
@@ -278,10 +247,7 @@ impl Worker {
                 new => {
                     local.retire();
                     if new.is_none() {
-                        let name = &local.config.stat_name;
-                        self.cluster_stats.borrow_mut().remove(name);
-                        self.ssl_stats.borrow_mut().remove(name);
-                        self.admission_stats.borrow_mut().remove(name);
+                        self.groups.forget_cluster(&local.config.stat_name);
                     }
                     *slot = None;
                 }
@@ -296,11 +262,7 @@ impl Worker {
             |listener| current.get(&listener.name) != Some(&listener.version),
             self.drain(),
         );
-        let mut route_stats = self.route_stats.borrow_mut();
-        if !route_stats.is_empty() {
-            let names = plan.route_stat_names();
-            route_stats.retain(|name, _| names.contains(name.as_str()));
-        }
+        self.groups.forget_routes(&plan);
         *self.zone.borrow_mut() = zone;
         *self.plan.borrow_mut() = plan;
         self.generation.set(self.generation.get() + 1);
@@ -345,21 +307,16 @@ impl Worker {
         }
         let plan = self.plan.borrow();
         let cluster = plan.cluster(id)?;
-        let name = &cluster.config.stat_name;
-        let stats = registered(&self.cluster_stats, &self.registry, ["cluster.", name, ""]);
-        let ssl_stats = cluster
-            .config
-            .tls
-            .as_ref()
-            .map(|_| registered(&self.ssl_stats, &self.registry, ["cluster.", name, ".ssl"]));
-        let admission = cluster.config.admission_control.clone().map(|settings| {
-            let name = ["cluster.", name, ".admission_control"];
-            let stats = registered(&self.admission_stats, &self.registry, name);
-            Admission::new(settings, stats)
-        });
+        let config = &cluster.config;
+        let name = &config.stat_name;
+        let tls = config.tls.as_ref();
+        let ssl_stats = tls.map(|_| self.groups.cluster_ssl(name));
+        let admission = config.admission_control.clone();
+        let admission =
+            admission.map(|settings| Admission::new(settings, self.groups.admission(name)));
         let local = Rc::new(LocalCluster::new(
             cluster,
-            stats,
+            self.groups.cluster(name),
             ssl_stats,
             admission,
             self.zone.borrow().clone(),
@@ -376,90 +333,6 @@ impl Worker {
         let name = std::str::from_utf8(name).ok()?;
         let id = self.plan.borrow().named(name)?;
         self.cluster(id)
-    }
-
-    /// The numbers of a connection manager.
-    pub(crate) fn http_stats(&self, prefix: &str) -> Arc<HttpStats> {
-        registered(&self.http_stats, &self.registry, ["http.", prefix, ""])
-    }
-
-    /// The numbers of a listener.
-    pub(crate) fn listener_stats(&self, address: &str) -> Arc<ListenerStats> {
-        registered(
-            &self.listener_stats,
-            &self.registry,
-            ["listener.", address, ""],
-        )
-    }
-
-    /// The numbers of a TCP proxy.
-    pub(crate) fn tcp_stats(&self, prefix: &str) -> Arc<TcpStats> {
-        registered(&self.tcp_stats, &self.registry, ["tcp.", prefix, ""])
-    }
-
-    /// The numbers of a connection limit.
-    pub(crate) fn limit_stats(&self, prefix: &str) -> Arc<ConnectionLimitStats> {
-        let name = ["connection_limit.", prefix, ""];
-        registered(&self.limit_stats, &self.registry, name)
-    }
-
-    /// The numbers of a route: `<virtual host>.route.<stat_prefix>`.
-    pub(crate) fn route_stats(&self, name: &str) -> Arc<RouteStats> {
-        registered(&self.route_stats, &self.registry, ["vhost.", name, ""])
-    }
-
-    /// The numbers of a connection manager's fault filter.
-    pub(crate) fn fault_stats(&self, prefix: &str) -> Arc<FaultStats> {
-        let name = ["http.", prefix, ".fault"];
-        registered(&self.fault_stats, &self.registry, name)
-    }
-
-    /// The numbers of local rate limits.
-    pub(crate) fn rate_limit_stats(&self, prefix: &str) -> Arc<RateLimitStats> {
-        let name = ["", prefix, ".http_local_rate_limit"];
-        registered(&self.rate_limit_stats, &self.registry, name)
-    }
-
-    /// The numbers of bandwidth limits.
-    pub(crate) fn bandwidth_limit_stats(&self, prefix: &str) -> Arc<BandwidthLimitStats> {
-        let name = ["", prefix, ".http_bandwidth_limit"];
-        registered(&self.bandwidth_limit_stats, &self.registry, name)
-    }
-
-    /// The numbers of a compressor of a connection manager.
-    pub(crate) fn compressor_stats(
-        &self,
-        prefix: &str,
-        compressor: &Compressor,
-    ) -> Arc<CompressorStats> {
-        let name = compressor.stat_name(prefix);
-        registered(&self.compressor_stats, &self.registry, ["http.", &name, ""])
-    }
-
-    /// The same for messages of one direction.
-    pub(crate) fn compression_stats(
-        &self,
-        prefix: &str,
-        compressor: &Compressor,
-        request: bool,
-    ) -> Arc<CompressionStats> {
-        let mut name = compressor.stat_name(prefix);
-        match (request, compressor.by_direction) {
-            (true, _) => name += ".request",
-            (false, true) => name += ".response",
-            (false, false) => {}
-        }
-        registered(
-            &self.compression_stats,
-            &self.registry,
-            ["http.", &name, ""],
-        )
-    }
-
-    /// The TLS numbers of a listener.
-    pub(crate) fn listener_ssl_stats(&self, address: &str) -> Arc<SslStats> {
-        let name = ["listener.", address, ".ssl"];
-        registered(&self.listener_ssl_stats, &self.registry, name)
     }
 
     /// Space for a request.
@@ -481,22 +354,6 @@ impl Worker {
             self.sweeper.notify_one();
         }
     }
-}
-
-/// The group whose family, name and section these are, registered at its first use. Nothing is
-/// written down for one that is known: filters ask at every request.
-fn registered<G: sluicegate_stats::Group + Default + 'static>(
-    groups: &RefCell<HashMap<String, Arc<G>>>,
-    registry: &Registry,
-    [family, name, section]: [&str; 3],
-) -> Arc<G> {
-    if let Some(group) = groups.borrow().get(name) {
-        return group.clone();
-    }
-    let group = Arc::<G>::default();
-    registry.register(&format!("{family}{name}{section}."), &group);
-    groups.borrow_mut().insert(name.to_owned(), group.clone());
-    group
 }
 
 const KEPT_EXCHANGES: usize = 64;

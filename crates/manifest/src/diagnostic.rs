@@ -14,7 +14,7 @@ pub use render::render;
 use crate::{Origin, SourceText, Span};
 
 /// An error about a place in a text that is not a document yet.
-pub(crate) fn problem(
+pub fn problem(
     code: &'static str,
     message: impl Into<String>,
     source: &Arc<SourceText>,

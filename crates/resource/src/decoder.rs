@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use sluicegate_manifest::{Diagnostic, Document, Origin, Severity};
+use sluicegate_manifest::{Diagnostic, Document, Severity};
 
 use crate::{
     ObjectRef, Store, codes,
@@ -97,7 +97,7 @@ impl Decoder {
                 }
             }
         }
-        store.diagnostics.sort_by_cached_key(position);
+        store.diagnostics.sort_by_cached_key(Diagnostic::order);
         store
     }
 }
@@ -111,21 +111,6 @@ fn duplicate(reference: &ObjectRef, second: &Document, first: &Document) -> Diag
         .at(second, path, node.span)
         .note("The first of the two counts, the second has no effect.")
         .help("rename or remove one of them")
-}
-
-/// Origin, then offset, then object: an order that does not depend on the input's.
-fn position(diagnostic: &Diagnostic) -> (String, u32, String) {
-    let (origin, start) = match &diagnostic.location {
-        Some(location) => {
-            let name = match &location.origin {
-                Origin::Text(source) => &source.name,
-                Origin::Cluster(name) => name,
-            };
-            (name.to_string(), location.span.start)
-        }
-        None => (String::new(), 0),
-    };
-    (origin, start, diagnostic.object.clone())
 }
 
 #[cfg(test)]

@@ -39,6 +39,19 @@ pub fn fetch(base: &str, path: &str) -> anyhow::Result<String> {
     Ok(answer.body)
 }
 
+/// The same; `None` when the process has no such page.
+///
+/// # Errors
+/// When nobody answers there, or neither with 200 nor with 404.
+pub fn fetch_if_there(base: &str, path: &str) -> anyhow::Result<Option<String>> {
+    let answer = get(base, path)?;
+    match answer.code.as_str() {
+        "200" => Ok(Some(answer.body)),
+        "404" => Ok(None),
+        _ => bail!("{base}{path}: {}: {}", answer.status, answer.body.trim()),
+    }
+}
+
 /// The body of a page that only a gateway of ours has.
 ///
 /// # Errors

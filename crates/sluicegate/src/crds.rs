@@ -10,6 +10,7 @@ mod backend;
 mod backend_config_policy;
 mod backend_traffic_policy;
 mod envoy_proxy;
+mod http2;
 mod http_listener_policy;
 mod installed;
 mod schema;

@@ -15,7 +15,7 @@ mod tls_policies;
 mod traffic_policies;
 mod translation;
 
-use sluicegate_manifest::{Diagnostic, Origin};
+use sluicegate_manifest::Diagnostic;
 
 use crate::pipeline::Round;
 
@@ -33,20 +33,6 @@ pub fn findings(round: &Round) -> Vec<Diagnostic> {
     telemetry::add(round, &mut found);
     advice::add(round, &mut found);
     translation::add(round, &mut found);
-    found.sort_by_cached_key(position);
+    found.sort_by_cached_key(Diagnostic::order);
     found
-}
-
-fn position(diagnostic: &Diagnostic) -> (String, u32, String) {
-    let (name, start) = match &diagnostic.location {
-        Some(location) => {
-            let name = match &location.origin {
-                Origin::Text(source) => &source.name,
-                Origin::Cluster(name) => name,
-            };
-            (name.to_string(), location.span.start)
-        }
-        None => (String::new(), 0),
-    };
-    (name, start, diagnostic.object.clone())
 }

@@ -19,6 +19,7 @@ use sluicegate_resource::NamedKind;
 use crate::{
     failure::Failure,
     fragment::FragmentHeader,
+    listening::Whereabouts,
     pipeline::{Options, Pipeline, Round, Stages},
     progress::Progress,
 };
@@ -161,19 +162,13 @@ impl Settings {
         self.read_fragments(paths, None)
     }
 
-    /// Reads `paths` as those of another `round`, whose Gateways listen where they do.
+    /// Reads `paths` whose Gateways are where somebody else tells.
     ///
     /// # Errors
     /// When a path cannot be read at all.
-    pub fn read_beside(
-        &self,
-        round: &Round,
-        paths: &[PathBuf],
-        cluster: &Cluster,
-    ) -> Result<Round, Failure> {
+    pub fn read_beside(&self, told: &Whereabouts, paths: &[PathBuf]) -> Result<Round, Failure> {
         let mut options = self.options();
-        options.attach.listening = round.graph.listening.clone();
-        options.attach.address_pool = cluster.address_pool.clone();
+        told.apply(&mut options)?;
         read_files(paths, None, options)
     }
 

@@ -13,6 +13,7 @@ pub mod failure;
 pub mod findings;
 pub mod fragment;
 pub mod input;
+pub mod listening;
 pub mod node_table;
 pub mod operator;
 pub mod output;

@@ -75,6 +75,20 @@ pub struct Round {
 }
 
 impl Round {
+    /// What the status of its objects is found from; `runtime` is what only a running plane knows.
+    pub fn status<'a>(
+        &'a self,
+        options: &'a sluicegate_status::Options,
+        runtime: Option<&'a sluicegate_status::Runtime>,
+    ) -> sluicegate_status::Context<'a> {
+        sluicegate_status::Context {
+            store: &self.store,
+            graph: &self.graph,
+            options,
+            runtime,
+        }
+    }
+
     /// Whether any diagnostic is an error.
     pub fn has_errors(&self) -> bool {
         self.diagnostics

@@ -27,6 +27,8 @@ mod operator;
 mod settings;
 #[path = "common/settings.rs"]
 mod settings_scene;
+#[path = "common/site.rs"]
+mod site;
 #[path = "gateway/stream_routes.rs"]
 mod stream_routes;
 #[path = "common/streams.rs"]
@@ -43,6 +45,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use site::{gateway, service};
 use sluicegate::server::{Config, Logs, Server};
 use sluicegate_dataplane::LocalZone;
 use sluicegate_manifest::source::Input;
@@ -98,7 +101,7 @@ impl Gateway {
         let port = free_port();
         let folder = Folder::new(&[
             ("gateway.yaml", &gateway(port)),
-            ("web.yaml", &service(origin.port())),
+            ("web.yaml", &service(origin)),
             ("policy.yaml", policy),
         ]);
         let config = Config {
@@ -157,44 +160,6 @@ impl Gateway {
                 .to_owned(),
         )
     }
-}
-
-fn gateway(port: u16) -> String {
-    format!(
-        "apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: http}}
-spec:
-  gatewayClassName: kgateway
-  listeners: [{{name: http, protocol: HTTP, port: {port}}}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: web}}
-spec:
-  parentRefs: [{{name: http}}]
-  rules:
-  - backendRefs: [{{name: web, port: 80}}]
-"
-    )
-}
-
-fn service(port: u16) -> String {
-    format!(
-        "apiVersion: v1
-kind: Service
-metadata: {{name: web}}
-spec:
-  ports: [{{name: http, port: 80}}]
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {{name: web-1, labels: {{kubernetes.io/service-name: web}}}}
-addressType: IPv4
-endpoints: [{{addresses: [127.0.0.1]}}]
-ports: [{{name: http, port: {port}}}]
-"
-    )
 }
 
 fn policy(settings: &str) -> String {

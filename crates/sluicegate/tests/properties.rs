@@ -261,6 +261,16 @@ fn concerned(round: &Round, cluster: &str) -> bool {
     })
 }
 
+/// Nothing is held back, and Envoy would take everything.
+fn assert_fit(round: &Round, policy: &Value) {
+    let refused = &round.translation.refused;
+    assert!(refused.is_empty(), "held back: {refused:?}\n{policy:#}");
+    for resource in all(round) {
+        let found = violations(resource.resource_type.message_name(), &resource.body).unwrap();
+        assert!(found.is_empty(), "{}: {found:?}\n{policy:#}", resource.name);
+    }
+}
+
 /// Law 5 and the promise behind it: whatever is in one policy, what is emitted is fit for Envoy, and
 /// resources that it is not about are the same bytes as without it.
 fn check(policy: &Value) {
@@ -268,12 +278,7 @@ fn check(policy: &Value) {
     let without = harness::round(&documents, Options::default());
     documents.extend(document(policy));
     let round = harness::round(&documents, Options::default());
-    let refused = &round.translation.refused;
-    assert!(refused.is_empty(), "held back: {refused:?}\n{policy:#}");
-    for resource in all(&round) {
-        let found = violations(resource.resource_type.message_name(), &resource.body).unwrap();
-        assert!(found.is_empty(), "{}: {found:?}\n{policy:#}", resource.name);
-    }
+    assert_fit(&round, policy);
     if !concerned(&round, "kube_httpbin_bystander_80") {
         let routes = bystander_routes(&round);
         assert_eq!(routes, bystander_routes(&without), "{policy:#}");

@@ -6,10 +6,15 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use crate::{Collected, Group, distribution::QUANTILES, flush::Ledger};
+use crate::{
+    Collected, Group,
+    distribution::QUANTILES,
+    flush::{Flushed, Ledger},
+};
 
 /// The registry; clones share it.
 #[derive(Clone, Default)]
@@ -23,6 +28,16 @@ pub struct Prefixed {
     pub prefix: Arc<str>,
     /// In the order in which they were registered.
     pub groups: Vec<Arc<dyn Group>>,
+}
+
+impl Prefixed {
+    /// What is live of an entry.
+    fn of((prefix, list): (&Arc<str>, &WeakGroups)) -> Self {
+        Self {
+            prefix: prefix.clone(),
+            groups: list.iter().filter_map(Weak::upgrade).collect(),
+        }
+    }
 }
 
 type WeakGroups = Vec<Weak<dyn Group>>;
@@ -52,12 +67,18 @@ impl Registry {
             list.retain(|group| group.strong_count() > 0);
             !list.is_empty()
         });
-        groups
-            .iter()
-            .map(|(prefix, list)| Prefixed {
-                prefix: prefix.clone(),
-                groups: list.iter().filter_map(Weak::upgrade).collect(),
-            })
+        groups.iter().map(Prefixed::of).collect()
+    }
+
+    /// Those of them whose prefix starts with `start`; the others are not looked at.
+    pub fn groups_below(&self, start: &str) -> Vec<Prefixed> {
+        let groups = lock(&self.shared.groups);
+        let from = (Bound::Included(start), Bound::Unbounded);
+        let below = groups.range::<str, _>(from);
+        below
+            .take_while(|(prefix, _)| prefix.starts_with(start))
+            .map(Prefixed::of)
+            .filter(|prefixed| !prefixed.groups.is_empty())
             .collect()
     }
 
@@ -81,23 +102,22 @@ impl Registry {
         suffix: &str,
         wanted: [&str; N],
     ) -> Vec<(String, [f64; N])> {
-        let places = wanted.map(|one| {
-            QUANTILES
-                .iter()
-                .position(|(name, _)| *name == one)
-                .unwrap_or(0)
-        });
         let ledger = lock(&self.shared.ledger);
         let named = ledger.entries();
         let of_suffix = named.filter_map(|(name, flushed)| {
             let name = name.strip_suffix(suffix)?;
-            if flushed.interval.count() == 0 {
-                return None;
-            }
-            let all = flushed.interval.quantiles();
-            Some((name.to_owned(), places.map(|place| all[place])))
+            Some((name.to_owned(), quantiles(flushed, wanted)?))
         });
         of_suffix.collect()
+    }
+
+    /// The same of the one histogram of this full name.
+    pub fn last_quantiles_of<const N: usize>(
+        &self,
+        name: &str,
+        wanted: [&str; N],
+    ) -> Option<[f64; N]> {
+        quantiles(lock(&self.shared.ledger).get(name)?, wanted)
     }
 
     /// Sets every counter to zero; gauges and histograms stay.
@@ -109,6 +129,18 @@ impl Registry {
                 .for_each(|group| group.reset_counters());
         }
     }
+}
+
+/// Of the last interval; `None` without a value in it.
+fn quantiles<const N: usize>(flushed: &Flushed, wanted: [&str; N]) -> Option<[f64; N]> {
+    if flushed.interval.count() == 0 {
+        return None;
+    }
+    let all = flushed.interval.quantiles();
+    Some(wanted.map(|one| {
+        let mut known = QUANTILES.iter();
+        all[known.position(|(name, _)| *name == one).unwrap_or(0)]
+    }))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

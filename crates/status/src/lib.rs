@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Verdicts to the status that Kubernetes shows.
 //!
-//! In: a store, its [`Graph`], and what a running data plane knows. Out: the `status` of every
+//! In: a store, its [`Graph`], and what a running data plane knows ([`Context`]). Out: the `status` of every
 //! object that we write to, in Kubernetes' JSON shape but without times: who writes it adds
 //! `lastTransitionTime`. Pure: same verdicts, same bytes, whatever their order.
 
@@ -144,84 +144,55 @@ pub fn list(statuses: &[ObjectStatus]) -> Value {
     json!({ "items": statuses.iter().map(ObjectStatus::to_json).collect::<Vec<_>>() })
 }
 
-/// The status of every object that we write to, by reference. Without `runtime` nothing is known to
-/// be programmed.
-pub fn statuses(
-    store: &Store,
-    graph: &Graph,
-    options: &Options,
-    runtime: Option<&Runtime>,
-) -> Vec<ObjectStatus> {
-    let context = Context {
-        store,
-        graph,
-        options,
-        runtime,
-    };
-    let mut statuses = Vec::new();
-    statuses.extend(gateway_class::statuses(&context));
-    statuses.extend(
-        graph
-            .gateways
-            .iter()
-            .map(|gateway| gateway::status(gateway, &context)),
-    );
-    statuses.extend(
-        graph
-            .routes
-            .iter()
-            .map(|route| route::status(route, &context)),
-    );
-    for gateway in &graph.gateways {
-        let sets = gateway.listener_sets.iter();
-        statuses.extend(sets.map(|set| listener_set::status(gateway, set, &context)));
-    }
-    statuses.extend(of_policies(&context));
-    statuses.extend(graph.backends.values().filter_map(|it| backend::status(it)));
-    statuses.sort_by(|a, b| a.object.cmp(&b.object));
-    statuses
-}
-
-/// The status of every policy, as [`statuses`].
-pub fn policies(
-    store: &Store,
-    graph: &Graph,
-    options: &Options,
-    runtime: Option<&Runtime>,
-) -> Vec<ObjectStatus> {
-    let context = Context {
-        store,
-        graph,
-        options,
-        runtime,
-    };
-    let mut statuses: Vec<ObjectStatus> = of_policies(&context).collect();
-    statuses.sort_by(|a, b| a.object.cmp(&b.object));
-    statuses
-}
-
-fn of_policies(context: &Context<'_>) -> impl Iterator<Item = ObjectStatus> {
-    let graph = context.graph;
-    let config = graph.policies.iter();
-    let config = config.map(|policy| backend_config_policy::status(policy, context));
-    let tls = graph.tls_policies.iter();
-    let tls = tls.map(|policy| backend_tls_policy::status(policy, context));
-    let traffic = graph.traffic_policies.iter();
-    let traffic = traffic.map(|policy| backend_traffic_policy::status(policy, context));
-    let listener = graph.listener_policies.iter();
-    let listener = listener.map(|policy| http_listener_policy::status(policy, context));
-    config.chain(tls).chain(traffic).chain(listener)
-}
-
 /// What every kind's status needs to know.
-struct Context<'a> {
-    store: &'a Store,
-    graph: &'a Graph,
-    options: &'a Options,
-    runtime: Option<&'a Runtime>,
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The objects.
+    pub store: &'a Store,
+    /// What became of them.
+    pub graph: &'a Graph,
+    /// What the installation has chosen.
+    pub options: &'a Options,
+    /// Without it nothing is known to be programmed.
+    pub runtime: Option<&'a Runtime>,
 }
 
 impl Context<'_> {
+    /// The status of every object that we write to, by reference.
+    pub fn statuses(&self) -> Vec<ObjectStatus> {
+        let graph = self.graph;
+        let mut statuses = self.policies();
+        statuses.extend(gateway_class::statuses(self));
+        let gateways = graph.gateways.iter();
+        statuses.extend(gateways.map(|gateway| gateway::status(gateway, self)));
+        let routes = graph.routes.iter();
+        statuses.extend(routes.map(|route| route::status(route, self)));
+        for gateway in &graph.gateways {
+            let sets = gateway.listener_sets.iter();
+            statuses.extend(sets.map(|set| listener_set::status(gateway, set, self)));
+        }
+        statuses.extend(graph.backends.values().filter_map(|it| backend::status(it)));
+        statuses.sort_by(|a, b| a.object.cmp(&b.object));
+        statuses
+    }
+
+    /// The status of every policy, by reference.
+    pub fn policies(&self) -> Vec<ObjectStatus> {
+        let graph = self.graph;
+        let config = graph.policies.iter();
+        let config = config.map(|policy| backend_config_policy::status(policy, self));
+        let tls = graph.tls_policies.iter();
+        let tls = tls.map(|policy| backend_tls_policy::status(policy, self));
+        let traffic = graph.traffic_policies.iter();
+        let traffic = traffic.map(|policy| backend_traffic_policy::status(policy, self));
+        let listener = graph.listener_policies.iter();
+        let listener = listener.map(|policy| http_listener_policy::status(policy, self));
+        let all = config.chain(tls).chain(traffic).chain(listener);
+        let mut statuses: Vec<ObjectStatus> = all.collect();
+        statuses.sort_by(|a, b| a.object.cmp(&b.object));
+        statuses
+    }
+
     /// The controller of a Gateway, or of that of a ListenerSet: the one that its class names.
     fn controller_of(&self, object: &ObjectRef) -> &str {
         let set = self.store.listener_sets.get(object);

@@ -10,7 +10,7 @@ use sluicegate_attach::{AddressProblem, Attacher, BackendKey, CONTROLLER_NAME, L
 use sluicegate_manifest::{Document, SourceText, parse};
 use sluicegate_resource::{Decoder, ObjectRef, UnknownFields};
 
-use super::{Addresses, Assignment, Options, Runtime, condition::GATEWAY_API, list, statuses};
+use super::{Addresses, Assignment, Context, Options, Runtime, condition::GATEWAY_API, list};
 
 fn documents(text: &str) -> Vec<Arc<Document>> {
     let parsed = parse(Arc::new(SourceText::new("t.yaml", text.to_owned())));
@@ -21,7 +21,13 @@ fn documents(text: &str) -> Vec<Arc<Document>> {
 fn of(documents: &[Arc<Document>], runtime: Option<&Runtime>) -> Value {
     let store = Decoder::new(UnknownFields::Error).decode(documents);
     let graph = Attacher::default().attach(&store);
-    list(&statuses(&store, &graph, &Options::default(), runtime))
+    let context = Context {
+        store: &store,
+        graph: &graph,
+        options: &Options::default(),
+        runtime,
+    };
+    list(&context.statuses())
 }
 
 /// The status of one object of `text`.

@@ -3,8 +3,15 @@
 
 use crate::client::{Ads, Cds, Delta, Eds, Lds, Rds, World, snapshot};
 
-/// A client of everything, with what the snapshot `eds` has.
-async fn delta(ads: &Ads) -> Delta {
+/// One resource of each type, and a client that has them all.
+async fn start() -> (Ads, Delta) {
+    let ads = Ads::start(snapshot(&[
+        (Cds, "a", "eds"),
+        (Eds, "a", "1"),
+        (Lds, "l", "1"),
+        (Rds, "r", "1"),
+    ]))
+    .await;
     let mut client = ads.delta().await;
     client.subscribe(Cds, &[]).await;
     client.take(Cds).await;
@@ -14,19 +21,12 @@ async fn delta(ads: &Ads) -> Delta {
     client.take(Lds).await;
     client.subscribe(Rds, &["r"]).await;
     client.take(Rds).await;
-    client
+    (ads, client)
 }
 
 #[tokio::test]
 async fn a_change_of_everything_goes_from_clusters_to_routes_and_back() {
-    let ads = Ads::start(snapshot(&[
-        (Cds, "a", "eds"),
-        (Eds, "a", "1"),
-        (Lds, "l", "1"),
-        (Rds, "r", "1"),
-    ]))
-    .await;
-    let mut client = delta(&ads).await;
+    let (ads, mut client) = start().await;
     ads.publish(snapshot(&[
         (Cds, "b", "eds"),
         (Eds, "b", "1"),
@@ -50,14 +50,7 @@ async fn a_change_of_everything_goes_from_clusters_to_routes_and_back() {
 /// A client that keeps its answer back is not waited for longer than patience has it.
 #[tokio::test]
 async fn routes_do_not_wait_for_ever_for_a_new_cluster() {
-    let ads = Ads::start(snapshot(&[
-        (Cds, "a", "eds"),
-        (Eds, "a", "1"),
-        (Lds, "l", "1"),
-        (Rds, "r", "1"),
-    ]))
-    .await;
-    let mut client = delta(&ads).await;
+    let (ads, mut client) = start().await;
     ads.publish(snapshot(&[
         (Cds, "a", "eds"),
         (Cds, "b", "1"),

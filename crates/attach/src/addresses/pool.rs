@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     str::FromStr,
 };
@@ -86,6 +87,13 @@ impl Pool {
     fn addresses(&self) -> impl Iterator<Item = IpAddr> + use<> {
         let v4 = self.first.is_ipv4();
         (bits(self.first)..=bits(self.last)).map(move |bits| address(bits, v4))
+    }
+}
+
+/// `first-last`.
+impl fmt::Display for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.first, self.last)
     }
 }
 
@@ -208,6 +216,7 @@ mod tests {
             let pool: Pool = text.parse().unwrap();
             let ends = (pool.first.to_string(), pool.last.to_string());
             assert_eq!(ends, (first.to_owned(), last.to_owned()), "{text}");
+            assert_eq!(pool.to_string().parse(), Ok(pool));
         }
         for text in [
             "192.0.2.1",

@@ -4,6 +4,8 @@
 //! In: who holds which place; Gateways with their routes. Out: routes with their policies, and facts
 //! for the verdicts on those.
 
+mod doubts;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use sluicegate_manifest::FieldPath;
@@ -13,16 +15,14 @@ use sluicegate_resource::{
         BackendTrafficPolicy,
         backend_traffic_policy::{MergeType, ResponseOverride, merged},
     },
-    gateway::Carried,
 };
 
 use super::{
-    AppliedTraffic, Identity, Rank, Ranked, Row, RowVerdict, Source, TrafficPolicy, Weighed,
-    all_without_effect, bind::Bound, bodies::resolved, identity, name, weigh, weigh::limited_twice,
+    AppliedTraffic, Identity, Rank, Ranked, TrafficPolicy, bind::Bound, bodies::resolved, identity,
+    name,
 };
 use crate::{
     AttachedRoute, Backend, BackendKey, Gateway, ResolvedRule,
-    suitability::{ejects_nobody, endpoint_count},
     verdict::{Outcome, Warning},
 };
 
@@ -271,83 +271,6 @@ impl Round<'_> {
         })?
     }
 
-    /// What the policies of the rule's backends leave of it.
-    fn weigh(
-        &mut self,
-        on: On<'_>,
-        (winner, parent): (Candidate, Option<Candidate>),
-        policy: &TrafficPolicy,
-        (rule, carried): (&ResolvedRule, Carried),
-    ) {
-        let backends = self.backends;
-        let keys = rule
-            .backends
-            .iter()
-            .filter_map(|backend| backend.key.as_ref());
-        for backend in keys.filter_map(|key| backends.get(key)) {
-            for weighed in weigh(policy, backend, carried) {
-                if let Some(doubt) = never_ejects(&weighed, policy, backend) {
-                    self.warn(winner.index, on, doubt, weighed.source.path.clone());
-                }
-                let index = setter(&weighed.source, (winner, parent));
-                let path = weighed.source.path;
-                match weighed.verdict {
-                    RowVerdict::InForce(_) => {}
-                    RowVerdict::NoEffect(reason) => {
-                        self.warn(index, on, ("NoEffect", reason), path);
-                    }
-                    RowVerdict::Lost(side) => {
-                        let message = format!(
-                            "{path}{} loses to {} of {} on {} ({})",
-                            shown(&self.bound.policies[index].policy.document, &path),
-                            value(&side),
-                            side.policy.reference(),
-                            backend.key,
-                            weighed.row.class().rule(),
-                        );
-                        self.note(index, on, What::Overridden(message));
-                    }
-                }
-            }
-        }
-        self.doubts(on, (winner, parent), policy, carried);
-    }
-
-    fn doubts(
-        &mut self,
-        on: On<'_>,
-        (winner, parent): (Candidate, Option<Candidate>),
-        policy: &TrafficPolicy,
-        carried: Carried,
-    ) {
-        if limited_twice(policy) {
-            let message = "circuitBreaker.maxConnections and connection.connectionLimit.value are \
-                           both set; the smaller one counts";
-            if let Some(source) = policy.source("connection.connectionLimit.value") {
-                let doubt = ("SmallerLimitUsed", message.to_owned());
-                self.warn(winner.index, on, doubt, source.path);
-            }
-        }
-        if let Some(source) = policy.source("telemetry.tracing")
-            && carried.is_requests()
-            && !on.traced
-        {
-            let reason = format!(
-                "listener {} makes no spans: an EnvoyProxy or an HTTPListenerPolicy says where \
-                 they go",
-                on.listener
-            );
-            let index = setter(&source, (winner, parent));
-            self.warn(index, on, ("NoEffect", reason), source.path);
-        }
-        for (setting, reason) in all_without_effect(policy, carried) {
-            if let Some(source) = policy.source(setting) {
-                let index = setter(&source, (winner, parent));
-                self.warn(index, on, ("NoEffect", reason), source.path);
-            }
-        }
-    }
-
     fn ranked(&self, candidate: Candidate) -> Ranked {
         Ranked {
             policy: self.bound.policies[candidate.index].policy.clone(),
@@ -385,60 +308,12 @@ impl Round<'_> {
     }
 }
 
-/// The policy that a setting is from, by index.
-fn setter(source: &Source, (winner, parent): (Candidate, Option<Candidate>)) -> usize {
-    match parent {
-        Some(parent) if source.by.rank == parent.rank => parent.index,
-        _ => winner.index,
-    }
-}
-
-/// A share of hosts that is less than one of them.
-fn never_ejects(
-    weighed: &Weighed,
-    policy: &TrafficPolicy,
-    backend: &Backend,
-) -> Option<(&'static str, String)> {
-    let health = policy.spec.health_check.as_ref()?;
-    let passive = health
-        .value
-        .passive
-        .as_ref()
-        .filter(|_| weighed.row == Row::PassiveHealthCheck && weighed.is_in_force())?;
-    // Envoy's default.
-    let percent = passive.value.max_ejection_percent.unwrap_or(10) as usize;
-    let endpoints = endpoint_count(&backend.source);
-    let always = passive.value.always_eject_one_endpoint == Some(true);
-    (ejects_nobody(percent, endpoints) && !always).then(|| {
-        let message = format!(
-            "maxEjectionPercent {percent} of {endpoints} endpoint(s) of {} is less than one: \
-             nothing is ever ejected; set it higher, or alwaysEjectOneEndpoint: true",
-            backend.key
-        );
-        ("NeverEjects", message)
-    })
-}
-
 fn described(route: &AttachedRoute, rule: &ResolvedRule) -> String {
     let object = route.route.reference();
     match &rule.rule.name {
         Some(name) => format!("{object}, rule {name}"),
         None => object.to_string(),
     }
-}
-
-/// ` 2048`, for a value that is one word.
-fn shown(document: &sluicegate_manifest::Document, path: &FieldPath) -> String {
-    use sluicegate_manifest::Value;
-    match document.root.at(path).map(|node| (&node.value, node)) {
-        None | Some((Value::Mapping(_) | Value::Sequence(_), _)) => String::new(),
-        Some((Value::String(text), _)) => format!(" {text}"),
-        Some((_, node)) => format!(" {}", node.to_json()),
-    }
-}
-
-fn value(side: &super::BackendSide) -> String {
-    format!("{}{}", side.path, shown(&side.policy.document, &side.path))
 }
 
 /// Whether a policy is accepted where it is attached.

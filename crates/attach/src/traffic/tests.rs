@@ -11,7 +11,7 @@ use crate::{Attacher, Options};
 
 /// What the backend's policy says, what the traffic's says, and who sets `row` when the latter is
 /// attached to the route, and when it is attached to the Gateway.
-const ROWS: [(Row, &str, &str, Won, Won); 31] = [
+const ROWS: [(Row, &str, &str, Won, Won); 33] = [
     (
         Row::ConnectTimeout,
         "connectTimeout: 5s",
@@ -67,6 +67,20 @@ const ROWS: [(Row, &str, &str, Won, Won); 31] = [
         "loadBalancer: {type: Random}",
         Won::Traffic,
         Won::Backend,
+    ),
+    (
+        Row::LoadBalancer,
+        "loadBalancer: {leastRequest: {}}",
+        "loadBalancer: {type: BackendUtilization, backendUtilization: {}}",
+        Won::Backend,
+        Won::Backend,
+    ),
+    (
+        Row::LoadBalancer,
+        "connectTimeout: 1s",
+        "loadBalancer: {type: BackendUtilization, backendUtilization: {}}",
+        Won::Nobody,
+        Won::Nobody,
     ),
     (
         Row::MaxConnections,
@@ -256,7 +270,8 @@ fn every_row() {
                 RowVerdict::InForce(None) => Won::Alone,
                 RowVerdict::InForce(Some(_)) => Won::Traffic,
                 RowVerdict::Lost(_) => Won::Backend,
-                RowVerdict::NoEffect(_) => Won::Nobody,
+                RowVerdict::NoEffect(_) | RowVerdict::NotEnforced(None) => Won::Nobody,
+                RowVerdict::NotEnforced(Some(_)) => Won::Backend,
             });
             assert_eq!(found, Some(expected), "{row:?} of a {kind}: {traffic}");
         }

@@ -4,7 +4,7 @@
 //! In: a policy in force and a backend with its own. Out: which of the former's settings hold.
 
 use sluicegate_resource::{
-    envoygateway::backend_traffic_policy::{HealthChecker, RoutingType},
+    envoygateway::backend_traffic_policy::{HealthChecker, LoadBalancerAlgorithm, RoutingType},
     gateway::Carried,
 };
 
@@ -37,6 +37,8 @@ pub fn weigh_one(
     let unusable = without_effect(row.name(), carried).or_else(|| unusable(row, traffic, backend));
     let verdict = if let Some(reason) = unusable {
         RowVerdict::NoEffect(reason)
+    } else if row == Row::LoadBalancer && asks_for_load_reports(traffic) {
+        RowVerdict::NotEnforced(other(row, backend).map(|(side, _)| side))
     } else {
         match other(row, backend) {
             None => RowVerdict::InForce(None),
@@ -120,6 +122,16 @@ fn unusable(row: Row, traffic: &TrafficPolicy, backend: &Backend) -> Option<Stri
 fn asks_for_service(traffic: &TrafficPolicy) -> bool {
     let routing = traffic.spec.routing_type.as_ref();
     routing.is_some_and(|it| it.value == RoutingType::Service)
+}
+
+/// Load reports of endpoints are not read.
+fn asks_for_load_reports(traffic: &TrafficPolicy) -> bool {
+    let balancer = traffic.spec.load_balancer.as_ref();
+    let algorithm = balancer.map(|it| &it.value.algorithm);
+    matches!(
+        algorithm,
+        Some(LoadBalancerAlgorithm::BackendUtilization(_))
+    )
 }
 
 /// Zones are a part of the choice of a balancer.

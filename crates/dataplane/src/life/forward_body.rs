@@ -58,16 +58,8 @@ pub(super) fn poll_upload(
         download.out.clear();
     }
     let before = exchange.upload.written;
-    let polled = exchange.upload.poll(
-        cx,
-        &mut Ends {
-            from: &mut session.stream,
-            inbox: &mut session.inbox,
-            limit: session.listener.buffer_limit,
-            to: &mut upstream.stream,
-            buffers: &session.worker.buffers,
-        },
-    );
+    let mut ends = upload_ends(session, &mut upstream.stream);
+    let polled = exchange.upload.poll(cx, &mut ends);
     let moved = exchange.upload.written - before;
     match polled {
         Poll::Pending => {
@@ -108,22 +100,25 @@ pub(super) fn poll_collect(
         bandwidth_limit::request(session, exchange);
     }
     let mut nowhere = Stream::Gone;
-    let polled = exchange.upload.poll_collect(
-        cx,
-        &mut Ends {
-            from: &mut session.stream,
-            inbox: &mut session.inbox,
-            limit: session.listener.buffer_limit,
-            to: &mut nowhere,
-            buffers: &session.worker.buffers,
-        },
-    );
-    match ready!(polled) {
+    let mut ends = upload_ends(session, &mut nowhere);
+    match ready!(exchange.upload.poll_collect(cx, &mut ends)) {
         Ok(()) => {
             complete(exchange, Instant::now());
             Poll::Ready(Ok(()))
         }
         Err(stopped) => Poll::Ready(Err(unreadable(session, stopped))),
+    }
+}
+
+/// From the client to `to`.
+#[inline]
+pub(super) fn upload_ends<'a>(session: &'a mut Session, to: &'a mut Stream) -> Ends<'a> {
+    Ends {
+        from: &mut session.stream,
+        inbox: &mut session.inbox,
+        limit: session.listener.buffer_limit,
+        to,
+        buffers: &session.worker.buffers,
     }
 }
 

@@ -9,8 +9,11 @@ use std::{future::poll_fn, task::Poll};
 use tokio::time::Instant;
 
 use super::{
-    bandwidth_limit, exchange::Exchange, forward_body::poll_deadlines, pump::Ends,
-    respond::poll_download, session::Session,
+    bandwidth_limit,
+    exchange::Exchange,
+    forward_body::{poll_deadlines, upload_ends},
+    respond::poll_download,
+    session::Session,
 };
 use crate::{failure::Failure, http::Framing};
 
@@ -34,16 +37,8 @@ pub(super) async fn tunnel(session: &mut Session, exchange: &mut Exchange) -> Re
             return Poll::Ready(Ok(()));
         };
         let before = exchange.upload.written;
-        let up = exchange.upload.poll(
-            cx,
-            &mut Ends {
-                from: &mut session.stream,
-                inbox: &mut session.inbox,
-                limit: session.listener.buffer_limit,
-                to: &mut upstream.stream,
-                buffers: &session.worker.buffers,
-            },
-        );
+        let mut ends = upload_ends(session, &mut upstream.stream);
+        let up = exchange.upload.poll(cx, &mut ends);
         if exchange.upload.written > before {
             exchange.deadlines.active = Some(Instant::now());
         }

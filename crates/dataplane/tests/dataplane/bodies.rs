@@ -3,23 +3,13 @@
 
 use std::{io::Write, time::Duration};
 
-use sluicegate_xds::pb::envoy::config::core::v3::{Http1ProtocolOptions, HttpProtocolOptions};
+use sluicegate_xds::pb::envoy::config::core::v3::Http1ProtocolOptions;
 
 use crate::support::{Gateway, Upstream, client::joined, gateway::Resources, xds};
 
-/// Sends back the request body as it was on the wire.
-fn echo() -> Upstream {
-    Upstream::start(|exchange| {
-        let body = exchange.read_body();
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
-        exchange.stream.write_all(head.as_bytes()).unwrap();
-        exchange.stream.write_all(&body).is_ok()
-    })
-}
-
 #[test]
 fn chunks_are_forwarded_without_extensions_or_trailers() {
-    let upstream = echo();
+    let upstream = Upstream::echo();
     let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
     let mut client = gateway.client();
     client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -59,11 +49,7 @@ fn trailers_need_both_sides() {
             enable_trailers: on,
             ..Http1ProtocolOptions::default()
         };
-        xds::http(
-            &mut resources.clusters[0],
-            HttpProtocolOptions::default(),
-            options(up),
-        );
+        xds::http1(&mut resources.clusters[0], options(up));
         resources.listeners = vec![xds::listener(|manager| {
             manager.http_protocol_options = Some(options(down));
         })];
@@ -135,7 +121,7 @@ fn bytes_behind_an_answer_do_not_reach_the_next_client() {
 
 #[test]
 fn a_broken_chunk_ends_the_request() {
-    let upstream = echo();
+    let upstream = Upstream::echo();
     let gateway = Gateway::start(&Resources::simple(&[upstream.address]));
     let mut client = gateway.client();
     let response =

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The spelling of header names. Expected bytes are those of Envoy 1.40.
 
-use sluicegate_xds::pb::envoy::config::core::v3::{Http1ProtocolOptions, HttpProtocolOptions};
+use sluicegate_xds::pb::envoy::config::core::v3::Http1ProtocolOptions;
 
 use crate::support::{Gateway, Upstream, gateway::Resources, http2, xds};
 
@@ -47,6 +47,16 @@ fn options(format: Format) -> Http1ProtocolOptions {
     }
 }
 
+/// A gateway with these formats on either side.
+fn gateway(upstream: &Upstream, down: Format, up: Format) -> Gateway {
+    let mut resources = Resources::simple(&[upstream.address]);
+    xds::http1(&mut resources.clusters[0], options(up));
+    resources.listeners = vec![xds::listener(|manager| {
+        manager.http_protocol_options = Some(options(down));
+    })];
+    Gateway::start(&resources)
+}
+
 /// Row 22.
 #[test]
 fn names_are_spelled_by_both_sides() {
@@ -54,13 +64,7 @@ fn names_are_spelled_by_both_sides() {
     for down in [Lower, Proper, Preserve] {
         for up in [Lower, Proper, Preserve] {
             let upstream = Upstream::answering(RESPONSE);
-            let mut resources = Resources::simple(&[upstream.address]);
-            let common = HttpProtocolOptions::default();
-            xds::http(&mut resources.clusters[0], common, options(up));
-            resources.listeners = vec![xds::listener(|manager| {
-                manager.http_protocol_options = Some(options(down));
-            })];
-            let gateway = Gateway::start(&resources);
+            let gateway = gateway(&upstream, down, up);
             let response = gateway.client().exact(REQUEST);
             let sent = match (down, up) {
                 (Preserve, _) => PRESERVED_REQUEST,
@@ -85,13 +89,7 @@ fn names_from_http2_are_spelled_by_the_cluster_alone() {
     for down in [Lower, Proper, Preserve] {
         for up in [Lower, Proper, Preserve] {
             let upstream = Upstream::answering(RESPONSE);
-            let mut resources = Resources::simple(&[upstream.address]);
-            let common = HttpProtocolOptions::default();
-            xds::http(&mut resources.clusters[0], common, options(up));
-            resources.listeners = vec![xds::listener(|manager| {
-                manager.http_protocol_options = Some(options(down));
-            })];
-            let gateway = Gateway::start(&resources);
+            let gateway = gateway(&upstream, down, up);
             let mut request = http2::get("/");
             let value = "1".parse().unwrap();
             request.headers_mut().insert("x-mixed$b", value);

@@ -5,7 +5,7 @@ use std::{io::Write, time::Duration};
 
 use bytes::Bytes;
 use sluicegate_xds::pb::envoy::config::{
-    core::v3::{Http1ProtocolOptions, HttpProtocolOptions},
+    core::v3::HttpProtocolOptions,
     route::v3::{RouteAction, route_action},
 };
 
@@ -135,11 +135,7 @@ fn an_attempt_of_http2_has_its_own_limit() {
         max_stream_duration: xds::seconds(0.2),
         ..HttpProtocolOptions::default()
     };
-    xds::http(
-        &mut resources.clusters[0],
-        common,
-        Http1ProtocolOptions::default(),
-    );
+    xds::common_http(&mut resources.clusters[0], common);
     let gateway = Gateway::start(&resources);
     run(async {
         let client = Client::connect(gateway.address()).await;

@@ -29,7 +29,7 @@ use sluicegate_testkit::free_address;
 use crate::support::{
     Gateway, Upstream,
     gateway::Resources,
-    http2::{self, Client, run},
+    http2::{self, Client, reads, run},
     tcp::Server,
     xds,
 };
@@ -265,16 +265,6 @@ async fn ask(client: &Client) -> (Response<h2::RecvStream>, h2::SendStream<Bytes
     (response.await.unwrap(), send)
 }
 
-async fn expect(body: &mut h2::RecvStream, wanted: &[u8]) {
-    let mut bytes = Vec::new();
-    while bytes.len() < wanted.len() {
-        let piece = body.data().await.unwrap().unwrap();
-        body.flow_control().release_capacity(piece.len()).unwrap();
-        bytes.extend_from_slice(&piece);
-    }
-    assert_eq!(bytes, wanted);
-}
-
 /// The other side has no more to say, and says so.
 async fn ends(body: &mut h2::RecvStream) {
     while let Some(piece) = body.data().await {
@@ -294,10 +284,10 @@ fn a_tunnel_of_http2_ends_here() {
         assert!(!response.headers().contains_key("content-length"));
         let mut body = response.into_body();
         send.send_data(Bytes::from_static(b"there"), false).unwrap();
-        expect(&mut body, b"THERE").await;
+        reads(&mut body, b"THERE").await;
         tokio::time::sleep(Duration::from_millis(500)).await;
         send.send_data(Bytes::from_static(b" again"), true).unwrap();
-        expect(&mut body, b" AGAIN BYE").await;
+        reads(&mut body, b" AGAIN BYE").await;
         ends(&mut body).await;
     });
     gateway.expect("cluster.c.upstream_cx_active", 0);
@@ -338,7 +328,7 @@ fn a_tunnel_is_passed_on_by_http2() {
         assert_eq!(response.headers()["seen"], "CONNECT far:80");
         let mut body = response.into_body();
         send.send_data(Bytes::from_static(b"there"), true).unwrap();
-        expect(&mut body, b"THERE").await;
+        reads(&mut body, b"THERE").await;
         ends(&mut body).await;
     });
     gateway.expect("cluster.c.upstream_rq_active", 0);

@@ -13,7 +13,7 @@ use crate::support::{
     pki::Authority,
     script::nobody,
     tcp::{self, Server},
-    tls::{self, connect, get, inspector, serving, socket},
+    tls::{self, connect, get, inspector},
     xds,
 };
 
@@ -83,11 +83,10 @@ fn a_proxy_of_bytes_logs_each_connection_when_it_is_over() {
 #[test]
 fn a_listener_logs_connections_with_and_without_requests() {
     let authority = Authority::new("ca");
-    let pair = authority.issue(&["known.example"]);
     let log = LogFile::new();
     let upstream = Upstream::ok();
     let mut resources = Resources::simple(&[upstream.address]);
-    resources.secrets = vec![tls::secret("pair", &pair)];
+    tls::serve_with(&mut resources, &authority.issue(&["known.example"]));
     let listener = &mut resources.listeners[0];
     listener.access_log = vec![log.text(
         "%RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %PROTOCOL% %REQUESTED_SERVER_NAME% \
@@ -97,7 +96,6 @@ fn a_listener_logs_connections_with_and_without_requests() {
     let chain = &mut listener.filter_chains[0];
     chain.filter_chain_match =
         tcp::chain(&["known.example"], tcp::proxy("c", |_| {})).filter_chain_match;
-    chain.transport_socket = socket("tls", &serving("pair"));
     let gateway = Gateway::start(&resources);
     gateway.assert_enforced();
     let ca = authority.pem();
@@ -121,18 +119,16 @@ fn a_listener_logs_connections_with_and_without_requests() {
 #[test]
 fn a_handshake_that_takes_too_long_is_logged_with_the_reason() {
     let authority = Authority::new("ca");
-    let pair = authority.issue(&["known.example"]);
     let log = LogFile::new();
     let upstream = Upstream::ok();
     let mut resources = Resources::simple(&[upstream.address]);
-    resources.secrets = vec![tls::secret("pair", &pair)];
+    tls::serve_with(&mut resources, &authority.issue(&["known.example"]));
     let listener = &mut resources.listeners[0];
     listener.access_log = vec![log.text(
         "%CONNECTION_TERMINATION_DETAILS% %DOWNSTREAM_TRANSPORT_FAILURE_REASON% %RESPONSE_FLAGS% \
          %ACCESS_LOG_TYPE% %DOWNSTREAM_WIRE_BYTES_RECEIVED% %UPSTREAM_WIRE_BYTES_SENT%",
     )];
     let chain = &mut listener.filter_chains[0];
-    chain.transport_socket = socket("tls", &serving("pair"));
     chain.transport_socket_connect_timeout = xds::seconds(0.1);
     let gateway = Gateway::start(&resources);
     let mut silent = TcpStream::connect(gateway.address()).unwrap();

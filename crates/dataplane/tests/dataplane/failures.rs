@@ -8,7 +8,7 @@ use std::{
 };
 
 use sluicegate_testkit::{FullBacklog, free_address};
-use sluicegate_xds::pb::envoy::config::core::v3::{Http1ProtocolOptions, HttpProtocolOptions};
+use sluicegate_xds::pb::envoy::config::core::v3::HttpProtocolOptions;
 
 use crate::support::{Gateway, Upstream, client::Response, gateway::Resources, xds};
 
@@ -227,7 +227,7 @@ fn time_limits_answer_504_or_408() {
                     max_stream_duration: xds::seconds(0.2),
                     ..HttpProtocolOptions::default()
                 };
-                xds::http(&mut r.clusters[0], common, Http1ProtocolOptions::default());
+                xds::common_http(&mut r.clusters[0], common);
             },
             "upstream max stream duration reached",
             "cluster.c.upstream_rq_max_duration_reached",

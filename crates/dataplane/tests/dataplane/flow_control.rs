@@ -27,20 +27,10 @@ fn limited(upstream: &Upstream, limit: u32) -> Resources {
     resources
 }
 
-/// Sends back the request body as it was on the wire.
-fn echo() -> Upstream {
-    Upstream::start(|exchange| {
-        let body = exchange.read_body();
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
-        exchange.stream.write_all(head.as_bytes()).unwrap();
-        exchange.stream.write_all(&body).is_ok()
-    })
-}
-
 /// Row 29.
 #[test]
 fn bodies_larger_than_every_buffer_go_both_ways_whole() {
-    let upstream = echo();
+    let upstream = Upstream::echo();
     for (gateway, size) in [
         (
             Gateway::start(&Resources::simple(&[upstream.address])),
@@ -50,18 +40,7 @@ fn bodies_larger_than_every_buffer_go_both_ways_whole() {
     ] {
         let body: Vec<u8> = (0..size).map(|at: u32| at.to_le_bytes()[0]).collect();
         let mut client = gateway.client();
-        let mut writer = client.stream.try_clone().unwrap();
-        let sent = body.clone();
-        let thread = std::thread::spawn(move || {
-            let head = format!(
-                "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n",
-                sent.len()
-            );
-            writer.write_all(head.as_bytes()).unwrap();
-            writer.write_all(&sent).unwrap();
-        });
-        let response = client.response(false);
-        thread.join().unwrap();
+        let response = client.post(&body);
         assert_eq!(response.status(), 200);
         assert!(response.body == body);
         assert_eq!(client.get("/").status(), 200, "in step");

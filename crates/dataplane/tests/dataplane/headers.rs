@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Limits on header fields, and the field that ends a connection.
 
-use sluicegate_xds::pb::envoy::config::core::v3::{Http1ProtocolOptions, HttpProtocolOptions};
+use sluicegate_xds::pb::envoy::config::core::v3::HttpProtocolOptions;
 
 use crate::support::{Gateway, Upstream, client::Response, gateway::Resources, xds};
 
@@ -101,11 +101,7 @@ fn a_cluster_limits_header_counts_both_ways() {
             max_headers_count: xds::number(15),
             ..HttpProtocolOptions::default()
         };
-        xds::http(
-            &mut resources.clusters[0],
-            common,
-            Http1ProtocolOptions::default(),
-        );
+        xds::common_http(&mut resources.clusters[0], common);
         let gateway = Gateway::start(&resources);
         let request = with(request_lines, "GET / HTTP/1.1\r\nHost: a\r\n");
         assert_eq!(gateway.client().ask(request).status(), status);
@@ -124,11 +120,7 @@ fn a_cluster_decides_about_underscores() {
             headers_with_underscores_action: action,
             ..HttpProtocolOptions::default()
         };
-        xds::http(
-            &mut resources.clusters[0],
-            common,
-            Http1ProtocolOptions::default(),
-        );
+        xds::common_http(&mut resources.clusters[0], common);
         let gateway = Gateway::start(&resources);
         let mut client = gateway.client();
         let response = client.ask(request);

@@ -56,19 +56,9 @@ fn a_get_goes_through() {
     gateway.expect("http.test.downstream_cx_http2_active", 0);
 }
 
-/// Sends back the request body with its length.
-fn echo() -> Upstream {
-    Upstream::start(|exchange| {
-        let body = exchange.read_body();
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
-        exchange.stream.write_all(head.as_bytes()).unwrap();
-        exchange.stream.write_all(&body).is_ok()
-    })
-}
-
 #[test]
 fn bodies_go_both_ways_whole_through_small_windows() {
-    let upstream = echo();
+    let upstream = Upstream::echo();
     let mut resources = Resources::simple(&[upstream.address]);
     resources.listeners[0] = xds::listener(|manager| {
         manager.http2_protocol_options = Some(Http2ProtocolOptions {
@@ -119,22 +109,23 @@ fn a_hundred_streams_run_side_by_side() {
     gateway.expect("cluster.c.upstream_rq_200", 100);
 }
 
+/// A gateway whose upstream may send and be sent trailers, or not.
+fn with_trailers(upstream: &Upstream, enabled: bool) -> Gateway {
+    let mut resources = Resources::simple(&[upstream.address]);
+    let http1 = Http1ProtocolOptions {
+        enable_trailers: enabled,
+        ..Http1ProtocolOptions::default()
+    };
+    xds::http1(&mut resources.clusters[0], http1);
+    Gateway::start(&resources)
+}
+
 /// Row 23.
 #[test]
 fn trailers_reach_an_upstream_that_may_have_them() {
     for enabled in [false, true] {
-        let upstream = echo();
-        let mut resources = Resources::simple(&[upstream.address]);
-        let http1 = Http1ProtocolOptions {
-            enable_trailers: enabled,
-            ..Http1ProtocolOptions::default()
-        };
-        xds::http(
-            &mut resources.clusters[0],
-            HttpProtocolOptions::default(),
-            http1,
-        );
-        let gateway = Gateway::start(&resources);
+        let upstream = Upstream::echo();
+        let gateway = with_trailers(&upstream, enabled);
         run(async {
             let client = Client::connect(gateway.address()).await;
             let (response, mut send) = client.open(post("/"), false).await;
@@ -160,17 +151,7 @@ fn trailers_of_an_upstream_reach_the_client() {
                   5\r\nhello\r\n3;x\r\nabc\r\n0\r\nX-T: 1\r\n\r\n";
     for enabled in [false, true] {
         let upstream = Upstream::answering(answer);
-        let mut resources = Resources::simple(&[upstream.address]);
-        let http1 = Http1ProtocolOptions {
-            enable_trailers: enabled,
-            ..Http1ProtocolOptions::default()
-        };
-        xds::http(
-            &mut resources.clusters[0],
-            HttpProtocolOptions::default(),
-            http1,
-        );
-        let gateway = Gateway::start(&resources);
+        let gateway = with_trailers(&upstream, enabled);
         run(async {
             let client = Client::connect(gateway.address()).await;
             let answer = client.get("/").await;

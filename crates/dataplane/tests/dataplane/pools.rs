@@ -10,7 +10,7 @@ use std::{
 use sluicegate_xds::pb::{
     envoy::config::{
         cluster::v3::{UpstreamConnectionOptions, cluster::PreconnectPolicy},
-        core::v3::{Http1ProtocolOptions, HttpProtocolOptions, TcpKeepalive},
+        core::v3::{HttpProtocolOptions, TcpKeepalive},
     },
     google::protobuf::DoubleValue,
 };
@@ -23,11 +23,7 @@ use crate::support::{
 
 fn with_common(upstream: &Upstream, common: HttpProtocolOptions) -> Resources {
     let mut resources = Resources::simple(&[upstream.address]);
-    xds::http(
-        &mut resources.clusters[0],
-        common,
-        Http1ProtocolOptions::default(),
-    );
+    xds::common_http(&mut resources.clusters[0], common);
     resources
 }
 

@@ -7,7 +7,7 @@ use sluicegate_xds::{
     any,
     pb::envoy::{
         config::{
-            core::v3::{Http1ProtocolOptions, HttpProtocolOptions},
+            core::v3::HttpProtocolOptions,
             route::v3::{
                 HeaderMatcher, RetryPolicy,
                 header_matcher::HeaderMatchSpecifier,
@@ -385,7 +385,7 @@ fn the_policy_of_a_cluster_replaces_the_routes() {
     let mut resources = retried(&script, policy("5xx", |_| {}));
     let common = HttpProtocolOptions::default();
     let cluster = &mut resources.clusters[0];
-    xds::http(cluster, common, Http1ProtocolOptions::default());
+    xds::common_http(cluster, common);
     xds::change_http(cluster, |options| {
         options.retry_policy = Some(policy("5xx", |policy| {
             policy.num_retries = xds::number(3);

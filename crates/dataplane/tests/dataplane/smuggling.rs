@@ -43,6 +43,16 @@ impl Entry {
     }
 }
 
+/// Fails with all of these, if there are any.
+fn assert_none(failures: &[String]) {
+    assert!(
+        failures.is_empty(),
+        "{} failures\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+}
+
 /// Reads a table whose lines begin with one of `signs`.
 fn entries(table: &str, signs: &str) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();

@@ -31,7 +31,7 @@ use crate::support::{
     gateway::eventually,
     pki::Authority,
     tcp::{self, Server},
-    tls::{self, TlsUpstream, Wants, serving, socket, trusting},
+    tls::{self, TlsUpstream, Wants, socket, trusting},
     xds,
 };
 
@@ -288,8 +288,7 @@ fn tls_of_the_client() {
     let authority = Authority::new("ca");
     let server = Server::shouting();
     let mut resources = tcp::resources(&[server.address], |_| {});
-    resources.listeners[0].filter_chains[0].transport_socket = socket("tls", &serving("a"));
-    resources.secrets = vec![tls::secret("a", &authority.issue(&["a.example"]))];
+    tls::serve_with(&mut resources, &authority.issue(&["a.example"]));
     let gateway = Gateway::start(&resources);
     let ca = authority.pem();
     let mut client = tls::connect(gateway.address(), "a.example", &ca, |_| {}, None).unwrap();

@@ -8,10 +8,7 @@ use std::{
 
 use sluicegate_xds::pb::{
     envoy::{
-        config::{
-            core::v3::{Http1ProtocolOptions, HttpProtocolOptions},
-            route::v3::route_action,
-        },
+        config::{core::v3::HttpProtocolOptions, route::v3::route_action},
         extensions::filters::network::http_connection_manager::v3::http_connection_manager::UpgradeConfig,
     },
     google::protobuf::BoolValue,
@@ -142,11 +139,7 @@ fn a_stream_limit_of_the_cluster_cuts_the_tunnel() {
         max_stream_duration: xds::seconds(0.4),
         ..HttpProtocolOptions::default()
     };
-    xds::http(
-        &mut resources.clusters[0],
-        common,
-        Http1ProtocolOptions::default(),
-    );
+    xds::common_http(&mut resources.clusters[0], common);
     let gateway = Gateway::start(&resources);
     let mut client = gateway.client();
     assert_eq!(client.ask(ASK).status(), 101);

@@ -18,7 +18,7 @@ use sluicegate_xds::pb::envoy::{
 use crate::support::{
     Gateway, Upstream,
     gateway::Resources,
-    http2::{self, Client, run},
+    http2::{self, Client, reads, run},
     xds,
 };
 
@@ -96,16 +96,6 @@ async fn connect(client: &Client) -> (Response<RecvStream>, SendStream<Bytes>) {
     (response.await.unwrap(), send)
 }
 
-async fn expect(body: &mut RecvStream, wanted: &[u8]) {
-    let mut bytes = Vec::new();
-    while bytes.len() < wanted.len() {
-        let piece = body.data().await.unwrap().unwrap();
-        body.flow_control().release_capacity(piece.len()).unwrap();
-        bytes.extend_from_slice(&piece);
-    }
-    assert_eq!(bytes, wanted);
-}
-
 /// An HTTP/2 client talks through the tunnel, longer than the route timeout.
 fn talk(gateway: &Gateway) {
     run(async {
@@ -115,11 +105,11 @@ fn talk(gateway: &Gateway) {
         assert!(!response.headers().contains_key("upgrade"));
         let mut body = response.into_body();
         send.send_data(Bytes::from_static(b"there"), false).unwrap();
-        expect(&mut body, b"HI THERE").await;
+        reads(&mut body, b"HI THERE").await;
         gateway.expect("http.test.downstream_cx_upgrades_active", 1);
         tokio::time::sleep(Duration::from_millis(800)).await;
         send.send_data(Bytes::from_static(b" again"), true).unwrap();
-        expect(&mut body, b" AGAIN").await;
+        reads(&mut body, b" AGAIN").await;
     });
     gateway.expect("http.test.downstream_cx_upgrades_active", 0);
     gateway.expect("cluster.c.upstream_rq_active", 0);
@@ -209,7 +199,7 @@ fn a_stream_limit_cuts_the_tunnel_of_http2() {
         let client = Client::connect(gateway.address()).await;
         let (response, _send) = connect(&client).await;
         let mut body = response.into_body();
-        expect(&mut body, b"HI ").await;
+        reads(&mut body, b"HI ").await;
         assert!(body.data().await.unwrap().is_err());
     });
     gateway.expect("http.test.downstream_rq_max_duration_reached", 1);

@@ -90,6 +90,22 @@ impl Diagnostic {
         self
     }
 
+    /// Origin, then offset, then object: what lists are sorted by, an order that does not depend on
+    /// that of the input.
+    pub fn order(&self) -> (String, u32, String) {
+        let (origin, start) = match &self.location {
+            Some(location) => {
+                let name = match &location.origin {
+                    Origin::Text(source) => &source.name,
+                    Origin::Cluster(name) => name,
+                };
+                (name.to_string(), location.span.start)
+            }
+            None => (String::new(), 0),
+        };
+        (origin, start, self.object.clone())
+    }
+
     /// `file:line:column`, or the origin's name; empty when nothing is known.
     pub fn place(&self) -> String {
         match &self.location {

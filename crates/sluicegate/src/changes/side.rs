@@ -85,6 +85,11 @@ impl Side {
         self.round.as_ref()
     }
 
+    /// The names of its listeners.
+    pub fn listeners(&self) -> impl Iterator<Item = &str> {
+        self.names(Kind::Listeners)
+    }
+
     fn hold(&mut self, kind: Kind, mut value: Value, is_static: bool) {
         if let Some(fields) = value.as_object_mut() {
             fields.shift_remove("@type");

@@ -15,7 +15,10 @@ use clap::Args;
 use sluicegate_manifest::source::Input;
 use sluicegate_testkit::Httpbin;
 
-use super::run::{READY_PATIENCE, Serving, block_on};
+use super::{
+    run::{READY_PATIENCE, block_on},
+    serving::Serving,
+};
 use crate::{
     failure::{Failure, Outcome},
     server::{Config, Logs, Server, Signals},

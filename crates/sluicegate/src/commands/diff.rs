@@ -4,15 +4,21 @@
 //! In: two of: manifests, an API server, a running process. Out: which fields of which xDS resources
 //! change, and the lines that cause it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
+use sluicegate_attach::is_mapped;
+use sluicegate_translate::names;
 
 use crate::{
     admin_client,
     changes::{self, Side},
     failure::{Failure, Outcome},
     input::{Cluster, Settings},
+    listening::Whereabouts,
     output::{self, Format},
     pipeline::Round,
     progress::Progress,
@@ -55,14 +61,23 @@ pub struct Arguments {
 /// # Errors
 /// When a side cannot be read, both are standard input, or standard output cannot be written.
 pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
-    let (old, new) = arguments.sides()?;
-    let old = arguments.read(old, None)?;
-    let new = arguments.read(new, old.round())?;
+    let sides = arguments.sides()?;
+    let told = Told::by(sides)?;
+    let old = arguments.read(sides.0, told.whereabouts.clone())?;
+    let told_by_cluster = || {
+        let round = old.round().filter(|_| sides.0.is_none())?;
+        Some(Whereabouts::of(round, &arguments.cluster.address_pool))
+    };
+    let whereabouts = told.whereabouts.clone().or_else(told_by_cluster);
+    let new = arguments.read(sides.1, whereabouts)?;
     let progress = Progress::of("comparing");
     let changes = changes::changes(&old, &new)?;
     drop(progress);
     let value = serde_json::to_value(&changes).map_err(anyhow::Error::from)?;
     output::print(arguments.output, &value, |_| changes::show(&changes))?;
+    if let Some(doubt) = told.doubt(&old, &new) {
+        anstream::eprintln!("{doubt}");
+    }
     let broken = [&old, &new]
         .iter()
         .any(|it| it.round().is_some_and(Round::has_errors));
@@ -91,8 +106,8 @@ impl Arguments {
         }
     }
 
-    /// The other side's Gateways are where they are: no manifest says it.
-    fn read(&self, path: Option<&Path>, other: Option<&Round>) -> Result<Side, Failure> {
+    /// Gateways of manifests are where the other side tells: no manifest says it.
+    fn read(&self, path: Option<&Path>, told: Option<Whereabouts>) -> Result<Side, Failure> {
         let round = match path {
             None => self.settings.read_from(&[], &self.cluster)?,
             Some(path) => {
@@ -104,13 +119,61 @@ impl Arguments {
                     );
                 }
                 let paths = [path.to_owned()];
-                match other {
-                    Some(other) => self.settings.read_beside(other, &paths, &self.cluster)?,
+                match told {
+                    Some(told) => self.settings.read_beside(&told, &paths)?,
                     None => self.settings.read(&paths)?,
                 }
             }
         };
         let snapshot = round.snapshot(self.gateway.as_deref())?;
         Ok(Side::of_manifests(round, &snapshot))
+    }
+}
+
+/// What a process tells of its Gateways to manifests on the other side.
+#[derive(Debug, Default)]
+struct Told<'a> {
+    url: Option<&'a str>,
+    whereabouts: Option<Whereabouts>,
+}
+
+impl<'a> Told<'a> {
+    /// Asks the process, where one side is one. Of ours only one that reads an API server has something
+    /// to tell; a real Envoy knows no Gateways.
+    fn by((old, new): (Option<&'a Path>, Option<&'a Path>)) -> Result<Self, Failure> {
+        let urls = [old, new].map(|it| it.and_then(admin_client::url));
+        let ([Some(url), None] | [None, Some(url)]) = urls else {
+            return Ok(Self::default());
+        };
+        let page = admin_client::fetch_if_there(url, "/sluicegate/cluster")?;
+        let told = page.as_deref().map(Whereabouts::read).transpose();
+        let told = told.map_err(|it| it.context(format!("{url}/sluicegate/cluster")))?;
+        Ok(Self {
+            url: Some(url),
+            whereabouts: told.flatten(),
+        })
+    }
+
+    /// A line about listeners on ports and addresses that a controller may have given, when nobody told
+    /// which it did.
+    fn doubt(&self, old: &Side, new: &Side) -> Option<String> {
+        let url = self.url.filter(|_| self.whereabouts.is_none())?;
+        let (process, manifests) = match old.round() {
+            Some(_) => (new, old),
+            None => (old, new),
+        };
+        manifests.round()?;
+        let here: BTreeSet<&str> = manifests.listeners().collect();
+        let given = |name: &&str| {
+            let at = names::listen_address(name);
+            at.is_some_and(|it| it.ip.is_some() || is_mapped(it.port))
+        };
+        let mut strange = process.listeners().filter(|it| !here.contains(it));
+        let listener = strange.find(given)?;
+        Some(format!(
+            "{url} does not tell where its Gateways listen: {listener} may differ from the manifests \
+             only because the controller gave it that port or address; the controller's own admin \
+             API tells, and --kubernetes does"
+        ))
     }
 }

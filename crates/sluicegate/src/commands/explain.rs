@@ -13,7 +13,11 @@ use sluicegate_attach::verdict::TrafficVerdict;
 
 use crate::{
     admin_client,
-    explain::{self, backend, policy, route, show, traffic},
+    explain::{
+        self,
+        backend::{self, BackendFacts},
+        policy, route, show, traffic,
+    },
     failure::{Failure, Outcome},
     input::{Cluster, Settings},
     output::{self, Format},
@@ -141,15 +145,7 @@ pub(crate) type Text = Box<dyn FnOnce(Option<usize>) -> String>;
 /// When the name is unknown.
 pub(crate) fn explained(round: &Round, kind: Kind, name: &str) -> Result<(Value, Text), Failure> {
     Ok(match kind {
-        Kind::Backend => {
-            let found = explain::backends(round, name)?;
-            let facts: Vec<_> = found.iter().map(|it| backend::facts(round, it)).collect();
-            let text = |facts: Vec<backend::BackendFacts>, width| {
-                let texts = facts.iter().map(|facts| show::backend(facts, width));
-                texts.collect::<Vec<_>>().join("\n\n")
-            };
-            (json(&facts)?, Box::new(move |width| text(facts, width)))
-        }
+        Kind::Backend => told(backends(round, name)?)?,
         Kind::Policy => match explain::policy_named(round, name) {
             Ok(verdict) => {
                 let facts = policy::facts(round, verdict);
@@ -172,6 +168,25 @@ pub(crate) fn explained(round: &Round, kind: Kind, name: &str) -> Result<(Value,
             )
         }
     })
+}
+
+/// The facts about the backends that are named.
+///
+/// # Errors
+/// When the name is unknown.
+pub(crate) fn backends(round: &Round, name: &str) -> Result<Vec<BackendFacts>, Failure> {
+    let found = explain::backends(round, name)?;
+    Ok(found.iter().map(|it| backend::facts(round, it)).collect())
+}
+
+/// The same for machines and for people.
+pub(crate) fn told(facts: Vec<BackendFacts>) -> Result<(Value, Text), Failure> {
+    let value = json(&facts)?;
+    let text = move |width| {
+        let texts = facts.iter().map(|facts| show::backend(facts, width));
+        texts.collect::<Vec<_>>().join("\n\n")
+    };
+    Ok((value, Box::new(text)))
 }
 
 fn traffic_policy(verdict: &TrafficVerdict) -> Result<(Value, Text), Failure> {

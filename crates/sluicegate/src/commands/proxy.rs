@@ -10,7 +10,10 @@ use anyhow::Context;
 use clap::Args;
 use sluicegate_manifest::{Severity, SourceText, diagnostic::render};
 
-use super::run::{Process, block_on, serve};
+use super::{
+    run::{block_on, serve},
+    serving::Process,
+};
 use crate::{
     failure::{Failure, Outcome},
     output::{Table, style},

@@ -67,8 +67,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
                 .settings
                 .read_from(&arguments.paths, &arguments.cluster)?;
             let options = arguments.settings.status_options();
-            let (store, graph) = (&round.store, &round.graph);
-            sluicegate_status::list(&sluicegate_status::statuses(store, graph, &options, None))
+            sluicegate_status::list(&round.status(&options, None).statuses())
         }
     };
     output::print(arguments.output, &list, |width| {

@@ -102,7 +102,7 @@ fn text(arguments: &Arguments, round: &Round, snapshot: &Snapshot) -> Result<Str
 }
 
 fn statuses(round: &Round, options: &sluicegate_status::Options) -> Value {
-    let statuses = sluicegate_status::statuses(&round.store, &round.graph, options, None);
+    let statuses = round.status(options, None).statuses();
     statuses
         .iter()
         .map(sluicegate_status::ObjectStatus::to_json)

@@ -42,7 +42,9 @@ pub fn backends<'r>(round: &'r Round, wanted: &str) -> Result<Vec<&'r Arc<Backen
 }
 
 fn means(key: &BackendKey, wanted: &str) -> bool {
-    forms(key).iter().any(|form| form == wanted)
+    // Every form has one of the two names in it; of most backends no form has to be made.
+    let mut names = std::iter::once(&*key.object.name).chain(key.host.as_deref());
+    names.any(|name| wanted.contains(name)) && forms(key).iter().any(|form| form == wanted)
 }
 
 /// What a backend may be called; the nearest wrong name is suggested in the same form.

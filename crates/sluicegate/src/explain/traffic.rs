@@ -4,25 +4,23 @@
 //! In: a rule as it is attached, or a backend. Out: the policy in force, what it replaces and why,
 //! and what became of each of its settings.
 
+mod setting;
+
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use serde_json::Value as Json;
 use sluicegate_attach::{
-    AppliedTraffic, AttachedRoute, Backend, BackendSide, ON_ROUTE, Ranked, ResolvedBackend,
-    ResolvedRule, RowVerdict, Source, TrafficPolicy, all_without_effect, verdict::TrafficVerdict,
-    weigh, without_effect,
+    AppliedTraffic, AttachedRoute, Backend, Ranked, ResolvedBackend, ResolvedRule,
+    verdict::TrafficVerdict,
 };
 use sluicegate_manifest::FieldPath;
-use sluicegate_resource::{codes, gateway::Carried};
-use sluicegate_translate::fields::envoy_field_of_traffic;
+use sluicegate_resource::gateway::Carried;
 
-use super::{
-    name::text,
-    route::{RuleFacts, outcome},
-    setting::below_spec,
-};
+use super::route::{RuleFacts, outcome};
 use crate::pipeline::Round;
+pub use setting::TrafficSetting;
+pub(super) use setting::is_own;
+use setting::{REQUEST_TIMEOUT, not_enforced, on_backend, on_route, words};
 
 /// The policy in force for a rule.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -114,28 +112,6 @@ pub fn policy(verdict: &TrafficVerdict) -> TrafficPolicyFacts {
     }
 }
 
-/// What became of a setting.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TrafficSetting {
-    /// Path below `spec`, as written.
-    pub field: String,
-    /// The value, as written.
-    pub value: Json,
-    /// `file:line`.
-    pub source: String,
-    /// The policy that sets it.
-    pub policy: String,
-    /// The backend; none for what concerns the route.
-    pub backend: Option<String>,
-    /// The field of Envoy's Cluster or Route that it becomes.
-    pub envoy_field: Option<&'static str>,
-    /// `in force`, `lost`, `no effect` or `not enforced`.
-    pub state: &'static str,
-    /// Whom it beat or lost to, and by which rule; why it has no effect; what happens instead.
-    pub detail: String,
-}
-
 /// Puts what policies set into the limits of a rule.
 pub(super) fn refine(rule: &mut RuleFacts, resolved: &ResolvedRule) {
     if rule.traffic.is_empty() {
@@ -183,7 +159,7 @@ fn agreed(all: &[TrafficFacts], name: &str, backend: Option<&str>, before: &str)
         .map(|facts| {
             let mut settings = facts.settings.iter();
             let found = settings.find(|it| {
-                it.field == name && it.state == "in force" && it.backend.as_deref() == backend
+                it.field == name && it.is_in_force() && it.backend.as_deref() == backend
             });
             found.map(|it| format!("{} ({})", words(&it.value), it.policy))
         })
@@ -195,21 +171,6 @@ fn agreed(all: &[TrafficFacts], name: &str, backend: Option<&str>, before: &str)
         .into_iter()
         .map(|it| it.unwrap_or_else(|| before.to_owned()));
     Some(values.collect::<Vec<_>>().join(" or "))
-}
-
-const REQUEST_TIMEOUT: &str = "timeout.http.requestTimeout";
-
-/// Whether a route has a setting of its own, which is more specific than any policy.
-pub(super) fn is_own(setting: &str, rule: &ResolvedRule) -> bool {
-    let rule = &rule.rule;
-    match setting {
-        REQUEST_TIMEOUT => {
-            rule.timeouts.request.is_some()
-                || rule.timeouts.backend_request.is_some() && rule.retry.is_none()
-        }
-        "retry" => rule.retry.is_some(),
-        _ => false,
-    }
 }
 
 /// The policies in force for the rule `index` of a route, listeners with the same facts together.
@@ -289,98 +250,6 @@ fn ranked(it: &Ranked) -> RankedPolicy {
     }
 }
 
-/// Settings of the route, and those that do nothing for what it carries.
-fn on_route(policy: &TrafficPolicy, rule: &ResolvedRule, carried: Carried) -> Vec<TrafficSetting> {
-    let idle = all_without_effect(policy, carried);
-    let here = ON_ROUTE
-        .into_iter()
-        .filter(|name| without_effect(name, carried).is_none());
-    let here = here.filter_map(|name| {
-        let source = policy.source(name)?;
-        let verdict = match is_own(name, rule) {
-            true => (
-                "lost",
-                "to the route itself, which is more specific".to_owned(),
-            ),
-            false => ("in force", String::new()),
-        };
-        Some(setting((name, &source), None, verdict))
-    });
-    let idle = idle.into_iter().filter_map(|(name, reason)| {
-        let source = policy.source(name)?;
-        Some(setting((name, &source), None, ("no effect", reason)))
-    });
-    here.chain(idle).collect()
-}
-
-/// Settings that are read and checked only.
-fn not_enforced(policy: &TrafficPolicy) -> impl Iterator<Item = TrafficSetting> {
-    let own = &policy.own.policy.document.root;
-    let policies = std::iter::once(&policy.own).chain(&policy.parent);
-    let found = policies.flat_map(|by| by.policy.warnings().map(move |it| (by, it)));
-    let found = found.filter(|(_, it)| it.code == codes::NOT_ENFORCED);
-    let found = found.filter(move |(by, it)| {
-        by.policy.reference() == policy.own.policy.reference() || own.at(&it.path).is_none()
-    });
-    found.map(|(by, it)| {
-        let source = Source {
-            by: by.clone(),
-            path: it.path.clone(),
-        };
-        let (_, reason) = it.message.split_once(": ").unwrap_or_default();
-        setting(("", &source), None, ("not enforced", reason.to_owned()))
-    })
-}
-
-fn on_backend(policy: &TrafficPolicy, backend: &Backend, carried: Carried) -> Vec<TrafficSetting> {
-    let weighed = weigh(policy, backend, carried).into_iter();
-    let settings = weighed.map(|it| {
-        let rule = it.row.class().rule();
-        let verdict = match &it.verdict {
-            RowVerdict::InForce(None) => ("in force", String::new()),
-            RowVerdict::InForce(Some(side)) => {
-                ("in force", format!("beats {}: {rule}", shown(side)))
-            }
-            RowVerdict::Lost(side) => ("lost", format!("to {}: {rule}", shown(side))),
-            RowVerdict::NoEffect(reason) => ("no effect", reason.clone()),
-        };
-        let named = (it.row.name(), &it.source);
-        setting(named, Some(text(&backend.key)), verdict)
-    });
-    settings.collect()
-}
-
-fn shown(side: &BackendSide) -> String {
-    let value = side.policy.document.root.at(&side.path);
-    let value = value.map_or(Json::Null, sluicegate_manifest::Node::to_json);
-    format!(
-        "{} ({}), which has {} {}",
-        side.policy.reference(),
-        side.policy.document.place(&side.path),
-        below_spec(&side.path),
-        words(&value),
-    )
-}
-
-fn setting(
-    (name, source): (&str, &Source),
-    backend: Option<String>,
-    (state, detail): (&'static str, String),
-) -> TrafficSetting {
-    let policy = &source.by.policy;
-    let node = policy.document.root.at(&source.path);
-    TrafficSetting {
-        field: below_spec(&source.path),
-        value: node.map_or(Json::Null, sluicegate_manifest::Node::to_json),
-        source: policy.document.place(&source.path),
-        policy: policy.reference().to_string(),
-        backend,
-        envoy_field: envoy_field_of_traffic(name),
-        state,
-        detail,
-    }
-}
-
 /// Every place where a BackendTrafficPolicy concerns connections to `backend`, the same facts once.
 pub(super) fn of_backend(
     round: &Round,
@@ -426,12 +295,4 @@ pub(super) fn of_backend(
         }
     }
     found
-}
-
-/// A value as people read it.
-fn words(value: &Json) -> String {
-    match value {
-        Json::String(text) => text.clone(),
-        other => other.to_string(),
-    }
 }

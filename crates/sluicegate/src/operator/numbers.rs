@@ -10,7 +10,9 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use sluicegate_stats::{Counter, Gauge, Histogram, Registry, ResponseCodes, TextReadout, Visitor};
+use sluicegate_stats::{
+    Counter, Gauge, Histogram, Prefixed, Registry, ResponseCodes, TextReadout, Visitor,
+};
 
 /// Numbers of one cluster.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -179,13 +181,33 @@ impl Samples {
         samples[1] = new;
     }
 
+    /// The numbers now of these clusters alone, by their names in stats, beside those at the last but
+    /// one sample; nothing of the process.
+    pub fn history_of(&self, registry: &Registry, clusters: &[String]) -> History {
+        let mut now = ByCluster::new();
+        for cluster in clusters {
+            let prefix = format!("cluster.{cluster}.");
+            let (mut read, _) = sum(&registry.groups_below(&prefix));
+            // Below `a.` stands the cluster `a.b`, too.
+            let mut numbers = read.remove(cluster).unwrap_or_default();
+            let time = format!("{prefix}{TIME}");
+            if let Some([p50, p99]) = registry.last_quantiles_of(&time, QUANTILES) {
+                (numbers.p50_ms, numbers.p99_ms) = (Some(p50), Some(p99));
+            }
+            now.insert(cluster.clone(), numbers);
+        }
+        History {
+            now,
+            before: self.before(),
+            totals: Totals::default(),
+        }
+    }
+
     /// The numbers now, beside those at the last but one sample.
     pub fn history(&self, registry: &Registry) -> History {
-        let samples = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = samples[0].clone();
-        drop(samples);
+        let before = self.before();
         let (mut now, totals) = read(registry);
-        for (name, [p50, p99]) in registry.last_quantiles(TIME, ["50", "99"]) {
+        for (name, [p50, p99]) in registry.last_quantiles(TIME, QUANTILES) {
             if let Some((cluster, Part::Cluster)) = parse(&name)
                 && let Some(numbers) = now.get_mut(cluster)
             {
@@ -198,13 +220,22 @@ impl Samples {
             totals,
         }
     }
+
+    fn before(&self) -> Arc<ByCluster> {
+        let samples = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        samples[0].clone()
+    }
 }
 
 /// The numbers by the name that a cluster has in stats, colons as underscores; and those of the process.
 fn read(registry: &Registry) -> (ByCluster, Totals) {
+    sum(&registry.groups())
+}
+
+fn sum(groups: &[Prefixed]) -> (ByCluster, Totals) {
     let mut all = ByCluster::new();
     let mut totals = Totals::default();
-    for prefixed in registry.groups() {
+    for prefixed in groups {
         let Some((name, part)) = parse(&prefixed.prefix) else {
             if prefixed.prefix.starts_with("http.") && &*prefixed.prefix != "http.admin." {
                 let groups = prefixed.groups.iter();
@@ -225,6 +256,9 @@ fn read(registry: &Registry) -> (ByCluster, Totals) {
 
 /// The histogram of times of requests, without its prefix.
 const TIME: &str = "upstream_rq_time";
+
+/// Those of it that are shown.
+const QUANTILES: [&str; 2] = ["50", "99"];
 
 /// The one counter of a cluster whose name has a dot.
 pub(crate) const RX_RESET: &str = "http2.rx_reset";
@@ -325,7 +359,9 @@ const LIMITS: [(&str, &str); 5] = [
 
 #[cfg(test)]
 mod tests {
-    use sluicegate_stats::stat_group;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+    use sluicegate_stats::{Group, stat_group};
 
     use super::*;
 
@@ -379,5 +415,37 @@ mod tests {
             ..Numbers::default()
         };
         assert_eq!(all["a.example"], expected);
+    }
+
+    /// Tells who looks at it.
+    #[derive(Default)]
+    struct Watched(AtomicBool);
+
+    impl Group for Watched {
+        fn visit(&self, _visitor: &mut dyn Visitor) {
+            self.0.store(true, Relaxed);
+        }
+
+        fn reset_counters(&self) {}
+    }
+
+    #[test]
+    fn of_one_cluster_no_other_is_read() {
+        let registry = Registry::default();
+        let (one, other) = (Arc::<Cluster>::default(), Arc::<Watched>::default());
+        registry.register("cluster.web.", &one);
+        registry.register("cluster.web.example.", &one);
+        registry.register("cluster.weber.", &other);
+        registry.register("cluster.we.", &other);
+        registry.register("http.ingress.", &other);
+        one.upstream_rq.inc(503);
+        let samples = Samples::default();
+        let history = samples.history_of(&registry, &["web".to_owned(), "absent".to_owned()]);
+        let (now, recent) = history.of("web");
+        assert_eq!((now.requests, recent.errors), (1, 1));
+        assert_eq!(history.of("absent").0, Numbers::default());
+        assert!(!other.0.load(Relaxed));
+        samples.history(&registry);
+        assert!(other.0.load(Relaxed));
     }
 }

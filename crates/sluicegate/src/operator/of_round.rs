@@ -17,13 +17,16 @@ use super::{
     problems::{Problem, of_round},
     topology::{self, GatewayNode},
 };
-use crate::{explain::backend_name, pipeline::Round};
+use crate::{
+    explain::{backend::BackendFacts, backend_name},
+    pipeline::Round,
+};
 
 /// Everything of a round.
 #[derive(Debug, Default)]
 pub struct OfRound {
     /// Backends by the name of their base cluster.
-    pub(super) known: HashMap<String, Known>,
+    pub(crate) known: HashMap<String, Known>,
     /// Gateways; of many routes the first.
     pub(super) gateways: Vec<GatewayNode>,
     /// All routes on listeners.
@@ -34,7 +37,7 @@ pub struct OfRound {
 
 /// What a cluster belongs to.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(crate) struct Known {
     pub(super) key: Option<BackendKey>,
     pub(super) name: String,
     pub(super) routed: bool,
@@ -57,6 +60,20 @@ impl OfRound {
     pub fn key(&self, cluster: &str) -> Option<&BackendKey> {
         self.known.get(cluster)?.key.as_ref()
     }
+}
+
+/// Backends whose facts are told, by the name of their base cluster.
+pub(crate) fn known_of(facts: &[BackendFacts]) -> HashMap<String, Known> {
+    let backends = facts.iter().map(|facts| {
+        let known = Known {
+            key: None,
+            name: facts.name.clone(),
+            routed: !facts.routes.is_empty(),
+            closed: facts.closed.clone(),
+        };
+        (facts.cluster.clone(), known)
+    });
+    backends.collect()
 }
 
 fn known(round: &Round) -> HashMap<String, Known> {

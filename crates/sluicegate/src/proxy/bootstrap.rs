@@ -6,7 +6,9 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use sluicegate_dataplane::LocalZone;
-use sluicegate_manifest::{Diagnostic, FieldPath, Node as Tree, Severity, SourceText, parse_value};
+use sluicegate_manifest::{
+    Diagnostic, FieldPath, Node as Tree, Severity, SourceText, diagnostic::problem, parse_value,
+};
 use sluicegate_snapshot::Snapshot;
 use sluicegate_xds::{
     pb::envoy::config::{
@@ -20,8 +22,7 @@ use sluicegate_xds::{
 use super::{
     codes,
     dynamic::{self, Dynamic},
-    message::{self, problem},
-    place,
+    message, place,
     resources::{self, Refused},
     settings,
 };

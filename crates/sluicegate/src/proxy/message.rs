@@ -11,8 +11,7 @@ use prost_reflect::{
     DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, OneofDescriptor,
 };
 use sluicegate_manifest::{
-    Diagnostic, Entry, FieldPath, Node, Origin, Severity, SourceText, Span, Value,
-    diagnostic::Location, nearest,
+    Diagnostic, Entry, FieldPath, Node, SourceText, Span, Value, diagnostic::problem, nearest,
 };
 use sluicegate_xds::{
     descriptor::pool,
@@ -48,21 +47,6 @@ pub(super) fn read<M: Message + Name + Default>(
         typed.map_err(|error| error.to_string())
     });
     message.map_err(|words| vec![problem(codes::VALUE, words, source, root.span)])
-}
-
-/// An error at a place of a text.
-pub(super) fn problem(
-    code: &'static str,
-    message: impl Into<String>,
-    source: &Arc<SourceText>,
-    span: Span,
-) -> Diagnostic {
-    let mut diagnostic = Diagnostic::new(code, Severity::Error, message);
-    diagnostic.location = Some(Location {
-        origin: Origin::Text(source.clone()),
-        span,
-    });
-    diagnostic
 }
 
 struct Walk<'a> {

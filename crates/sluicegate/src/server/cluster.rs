@@ -12,6 +12,7 @@ use std::{
 
 use serde_json::{Value, json};
 use sluicegate_admin::{Answer, Page};
+use sluicegate_attach::Pool;
 use sluicegate_kube::{
     Client, KindState, Leadership, Lease, Objects, OwnedProblems, OwnedWriter, Source,
     StatusWriter, Writes,
@@ -24,7 +25,7 @@ use super::{
     infrastructure::{Envoys, Infrastructure, MANAGER, OF_ENVOYS, SERVICE},
     view::Shared,
 };
-use crate::{crds, pipeline::Round};
+use crate::{crds, listening::Whereabouts, pipeline::Round};
 
 /// An API server, and this process's part at it.
 #[derive(Clone)]
@@ -66,7 +67,9 @@ pub(super) struct Status {
 /// What there is to say about an API server.
 #[derive(Clone)]
 struct View {
+    shared: Arc<Shared>,
     address: String,
+    pools: Vec<Pool>,
     objects: Arc<Objects>,
     definitions_problem: watch::Receiver<Option<String>>,
     leadership: Leadership,
@@ -106,7 +109,12 @@ impl Status {
             infrastructure.mark(),
         );
         let view = View {
+            shared: shared.clone(),
             address: cluster.address.clone(),
+            pools: match &cluster.addressing {
+                Some(Addressing::Pool(pools)) => pools.clone(),
+                Some(Addressing::Services(_)) | None => Vec::new(),
+            },
             objects: source.objects().clone(),
             definitions_problem: source.definitions_problem(),
             leadership: lease.leadership(),
@@ -128,7 +136,8 @@ impl Status {
         Page {
             path: "/sluicegate/cluster",
             aliases: &[],
-            help: "the API server: what is read of it, what is written, and what it does not let us",
+            help: "the API server: what is read of it, what is written, what it does not let us, and \
+                   where Gateways listen",
             show: Arc::new(move |_| Answer::json(sluicegate_xds::json::to_string(&view.to_json()))),
         }
     }
@@ -172,6 +181,7 @@ impl View {
                 "failed": written(&self.writes.failed),
             },
             "problems": self.problems(&states),
+            "listening": Whereabouts::of(&self.shared.rounds.load(), &self.pools),
             "kinds": kinds.collect::<Vec<_>>(),
         })
     }

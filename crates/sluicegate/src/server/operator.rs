@@ -13,14 +13,18 @@ use sluicegate_resource::ObjectRef;
 
 use super::view::Shared;
 use crate::{
-    commands::explain::{Kind, explained},
+    commands::explain::{self, Kind},
     condition_table,
-    explain::{backend, backend_name, uses::Uses},
+    explain::{
+        backend::{self, BackendFacts},
+        backend_name,
+        uses::Uses,
+    },
     operator::{
         backends::{self, BackendRow, Reported, State},
         ejections, html,
         numbers::Totals,
-        of_round::{Memory, OfRound},
+        of_round::{Memory, OfRound, known_of},
         overview::{MOST, Overview, Process, Wanted},
         problems::{self, Problem, Witnesses},
         sockets, text,
@@ -164,12 +168,15 @@ impl Operator {
         let Some((kind, name)) = asked else {
             return names_page(&round, request);
         };
-        match explained(&round, kind, name) {
-            Ok((mut value, text)) => {
-                let rows = match kind {
-                    Kind::Backend => self.ill(&value),
-                    _ => Vec::new(),
-                };
+        let explained = match kind {
+            Kind::Backend => explain::backends(&round, name).and_then(|facts| {
+                let rows = self.ill(&facts);
+                Ok((explain::told(facts)?, rows))
+            }),
+            kind => explain::explained(&round, kind, name).map(|told| (told, Vec::new())),
+        };
+        match explained {
+            Ok(((mut value, text), rows)) => {
                 add_now(&mut value, &rows);
                 show(request, &value, || {
                     text::plain(&text(None)) + &text::now(&rows)
@@ -192,16 +199,25 @@ impl Operator {
         }
     }
 
-    /// Backends among these facts that are not well now.
-    fn ill(&self, facts: &Value) -> Vec<BackendRow> {
-        let of_round = self.memory.of(&self.shared.rounds.load_full());
-        let is_meant = |row: &BackendRow| {
-            let cluster = backends::base(&row.cluster).unwrap_or(&row.cluster);
-            let mut facts = facts.as_array().into_iter().flatten();
-            facts.any(|it| it["cluster"] == *cluster)
+    /// Those of these backends that are not well now; no other is looked at.
+    fn ill(&self, facts: &[BackendFacts]) -> Vec<BackendRow> {
+        let known = known_of(facts);
+        let is_meant = |cluster: &str| {
+            let base = backends::base(cluster).unwrap_or(cluster);
+            known.contains_key(base)
         };
-        let (mut rows, _) = self.rows(&of_round);
-        rows.retain(|row| matches!(row.state, State::Failing | State::Degraded) && is_meant(row));
+        let shared = &self.shared;
+        let clusters = shared.data_plane.clusters_of(is_meant);
+        let names = clusters.cluster_statuses.iter().map(backends::stat_name);
+        let names: Vec<String> = names.collect();
+        let reported = Reported {
+            clusters: &clusters,
+            ejected: &shared.data_plane.ejections_of(is_meant),
+            history: &shared.samples.history_of(&shared.registry, &names),
+            is_control_only: !shared.carries_traffic,
+        };
+        let mut rows = backends::rows(&known, &reported);
+        rows.retain(|row| matches!(row.state, State::Failing | State::Degraded));
         rows
     }
 
@@ -246,7 +262,7 @@ impl Operator {
             history: &history,
             is_control_only: !shared.carries_traffic,
         };
-        (backends::rows(of_round, &reported), history.totals)
+        (backends::rows(&of_round.known, &reported), history.totals)
     }
 
     fn problems(&self, of_round: &OfRound, rows: &[BackendRow]) -> Vec<Problem> {

@@ -64,15 +64,16 @@ impl Shared {
 
     /// The status of every policy, with what the data plane reports.
     pub(super) fn policy_statuses(&self, round: &Round) -> Vec<ObjectStatus> {
-        let runtime = self.runtime(round);
         let options = self.status_options();
-        sluicegate_status::policies(&round.store, &round.graph, &options, Some(&runtime))
+        round
+            .status(&options, Some(&self.runtime(round)))
+            .policies()
     }
 
     /// The status of every object of a round.
     pub(super) fn statuses_of(&self, round: &Round, runtime: &Runtime) -> Vec<ObjectStatus> {
         let options = self.status_options();
-        sluicegate_status::statuses(&round.store, &round.graph, &options, Some(runtime))
+        round.status(&options, Some(runtime)).statuses()
     }
 
     fn status_options(&self) -> sluicegate_status::Options {

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `diff`.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    io::{BufRead, BufReader, Write as _},
+    net::TcpListener,
+    thread,
+};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     manifests::RIVALS,
+    site::{gateway, service},
     support::{File, HTTPBIN, Run, run, run_with},
 };
 
@@ -66,37 +72,61 @@ fn sides_are_two() {
     assert_eq!(run(&["diff", "http://127.0.0.1:1", HTTPBIN]).code, 3);
 }
 
+/// A process that has one listener, and no page of ours; its URL.
+fn process(listener: &str) -> String {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", server.local_addr().expect("an address"));
+    let listener =
+        json!({ "name": listener, "active_state": { "listener": { "name": listener } } });
+    let dump = json!({ "configs": [{ "dynamic_listeners": [listener] }] }).to_string();
+    thread::spawn(move || {
+        for stream in server.incoming() {
+            let mut stream = stream.expect("a client");
+            let mut line = String::new();
+            let mut reader = BufReader::new(stream.try_clone().expect("a clone"));
+            // The whole head: what is not read would reset the connection.
+            let mut head = Vec::new();
+            while reader.read_line(&mut line).expect("a head") > 2 {
+                head.push(std::mem::take(&mut line));
+            }
+            let (status, body) = match head[0].contains(" /config_dump") {
+                true => ("200 OK", dump.as_str()),
+                false => ("404 Not Found", "invalid path. admin commands are:\n"),
+            };
+            let _ = write!(stream, "HTTP/1.1 {status}\r\n\r\n{body}");
+        }
+    });
+    url
+}
+
+/// A real Envoy of a controller that maps ports or has a pool.
+#[test]
+fn listeners_that_a_controller_may_have_moved_are_doubted() {
+    let doubt = "does not tell where its Gateways listen: ";
+    for given in ["listener~20123", "listener~192.0.2.7:8080"] {
+        let url = process(given);
+        for sides in [[url.as_str(), HTTPBIN], [HTTPBIN, url.as_str()]] {
+            let run = run(&[&["diff", "-o", "json"], &sides[..]].concat());
+            assert_eq!(run.code, 0, "{}", run.stderr);
+            let line = format!("{url} {doubt}{given} may differ");
+            assert!(run.stderr.contains(&line), "{}", run.stderr);
+            assert!(run.json().is_array());
+        }
+        let same = run(&["diff", &url, &url]);
+        assert_eq!(same.stderr, "");
+    }
+    // A port that somebody wrote is no doubt.
+    for written in ["listener~8080", "listener~8081"] {
+        let run = run(&["diff", &process(written), HTTPBIN]);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    }
+}
+
 /// A Gateway, a route, a Service with an endpoint.
-const SITE: &str = "\
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: http}
-spec:
-  gatewayClassName: kgateway
-  listeners: [{name: http, protocol: HTTP, port: 8080}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: web}
-spec:
-  parentRefs: [{name: http}]
-  rules:
-  - backendRefs: [{name: web, port: 80}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec:
-  ports: [{name: http, port: 80}]
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: web-1, labels: {kubernetes.io/service-name: web}}
-addressType: IPv4
-endpoints: [{addresses: [10.0.0.1]}]
-ports: [{name: http, port: 8080}]
----
-";
+fn site() -> String {
+    let service = service(([10, 0, 0, 1], 8080).into());
+    format!("{}---\n{service}---\n", gateway(8080))
+}
 
 const STRICT: &str = "\
 apiVersion: gateway.kgateway.dev/v1alpha1
@@ -110,7 +140,7 @@ spec:
 
 /// The changes from one text below the site to another, and the files of both.
 fn between(old: &str, new: &str) -> (Run, [File; 2]) {
-    let files = [old, new].map(|text| File::new(&format!("{SITE}{text}")));
+    let files = [old, new].map(|text| File::new(&format!("{}{text}", site())));
     let [old, new] = &files;
     (
         run(&["diff", "-o", "json", &old.path(), &new.path()]),
@@ -134,7 +164,7 @@ fn of<'j>(json: &'j Value, kind: &str, field: &Value) -> &'j Value {
 fn line(file: &File, text: &str) -> String {
     let path = file.path();
     let content = std::fs::read_to_string(&path).expect("the file");
-    let after = SITE.lines().count();
+    let after = site().lines().count();
     let mut lines = content.lines().enumerate().skip(after);
     let (at, _) = lines.find(|(_, line)| line.contains(text)).expect("a line");
     format!("{path}:{}", at + 1)
@@ -234,8 +264,8 @@ fn an_added_route_and_an_added_service_are_named() {
 
 #[test]
 fn what_is_no_policy_is_named_as_the_resource() {
-    let moved = File::new(&SITE.replace("10.0.0.1", "10.0.0.2"));
-    let old = File::new(SITE);
+    let moved = File::new(&site().replace("10.0.0.1", "10.0.0.2"));
+    let old = File::new(&site());
     let json = run(&["diff", "-o", "json", &old.path(), &moved.path()]).json();
     let changes = json.as_array().unwrap();
     assert_eq!(changes.len(), 2, "{json:#}");

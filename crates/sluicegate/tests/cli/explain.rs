@@ -267,3 +267,75 @@ fn a_setting_that_changes_nothing_is_told_with_what_happens_instead() {
         "`rateLimit.local` limits in each process of the gateway",
     ]);
 }
+
+/// A policy that asks for what nobody enforces, and one of the backend that may have a balancer.
+fn utilization(balancer: &str) -> File {
+    File::new(&format!(
+        "\
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: BackendTrafficPolicy
+metadata: {{name: load, namespace: httpbin}}
+spec:
+  targetRefs: [{{group: gateway.networking.k8s.io, kind: HTTPRoute, name: httpbin}}]
+  loadBalancer: {{type: BackendUtilization, backendUtilization: {{blackoutPeriod: 5s}}}}
+---
+apiVersion: gateway.kgateway.dev/v1alpha1
+kind: BackendConfigPolicy
+metadata: {{name: balanced, namespace: httpbin}}
+spec:
+  targetRefs: [{{group: '', kind: Service, name: httpbin}}]
+  {balancer}
+"
+    ))
+}
+
+#[test]
+fn a_balancer_that_nobody_enforces_is_nowhere_in_force() {
+    let why = "load reports of endpoints are not read; the balancer of the backend stays: ";
+    for (balancer, stays) in [
+        ("tcpKeepalive: {}", "round robin (Envoy default)"),
+        (
+            "loadBalancer: {random: {}}",
+            "BackendConfigPolicy httpbin/balanced (",
+        ),
+    ] {
+        let file = utilization(balancer);
+        let explain = |kind: &str, name: &str, format: &str| {
+            let files = ["explain", "-f", HTTPBIN, "-f", &file.path()];
+            let run = run(&[&files[..], &[kind, name, "-o", format]].concat());
+            assert_eq!(run.code, 0, "{}", run.stderr);
+            run
+        };
+        for (kind, name) in [("route", "httpbin"), ("backend", "httpbin:8000")] {
+            let told = explain(kind, name, "table");
+            told.says(&[&format!("not enforced: {why}{stays}")]);
+            let mut rows = told.stdout.lines().filter(|it| it.contains("loadBalancer"));
+            let in_force = |it: &&str| it.contains("BackendUtilization") && it.contains("in force");
+            assert_eq!(rows.find(in_force), None, "{}", told.stdout);
+            let json = explain(kind, name, "json").json();
+            let facts = match kind {
+                "route" => &json["rules"][0]["traffic"][0],
+                _ => &json[0]["traffic"][0],
+            };
+            let settings = facts["settings"].as_array().unwrap().iter();
+            let mut settings = settings.filter(|it| it["field"] == "loadBalancer");
+            let setting = settings.next().unwrap();
+            assert_eq!(setting["state"], "not enforced", "{json:#}");
+            assert!(setting["envoyField"].is_null(), "{json:#}");
+            let detail = setting["detail"].as_str().unwrap();
+            assert!(detail.contains(stays), "{detail}");
+        }
+        let policy = explain("traffic-policy", "load", "table");
+        policy.says(&["changes no traffic yet: load reports of endpoints are not read"]);
+        assert!(!policy.stdout.contains("in force"), "{}", policy.stdout);
+        assert!(!policy.stdout.contains("loses to"), "{}", policy.stdout);
+    }
+}
+
+#[test]
+fn a_route_tells_the_field_that_a_setting_becomes() {
+    let loses = run(&["explain", "-f", BOTH, "route", "wait-longer"]);
+    loses.says(&["STATE     ENVOY FIELD\n", "in force  connect_timeout\n"]);
+    let backend = run(&["explain", "-f", BOTH, "backend", "wait"]);
+    backend.says(&["in force  connect_timeout\n", "lost      -\n"]);
+}

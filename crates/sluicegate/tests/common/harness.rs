@@ -130,12 +130,8 @@ pub(crate) fn shown(round: &Round) -> BTreeMap<String, String> {
     if verdicts.as_object().is_some_and(|map| !map.is_empty()) {
         shown.insert("verdicts.json".to_owned(), json::to_string(&verdicts));
     }
-    let statuses = sluicegate_status::statuses(
-        &round.store,
-        &round.graph,
-        &sluicegate_status::Options::default(),
-        None,
-    );
+    let options = sluicegate_status::Options::default();
+    let statuses = round.status(&options, None).statuses();
     if !statuses.is_empty() {
         let list = sluicegate_status::list(&statuses);
         shown.insert("status.json".to_owned(), json::to_string(&list));

@@ -236,6 +236,9 @@ async fn a_dying_backend_is_first_and_says_why() {
             && explained.contains("  ejected: consecutive_5xx, returns in "),
         "{explained}"
     );
+    // Of one that is well there is nothing to say, whatever others are like.
+    let well = gateway.admin("/explain?backend=web").await;
+    assert!(!well.contains("\nnow "), "{well}");
     let filtered = gateway.admin("/overview?filter=healthy").await;
     assert!(
         filtered.contains("default/web:80") && !filtered.contains("payments"),

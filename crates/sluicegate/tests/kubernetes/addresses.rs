@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Addresses of Gateways from a Service for each.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use serde_json::{Value, json};
 use sluicegate::server::{Addressing, GatewayServices, ServiceType};
@@ -287,6 +287,13 @@ async fn gateways_with_one_port_have_it_each_behind_a_service_of_its_own() {
     let mut listeners = [format!("listener~{mapped}"), format!("listener~{port}")];
     listeners.sort();
     assert_eq!(commands::listeners(&api, &[]), listeners);
+    // Manifests say neither that ports are mapped nor whose is the older Gateway.
+    let folder = api.folder().join("manifests");
+    fs::create_dir_all(&folder).unwrap();
+    let text = [site(port, origin.address()), other_site(port)].join("---");
+    fs::write(folder.join("all.yaml"), text).unwrap();
+    let none = [const { Vec::<Value>::new() }; 3];
+    assert_eq!(commands::changed(&api, &plane, &folder), none);
     for (gateway, port) in [("http", port), ("other", mapped)] {
         let served = async || get(port).await.filter(|it| it.0 == 200);
         eventually(gateway, served).await.unwrap();
@@ -302,5 +309,16 @@ async fn gateways_with_one_port_have_it_each_behind_a_service_of_its_own() {
         .unwrap();
     let served = async || get(port).await.filter(|it| it.0 == 200);
     eventually("an answer there", served).await.unwrap();
+    // The one that was older is the younger one now.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    api.apply(&site(port, origin.address()));
+    let moved = async || {
+        let list = api.kubectl(&["get", "service", "-n", "edge-system", "-o", "name"]);
+        (list.lines().count() == 2 && target("http").await != port).then_some(())
+    };
+    eventually("a port for the younger one", moved)
+        .await
+        .unwrap();
+    assert_eq!(commands::changed(&api, &plane, &folder), none);
     plane.stop().await;
 }

@@ -19,7 +19,7 @@ async fn admission_policies_refuse_what_the_definitions_of_others_let_in() {
     let Some(api) = ApiServer::start(&CRDS).await else {
         return;
     };
-    install_missing(&api);
+    install_missing(&api).await;
     let golden = golden();
     create_namespaces(&api, namespaces(golden.values().map(String::as_str)));
     let wrong = LET_IN.iter().enumerate();

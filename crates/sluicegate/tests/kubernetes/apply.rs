@@ -97,7 +97,7 @@ async fn kinds_that_are_installed_later_are_picked_up() {
     let crd = std::path::Path::new(&sluicegate_testkit::kubernetes_binaries().unwrap())
         .join("crds/kgateway-backendconfigpolicies.yaml");
     api.kubectl(&["apply", "--server-side", "-f", &crd.display().to_string()]);
-    api.kubectl(&["wait", "--for=condition=Established", "crd", "--all"]);
+    api.definitions_served().await;
     api.apply(&policy(9));
     let enforced = async || {
         let cluster = gateway.cluster(WEB).await?;

@@ -11,11 +11,12 @@ use std::{
 };
 
 use serde_json::Value;
+use sluicegate_testkit::eventually;
 
 use crate::{
     crds::install,
     harness::repository,
-    support::{ApiServer, own_address},
+    support::{ApiServer, Gateway, own_address},
 };
 
 /// How a command ended.
@@ -110,19 +111,20 @@ pub(crate) fn listeners(api: &ApiServer, more: &[&str]) -> Vec<String> {
     names.collect()
 }
 
-/// What `diff` finds of listeners and routes between an API server and manifests.
-pub(crate) fn changed(api: &ApiServer, manifests: &Path) -> Vec<Value> {
+/// What `diff` finds of listeners and routes between an API server and manifests, and between the
+/// process that serves it and the same manifests.
+pub(crate) fn changed(api: &ApiServer, gateway: &Gateway, manifests: &Path) -> [Vec<Value>; 3] {
     let kubeconfig = api.kubeconfig().display().to_string();
-    let manifests = manifests.display().to_string();
-    let diff = [
-        "diff",
-        "--kubernetes",
-        "--kubeconfig",
-        &kubeconfig,
-        "-o",
-        "json",
-    ];
-    let text = stdout(&[&diff[..], &[&manifests]].concat());
+    let (url, manifests) = (gateway.url(), manifests.display().to_string());
+    [
+        of_listeners(&["--kubernetes", "--kubeconfig", &kubeconfig, &manifests]),
+        of_listeners(&[&url, &manifests]),
+        of_listeners(&[&manifests, &url]),
+    ]
+}
+
+fn of_listeners(sides: &[&str]) -> Vec<Value> {
+    let text = stdout(&[&["diff", "-o", "json"], sides].concat());
     let changes: Value = serde_json::from_str(&text).unwrap();
     let changes = changes.as_array().unwrap().iter();
     let of_listeners = changes.filter(|it| it["type"] == "listeners" || it["type"] == "routes");
@@ -157,14 +159,21 @@ fn write_manifests(folder: &Path) {
 /// An API server with the example, a folder with the same, and a kubeconfig for who may only list.
 async fn example() -> Option<(ApiServer, PathBuf, String)> {
     let api = ApiServer::start(&["gateway-api"]).await?;
-    install(&api);
+    install(&api).await;
     let folder = api.folder().join("manifests");
     write_manifests(&folder);
     let path = folder.display().to_string();
     api.kubectl(&["create", "namespace", "kgateway-system"]);
     api.kubectl(&["create", "namespace", "httpbin"]);
     api.kubectl(&["apply", "-f", &path]);
-    // What every API server has of itself.
+    // What every API server has of itself, once it has told where it is.
+    let itself = async || {
+        let slice = api.run(&["get", "endpointslice", "kubernetes"], "");
+        slice.status.success().then_some(())
+    };
+    eventually("the API server's own endpoint", itself)
+        .await
+        .unwrap();
     let own = [
         "services,endpointslices,configmaps,namespaces",
         "-A",

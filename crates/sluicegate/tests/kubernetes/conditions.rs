@@ -15,7 +15,7 @@ async fn every_manifest_that_only_we_refuse_has_a_condition_with_our_words() {
     let Some(api) = ApiServer::start(&["gateway-api"]).await else {
         return;
     };
-    install(&api);
+    install(&api).await;
     let golden = golden();
     create_namespaces(&api, namespaces(golden.values().map(String::as_str)));
     let refused = refusals(&api, &golden);

@@ -23,27 +23,27 @@ use crate::{
 /// An API server with our definitions and the namespaces of the manifests below.
 async fn start() -> Option<ApiServer> {
     let api = ApiServer::start(&[]).await?;
-    install(&api);
+    install(&api).await;
     Some(api)
 }
 
 /// Installs our definitions, over those of others.
-pub(crate) fn install(api: &ApiServer) {
-    install_those(api, |_| true);
+pub(crate) async fn install(api: &ApiServer) {
+    install_those(api, |_| true).await;
 }
 
 /// Installs our definitions of kinds that nobody has defined yet.
-pub(crate) fn install_missing(api: &ApiServer) {
+pub(crate) async fn install_missing(api: &ApiServer) {
     let installed = api.kubectl(&["get", "crd", "-o", "name"]);
-    install_those(api, |name| !installed.contains(name));
+    install_those(api, |name| !installed.contains(name)).await;
 }
 
-fn install_those(api: &ApiServer, wanted: impl Fn(&str) -> bool) {
+async fn install_those(api: &ApiServer, wanted: impl Fn(&str) -> bool) {
     let wanted = crds::ALL.iter().filter(|it| wanted(&it.name()));
     let list: Vec<String> = wanted.map(|it| it.manifest().to_string()).collect();
     let apply = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
     api.kubectl_with(&apply, &list.join("\n---\n"));
-    api.kubectl(&["wait", "--for=condition=Established", "crd", "--all"]);
+    api.definitions_served().await;
 }
 
 /// Names a manifest by its kind, if it is one of ours.
@@ -236,7 +236,7 @@ async fn what_the_definitions_of_others_drop_is_said_until_ours_are_there() {
     let Some(api) = ApiServer::start(&CRDS).await else {
         return;
     };
-    install_missing(&api);
+    install_missing(&api).await;
     let (client, _) = api.client().await;
     let warnings = crds::warnings(&client).await;
     let about = |name: &str| {
@@ -277,7 +277,7 @@ async fn what_the_definitions_of_others_drop_is_said_until_ours_are_there() {
         ["spec.responseOverride[].redirect.path.replacePrefixMatch"]
     );
 
-    install(&api);
+    install(&api).await;
     assert_eq!(crds::warnings(&client).await, Vec::<String>::new());
 }
 
@@ -286,7 +286,7 @@ async fn what_no_schema_can_say_is_a_condition() {
     let Some(api) = ApiServer::start(&["gateway-api"]).await else {
         return;
     };
-    install(&api);
+    install(&api).await;
     let _gateway = api.gateway().await;
     api.apply(&site(free_port(), (own_address(), 9).into()));
     let policies = [

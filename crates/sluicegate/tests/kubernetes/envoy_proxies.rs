@@ -60,7 +60,7 @@ fn gateway_with(proxy: &str) -> String {
 
 async fn started() -> Option<ApiServer> {
     let api = start().await?;
-    install_missing(&api);
+    install_missing(&api).await;
     Some(api)
 }
 

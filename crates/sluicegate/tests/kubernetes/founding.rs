@@ -132,7 +132,7 @@ async fn every_step_of_the_founding_documents_works_as_printed() {
         session: String::new(),
     };
     let origin = Httpbin::start((own_address(), 0).into()).await.unwrap();
-    before_you_begin(&mut terminal, origin.address());
+    before_you_begin(&mut terminal, origin.address()).await;
     let gateway = Shipped::start(&api, admin).await;
     let bare = gateway.cluster(HTTPBIN).await.unwrap();
     connection(&mut terminal, &gateway, &bare).await;
@@ -157,7 +157,7 @@ fn admin_address(folder: &Path) -> SocketAddr {
 }
 
 /// The definitions, the httpbin sample with an endpoint at `origin`, and a Gateway before it.
-fn before_you_begin(terminal: &mut Terminal, origin: SocketAddr) {
+async fn before_you_begin(terminal: &mut Terminal<'_>, origin: SocketAddr) {
     let words = "Definitions, the httpbin sample and a Gateway. There is no kubelet here: the origin \
                  is a process, and its EndpointSlice is written by hand.";
     terminal.part("Before you begin", words);
@@ -172,8 +172,7 @@ fn before_you_begin(terminal: &mut Terminal, origin: SocketAddr) {
     let site = [&example("httpbin.yaml"), &example("gateway.yaml"), class].join("\n---\n");
     fs::write(terminal.folder.join("site.yaml"), site).unwrap();
     terminal.run("sluicegate crds | kubectl apply --server-side --force-conflicts -f -");
-    let wait = ["wait", "--for=condition=Established", "crd", "--all"];
-    terminal.api.kubectl(&wait);
+    terminal.api.definitions_served().await;
     for namespace in ["kgateway-system", "gwtest"] {
         terminal.run(&format!("kubectl create namespace {namespace}"));
     }

@@ -17,10 +17,9 @@ async fn from_kgateway() {
     let Some(api) = ApiServer::start(&["gateway-api"]).await else {
         return;
     };
-    install(&api);
+    install(&api).await;
     api.apply(TRAFFIC_POLICIES);
-    let kinds = ["wait", "--for=condition=Established", "crd", "--all"];
-    api.kubectl(&kinds);
+    api.definitions_served().await;
     let backend = Httpbin::start((own_address(), 0).into()).await.unwrap();
     let page = Page::read("docs/guide/from-kgateway.md");
     let stage = Stage::of_session(Surroundings {

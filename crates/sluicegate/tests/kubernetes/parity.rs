@@ -34,9 +34,9 @@ async fn an_api_server_and_files_come_to_the_same() {
     let Some(api) = ApiServer::start(&["gateway-api"]).await else {
         return;
     };
-    install(&api);
+    install(&api).await;
     api.apply(include_str!("other_kinds.yaml"));
-    api.kubectl(&["wait", "--for=condition=Established", "crd", "--all"]);
+    api.definitions_served().await;
     let (client, _) = api.client().await;
     let mut bench = Bench {
         client,

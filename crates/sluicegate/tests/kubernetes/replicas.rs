@@ -3,7 +3,10 @@
 //!
 //! In: replicas that end, and one that is killed. Out: whose status an object has.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use sluicegate_testkit::{Httpbin, eventually, free_port};
 
@@ -55,6 +58,7 @@ async fn another_replica_writes_when_the_one_that_did_ends_or_is_killed() {
     let name = eventually("the process to lead", leads).await.unwrap();
     let third = api.gateway().await;
     leader.kill();
+    let killed = Instant::now();
     api.apply(&policy(9));
     let enforced = async || {
         let cluster = third.cluster(WEB).await?;
@@ -63,7 +67,11 @@ async fn another_replica_writes_when_the_one_that_did_ends_or_is_killed() {
     eventually("the policy of a cluster without a leader", enforced)
         .await
         .unwrap();
-    assert_eq!((holder().unwrap(), version()), (name.clone(), Some(2)));
+    let seen = (holder(), version());
+    // A machine that took longer than the Lease may have seen the next one.
+    if killed.elapsed() < LEASE {
+        assert_eq!(seen, (Some(name.clone()), Some(2)));
+    }
     tokio::time::sleep(LEASE).await;
     eventually("the status of the third leader", async || written(3).await)
         .await

@@ -211,7 +211,7 @@ async fn no_right_can_be_missed_and_the_missing_one_is_named() {
         return;
     };
     api.apply(include_str!("other_kinds.yaml"));
-    install(&api);
+    install(&api).await;
     api.kubectl(&["create", "namespace", NAMESPACE]);
     let origin = Httpbin::start((own_address(), 0).into()).await.unwrap();
     api.apply(&site(free_port(), origin.address()));

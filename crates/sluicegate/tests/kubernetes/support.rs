@@ -66,10 +66,24 @@ impl ApiServer {
             let file = file.display().to_string();
             api.kubectl(&["apply", "--server-side", "-f", &file]);
         }
-        if !crds.is_empty() {
-            api.kubectl(&["wait", "--for=condition=Established", "crd", "--all"]);
-        }
+        api.definitions_served().await;
         Some(api)
+    }
+
+    /// Waits until clients find every kind that is defined: a moment after it is established, and
+    /// after a start.
+    pub(crate) async fn definitions_served(&self) {
+        let served = async || {
+            let defined = self.kubectl(&["get", "crd", "-o", "name"]);
+            let found = self.run(&["api-resources", "--cached=false", "-o", "name"], "");
+            let found = String::from_utf8(found.stdout).unwrap();
+            let mut names = defined.lines().filter_map(|it| it.split_once('/'));
+            let served = names.all(|(_, name)| found.lines().any(|it| it == name));
+            served.then_some(())
+        };
+        eventually("the kinds that are defined", served)
+            .await
+            .unwrap();
     }
 
     /// Starts the API server again.
@@ -110,6 +124,7 @@ impl ApiServer {
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
+        self.definitions_served().await;
     }
 
     /// Kills the API server; etcd keeps what it had.
@@ -274,6 +289,11 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
+    /// Where the admin API is.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.server.admin_address())
+    }
+
     /// A page of the admin API.
     pub(crate) async fn admin(&self, target: &str) -> String {
         get_page(self.server.admin_address(), target).await.1
@@ -351,6 +371,7 @@ pub(crate) const CRDS: [&str; 4] = [
 
 /// A Gateway on `port`, and a route to the Service `web` at `origin`.
 pub(crate) fn site(port: u16, origin: SocketAddr) -> String {
+    let gateway = gateway(("http", "web"), port);
     let (address, origin) = (origin.ip(), origin.port());
     format!(
         "
@@ -358,21 +379,7 @@ apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass
 metadata: {{name: kgateway}}
 spec: {{controllerName: kgateway.dev/kgateway}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: http, namespace: default}}
-spec:
-  gatewayClassName: kgateway
-  listeners: [{{name: http, port: {port}, protocol: HTTP}}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: web, namespace: default}}
-spec:
-  parentRefs: [{{name: http}}]
-  rules: [{{backendRefs: [{{name: web, port: 80}}]}}]
----
+---{gateway}---
 apiVersion: v1
 kind: Service
 metadata: {{name: web, namespace: default}}
@@ -389,6 +396,31 @@ endpoints: [{{addresses: ['{address}']}}]
     )
 }
 
+/// Another Gateway `other` on `port`, and a route of its own to the same Service.
+pub(crate) fn other_site(port: u16) -> String {
+    gateway(("other", "other"), port)
+}
+
+fn gateway((name, route): (&str, &str), port: u16) -> String {
+    format!(
+        "
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: {name}, namespace: default}}
+spec:
+  gatewayClassName: kgateway
+  listeners: [{{name: http, port: {port}, protocol: HTTP}}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: {route}, namespace: default}}
+spec:
+  parentRefs: [{{name: {name}}}]
+  rules: [{{backendRefs: [{{name: web, port: 80}}]}}]
+"
+    )
+}
+
 /// Requests that go on until they are stopped, from when the site answers.
 pub(crate) async fn steady_load(port: u16) -> SteadyClient {
     let served = async || get(port).await.filter(|it| it.0 == 200);
@@ -400,27 +432,6 @@ pub(crate) async fn steady_load(port: u16) -> SteadyClient {
         connections: 2,
         rate: 50,
     })
-}
-
-/// Another Gateway `other` on `port`, and a route of its own to the same Service.
-pub(crate) fn other_site(port: u16) -> String {
-    format!(
-        "
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: other, namespace: default}}
-spec:
-  gatewayClassName: kgateway
-  listeners: [{{name: http, port: {port}, protocol: HTTP}}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: other, namespace: default}}
-spec:
-  parentRefs: [{{name: other}}]
-  rules: [{{backendRefs: [{{name: web, port: 80}}]}}]
-"
-    )
 }
 
 /// A BackendConfigPolicy `web` on the Service.

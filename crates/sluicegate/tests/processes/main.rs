@@ -7,6 +7,9 @@
     reason = "a panic is the failure report of a test"
 )]
 
+#[path = "../common/site.rs"]
+mod manifests;
+
 mod hand_over;
 mod limits;
 mod logs;

@@ -16,6 +16,8 @@ use std::{
 
 use sluicegate_testkit::{Httpbin, RawClient, eventually, free_address, patience};
 
+use crate::manifests::{gateway, service};
+
 /// Manifests of a Gateway in front of one origin; they go away with the test.
 pub(crate) struct Site {
     pub(crate) folder: PathBuf,
@@ -49,38 +51,8 @@ impl Site {
     }
 
     pub(crate) fn manifests(&self) -> String {
-        format!(
-            "apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: http}}
-spec:
-  gatewayClassName: kgateway
-  listeners: [{{name: http, protocol: HTTP, port: {}}}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: web}}
-spec:
-  parentRefs: [{{name: http}}]
-  rules:
-  - backendRefs: [{{name: web, port: 80}}]
----
-apiVersion: v1
-kind: Service
-metadata: {{name: web}}
-spec:
-  ports: [{{name: http, port: 80}}]
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {{name: web-1, labels: {{kubernetes.io/service-name: web}}}}
-addressType: IPv4
-endpoints: [{{addresses: [127.0.0.1]}}]
-ports: [{{name: http, port: {}}}]
-",
-            self.gateway.port(),
-            self.origin.address().port()
-        )
+        let gateway = gateway(self.gateway.port());
+        format!("{gateway}---\n{}", service(self.origin.address()))
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {

@@ -8,6 +8,8 @@
 
 #[path = "../common/pki.rs"]
 mod pki;
+#[path = "../common/site.rs"]
+mod site;
 
 mod access_logs;
 mod public;

@@ -11,7 +11,7 @@ use std::{
 use sluicegate_testkit::{Httpbin, eventually, free_address};
 
 use super::{
-    pki,
+    pki, site,
     support::{Folder, Process, request},
 };
 
@@ -47,10 +47,11 @@ impl Fleet {
 
     /// One route, for paths that begin with `prefix`.
     fn route(&self, prefix: &str) {
-        let text = MANIFESTS
-            .replace("GATEWAY_PORT", &self.gateway.port().to_string())
-            .replace("ORIGIN_PORT", &self.origin.address().port().to_string())
-            .replace("PREFIX", prefix);
+        let matches = format!("matches: [{{path: {{type: PathPrefix, value: {prefix}}}}}]");
+        let gateway = site::gateway(self.gateway.port());
+        let gateway = gateway.replace("backendRefs", &format!("{matches}\n    backendRefs"));
+        let service = site::service(self.origin.address());
+        let text = format!("{gateway}---\n{service}");
         self.folder.write("manifests/site.yaml", &text);
     }
 
@@ -155,33 +156,3 @@ async fn follows_changes() {
 async fn speaks_tls_with_a_certificate_of_its_own() {
     walk("delta", true).await;
 }
-
-const MANIFESTS: &str = "apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: http}
-spec:
-  gatewayClassName: kgateway
-  listeners: [{name: http, protocol: HTTP, port: GATEWAY_PORT}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: web}
-spec:
-  parentRefs: [{name: http}]
-  rules:
-  - matches: [{path: {type: PathPrefix, value: PREFIX}}]
-    backendRefs: [{name: web, port: 80}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec:
-  ports: [{name: http, port: 80}]
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: web-1, labels: {kubernetes.io/service-name: web}}
-addressType: IPv4
-endpoints: [{addresses: [127.0.0.1]}]
-ports: [{name: http, port: ORIGIN_PORT}]
-";

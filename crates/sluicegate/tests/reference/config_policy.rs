@@ -16,7 +16,7 @@ use crate::{
 const INTRODUCTION: &str = "\
 # BackendConfigPolicy: every field and its Envoy field
 
-Made from the tables of `crates/translate/src/fields.rs` and `crates/sluicegate/src/explain/defaults.rs`, and from the \
+Made from the tables of `crates/translate/src/fields/config_policy.rs` and `crates/sluicegate/src/explain/defaults.rs`, and from the \
 schema of `sluicegate crds`. Paths below `spec`, as `explain` shows them with value, line and Envoy field. Older \
 spellings are taken as well, alone or mixed with today's; that of a block holds for everything below it. An API \
 default holds where its block is written. Envoy and our data plane both enforce a field, unless its row says otherwise.

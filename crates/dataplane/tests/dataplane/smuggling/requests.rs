@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Entry, entries, plain, show};
+use super::{Entry, assert_none, entries, plain, show};
 use crate::support::{Gateway, client::find, gateway::Resources};
 
 const TABLE: &str = include_str!("requests.txt");
@@ -244,10 +244,5 @@ fn ambiguous_requests_are_refused_or_made_plain() {
             }
         }
     }
-    assert!(
-        failures.is_empty(),
-        "{} failures\n{}",
-        failures.len(),
-        failures.join("\n")
-    );
+    assert_none(&failures);
 }

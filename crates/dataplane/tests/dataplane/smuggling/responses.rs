@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Entry, entries, plain, show};
+use super::{Entry, assert_none, entries, plain, show};
 use crate::support::{Gateway, Upstream, client::find, gateway::Resources};
 
 const TABLE: &str = include_str!("responses.txt");
@@ -170,10 +170,5 @@ fn ambiguous_responses_are_refused_or_made_plain() {
             }
         }
     }
-    assert!(
-        failures.is_empty(),
-        "{} failures\n{}",
-        failures.len(),
-        failures.join("\n")
-    );
+    assert_none(&failures);
 }

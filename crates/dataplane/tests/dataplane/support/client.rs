@@ -4,6 +4,7 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
+    thread,
 };
 
 use sluicegate_testkit::patience;
@@ -46,6 +47,21 @@ impl Client {
 
     pub(crate) fn get(&mut self, path: &str) -> Response {
         self.ask(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"))
+    }
+
+    /// Sends a body that no buffer holds, and reads the response at the same time.
+    pub(crate) fn post(&mut self, body: &[u8]) -> Response {
+        let mut writer = self.stream.try_clone().unwrap();
+        let body = body.to_vec();
+        let thread = thread::spawn(move || {
+            let length = body.len();
+            let head = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+            writer.write_all(head.as_bytes()).unwrap();
+            writer.write_all(&body).unwrap();
+        });
+        let response = self.response(false);
+        thread.join().unwrap();
+        response
     }
 
     /// Reads one response. `head_only` for answers to HEAD.

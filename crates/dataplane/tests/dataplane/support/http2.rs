@@ -171,6 +171,17 @@ pub(crate) async fn read_body(body: &mut RecvStream) -> Result<Vec<u8>, h2::Erro
     Ok(bytes)
 }
 
+/// These bytes come next.
+pub(crate) async fn reads(body: &mut RecvStream, wanted: &[u8]) {
+    let mut bytes = Vec::new();
+    while bytes.len() < wanted.len() {
+        let piece = body.data().await.unwrap().unwrap();
+        body.flow_control().release_capacity(piece.len()).unwrap();
+        bytes.extend_from_slice(&piece);
+    }
+    assert_eq!(bytes, wanted);
+}
+
 impl Answer {
     pub(crate) fn names(&self) -> Vec<&str> {
         self.fields.keys().map(|name| name.as_str()).collect()

@@ -35,7 +35,7 @@ use sluicegate_xds::{
     prost::{Message, Name},
 };
 
-use super::{client::find, http2, pki::Pair, transcript, xds};
+use super::{client::find, gateway::Resources, http2, pki::Pair, transcript, xds};
 
 /// A TLS server for HTTP/1.
 pub(crate) struct TlsUpstream {
@@ -345,6 +345,13 @@ pub(crate) fn secret(name: &str, pair: &Pair) -> Secret {
         name: name.to_owned(),
         r#type: Some(Type::TlsCertificate(certificate(pair))),
     }
+}
+
+/// Has the listener serve TLS with this certificate.
+pub(crate) fn serve_with(resources: &mut Resources, pair: &Pair) {
+    resources.secrets = vec![secret("pair", pair)];
+    let chain = &mut resources.listeners[0].filter_chains[0];
+    chain.transport_socket = socket("tls", &serving("pair"));
 }
 
 /// A context with the certificate of a secret.

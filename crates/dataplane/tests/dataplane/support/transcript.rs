@@ -61,8 +61,9 @@ fn shown(head: &str, body: &[u8]) -> String {
             r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
             // The trace and the span of `traceparent`.
             r"\b00-[0-9a-f]{32}-[0-9a-f]{16}\b",
-            // What is left of a timeout when a request is sent, perhaps once more.
-            r"timeout-ms: 1[0-5]\d{3}\b|timeout(-ms)?: \d*([1-9]\d|\d[1-9])m?\b",
+            // What is left of a timeout when a request is sent, perhaps once more: tests that mean a
+            // number assert it.
+            r"timeout(-ms)?: \d+m?\b",
             // What a bandwidth limit says of time.
             r"delay-ms: \d+",
         ]

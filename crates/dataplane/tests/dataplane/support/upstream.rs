@@ -53,6 +53,16 @@ impl Upstream {
         Self::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     }
 
+    /// Sends back the request body as it was on the wire, with its length.
+    pub(crate) fn echo() -> Self {
+        Self::start(|exchange| {
+            let body = exchange.read_body();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            exchange.stream.write_all(head.as_bytes()).unwrap();
+            exchange.stream.write_all(&body).is_ok()
+        })
+    }
+
     /// Never answers.
     pub(crate) fn silent() -> Self {
         Self::start(|exchange| {

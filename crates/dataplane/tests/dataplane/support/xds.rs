@@ -215,30 +215,32 @@ pub(crate) fn cluster(name: &str, change: impl FnOnce(&mut Cluster)) -> Cluster 
     cluster
 }
 
-/// HTTP options of a cluster.
+/// HTTP/1 to a cluster.
 pub(crate) fn http(cluster: &mut Cluster, common: Common, http1: Http1ProtocolOptions) {
-    let options = HttpProtocolOptions {
-        common_http_protocol_options: Some(common),
-        upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(
-            ExplicitHttpConfig {
-                protocol_config: Some(ProtocolConfig::HttpProtocolOptions(http1)),
-            },
-        )),
-        ..HttpProtocolOptions::default()
-    };
-    cluster.typed_extension_protocol_options.insert(
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions".to_owned(),
-        any::pack(&options),
-    );
+    explicit(cluster, common, ProtocolConfig::HttpProtocolOptions(http1));
+}
+
+/// Options that HTTP/1 and HTTP/2 have in common.
+pub(crate) fn common_http(cluster: &mut Cluster, common: Common) {
+    http(cluster, common, Http1ProtocolOptions::default());
+}
+
+/// Options of HTTP/1 alone.
+pub(crate) fn http1(cluster: &mut Cluster, http1: Http1ProtocolOptions) {
+    http(cluster, Common::default(), http1);
 }
 
 /// HTTP/2 to a cluster.
 pub(crate) fn http2(cluster: &mut Cluster, common: Common, http2: Http2ProtocolOptions) {
+    explicit(cluster, common, ProtocolConfig::Http2ProtocolOptions(http2));
+}
+
+fn explicit(cluster: &mut Cluster, common: Common, protocol: ProtocolConfig) {
     let options = HttpProtocolOptions {
         common_http_protocol_options: Some(common),
         upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(
             ExplicitHttpConfig {
-                protocol_config: Some(ProtocolConfig::Http2ProtocolOptions(http2)),
+                protocol_config: Some(protocol),
             },
         )),
         ..HttpProtocolOptions::default()

@@ -4,8 +4,9 @@
 //! In: nothing. Out: schemas of `commonHttpProtocolOptions`, `http1ProtocolOptions` and
 //! `http2ProtocolOptions`.
 
-use crate::crds::schema::{
-    I32_MAX, Schema, boolean, bytes, duration, duration_from, integer, object, word,
+use crate::crds::{
+    http2,
+    schema::{I32_MAX, Schema, boolean, duration, duration_from, integer, object, word},
 };
 
 pub(super) fn common() -> Schema {
@@ -71,7 +72,6 @@ pub(super) fn http1() -> Schema {
 }
 
 pub(super) fn http2() -> Schema {
-    let window = || bytes(65_535, I32_MAX);
     let keepalive = object([
         (
             "timeout",
@@ -85,24 +85,13 @@ pub(super) fn http2() -> Schema {
     ])
     .says("PINGs that find dead connections.")
     .required(&["timeout"]);
-    object([
-        (
-            "initialStreamWindowSize",
-            window().says("Bytes in flight for a request."),
-        ),
-        (
-            "initialConnectionWindowSize",
-            window().says("Bytes in flight for a connection."),
-        ),
-        (
-            "maxConcurrentStreams",
-            integer(1, I32_MAX).says("Requests at once on a connection."),
-        ),
-        (
-            "overrideStreamErrorOnInvalidHttpMessage",
-            boolean().says("An invalid message ends its request, not the connection."),
-        ),
-        ("connectionKeepalive", keepalive),
-    ])
-    .says("Options of HTTP/2, for a backend that speaks it.")
+    http2::options()
+        .fields([
+            (
+                "overrideStreamErrorOnInvalidHttpMessage",
+                boolean().says("An invalid message ends its request, not the connection."),
+            ),
+            ("connectionKeepalive", keepalive),
+        ])
+        .says("Options of HTTP/2, for a backend that speaks it.")
 }

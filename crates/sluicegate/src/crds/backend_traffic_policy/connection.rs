@@ -3,9 +3,11 @@
 //!
 //! In: nothing. Out: schemas of `circuitBreaker`, `tcpKeepalive`, `connection` and `http2`.
 
-use crate::crds::schema::{
-    I32_MAX, Schema, U32_MAX, any, bytes, duration, integer, object, percent, positive_duration,
-    word,
+use crate::crds::{
+    http2,
+    schema::{
+        Schema, U32_MAX, any, bytes, duration, integer, object, percent, positive_duration, word,
+    },
 };
 
 pub(super) fn circuit_breaker() -> Schema {
@@ -128,7 +130,6 @@ pub(super) fn connection() -> Schema {
 }
 
 pub(super) fn http2() -> Schema {
-    let window = || bytes(65_535, I32_MAX);
     let keepalive = object([
         (
             "timeout",
@@ -150,24 +151,14 @@ pub(super) fn http2() -> Schema {
         "!has(self.interval) || duration(self.timeout) < duration(self.interval)",
         "timeout must be less than interval: lower timeout",
     );
-    object([
-        (
-            "initialStreamWindowSize",
-            window().says("Bytes in flight for a request."),
-        ),
-        (
-            "initialConnectionWindowSize",
-            window().says("Bytes in flight for a connection."),
-        ),
-        (
-            "maxConcurrentStreams",
-            integer(1, I32_MAX).says("Requests at once on a connection."),
-        ),
-        (
-            "onInvalidMessage",
-            word(&["TerminateConnection", "TerminateStream"]).says("What an invalid message ends."),
-        ),
-        ("connectionKeepalive", keepalive),
-    ])
-    .says("HTTP/2, for a backend that speaks it.")
+    http2::options()
+        .fields([
+            (
+                "onInvalidMessage",
+                word(&["TerminateConnection", "TerminateStream"])
+                    .says("What an invalid message ends."),
+            ),
+            ("connectionKeepalive", keepalive),
+        ])
+        .says("HTTP/2, for a backend that speaks it.")
 }

@@ -16,7 +16,15 @@ use crate::{
 /// The text.
 pub(super) fn traffic(facts: &TrafficFacts, width: Option<usize>) -> String {
     let mut text = format!("\n  on {}\n", facts.listeners.join("; "));
-    let mut table = Table::new(2, &["SETTING", "VALUE", "SOURCE", "BACKEND", "STATE"]);
+    let head = [
+        "SETTING",
+        "VALUE",
+        "SOURCE",
+        "BACKEND",
+        "STATE",
+        "ENVOY FIELD",
+    ];
+    let mut table = Table::new(2, &head);
     table.note(format!("policy {}", named(&facts.policy)), PLAIN);
     if let Some(parent) = &facts.merged_with {
         table.note(format!("merged with {}", named(parent)), PLAIN);
@@ -80,10 +88,7 @@ fn named(policy: &RankedPolicy) -> String {
 }
 
 fn row(table: &mut Table, setting: &TrafficSetting) {
-    let style = match setting.state {
-        "in force" => GOOD,
-        _ => DOUBT,
-    };
+    let style = if setting.is_in_force() { GOOD } else { DOUBT };
     let value = match &setting.value {
         serde_json::Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -94,6 +99,7 @@ fn row(table: &mut Table, setting: &TrafficSetting) {
         setting.source.clone().into(),
         setting.backend.as_deref().unwrap_or("-").into(),
         Cell::new(setting.state, style),
+        Cell::new(setting.envoy_field_text(), DIM),
     ]);
     if !setting.detail.is_empty() {
         let colon = match setting.state {

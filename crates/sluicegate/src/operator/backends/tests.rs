@@ -12,7 +12,7 @@ use sluicegate_xds::pb::envoy::{
 };
 use sluicegate_xds::pb::google::protobuf::UInt32Value;
 
-use super::*;
+use super::{why::errors, *};
 
 fn host(ejected: bool) -> HostStatus {
     HostStatus {

@@ -258,7 +258,7 @@ fn unit(html: &mut Html, unit: &UnitFacts) {
 
 fn traffic(html: &mut Html, facts: &TrafficFacts) {
     for setting in &facts.settings {
-        let class = if setting.state == "in force" {
+        let class = if setting.is_in_force() {
             ""
         } else {
             " class=\"lost\""
@@ -270,9 +270,8 @@ fn traffic(html: &mut Html, facts: &TrafficFacts) {
         html.raw(&format!("<tr{class}>"));
         html.name_cell(&setting.field).element("td", "", &value);
         html.place_cell(&setting.source);
-        html.name_cell(&setting.policy)
-            .element("td", "", "")
-            .raw("</tr>\n");
+        html.name_cell(&setting.policy);
+        html.name_cell(setting.envoy_field_text()).raw("</tr>\n");
         if !setting.detail.is_empty() {
             note(html, &format!("{}: {}", setting.state, setting.detail));
         }

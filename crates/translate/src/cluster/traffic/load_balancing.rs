@@ -100,6 +100,7 @@ fn typed_extension_config(
         None => locality_lb_config(own),
     };
     Some(match &balancer.algorithm {
+        // Not in force: load reports of endpoints are not read.
         LoadBalancerAlgorithm::BackendUtilization(_) => return None,
         LoadBalancerAlgorithm::ConsistentHash(hash) => pb::extension(
             "envoy.load_balancing_policies.maglev",
