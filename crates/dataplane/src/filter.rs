@@ -5,14 +5,18 @@
 //! filters has no [`Filters`], and its requests pass all of this by.
 
 mod admission_control;
+mod bandwidth_limit;
 mod compressor;
 mod custom_response;
 mod fault;
 mod rate_limit;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+use tokio::time::Instant;
 
 pub(crate) use admission_control::{AdmissionControl, Criteria, Ended, History};
+pub(crate) use bandwidth_limit::{BandwidthLimit, Delay, Tokens};
 pub(crate) use compressor::{
     Coding, Compressor, Edits, Encoder, Outcome, Subject, Why, choose, compress,
 };
@@ -33,6 +37,8 @@ pub(crate) struct Filters {
     pub(crate) request_buffer: Option<usize>,
     /// Local rate limits.
     pub(crate) rate_limit: Option<RateLimit>,
+    /// Bandwidth limits by the names of their filters, at most one for a direction.
+    pub(crate) bandwidth_limits: Vec<(Box<str>, Arc<BandwidthLimit>)>,
     /// Compressors by the names of their filters, and whether backends see `accept-encoding` if the
     /// route says so.
     pub(crate) compressors: Vec<(Box<str>, Option<bool>)>,
@@ -49,6 +55,8 @@ pub(crate) struct Installed {
     pub(crate) buffer: bool,
     /// [`RATE_LIMIT`].
     pub(crate) rate_limit: bool,
+    /// Those whose names begin with [`BANDWIDTH_LIMIT`].
+    pub(crate) bandwidth_limits: Arc<[Box<str>]>,
     /// Those whose names begin with [`COMPRESSOR`], in their order.
     pub(crate) compressors: Arc<[Compressor]>,
 }
@@ -82,18 +90,33 @@ pub(crate) const BUFFER: &str = "envoy.filters.http.buffer";
 /// `envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit`.
 pub(crate) const RATE_LIMIT: &str = "envoy.filters.http.local_ratelimit";
 
+/// `envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit`: what comes behind tells several
+/// apart.
+pub(crate) const BANDWIDTH_LIMIT: &str = "envoy.filters.http.bandwidth_limit";
+
 /// `envoy.extensions.filters.http.compressor.v3.Compressor`: what comes behind tells several apart.
 pub(crate) const COMPRESSOR: &str = "envoy.filters.http.compressor";
 
 /// All of them, in the one order that is implemented, which is Envoy Gateway's.
-pub(crate) const ORDER: [&str; 5] = [CUSTOM_RESPONSE, FAULT, BUFFER, RATE_LIMIT, COMPRESSOR];
+pub(crate) const ORDER: [&str; 6] = [
+    CUSTOM_RESPONSE,
+    FAULT,
+    BUFFER,
+    RATE_LIMIT,
+    BANDWIDTH_LIMIT,
+    COMPRESSOR,
+];
 
 /// The place of a filter in [`ORDER`].
 pub(crate) fn place(name: &str) -> Option<usize> {
-    let family = if name.starts_with(COMPRESSOR) {
-        COMPRESSOR
-    } else {
-        name
-    };
+    let mut families = [BANDWIDTH_LIMIT, COMPRESSOR].into_iter();
+    let family = families.find(|it| name.starts_with(it));
+    let family = family.unwrap_or(name);
     ORDER.iter().position(|known| *known == family)
+}
+
+/// Seconds on a clock that all workers share, for buckets.
+pub(crate) fn now() -> f64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed().as_secs_f64()
 }

@@ -8,6 +8,7 @@ mod access_log;
 mod admission;
 mod answer;
 mod attempt;
+mod bandwidth_limit;
 mod checkout;
 mod compressor;
 mod custom_response;

@@ -13,8 +13,8 @@ pub(crate) use cluster::{
     MaglevStats, MembershipStats, OutlierCells, RemainingStats, RingStats,
 };
 pub(crate) use downstream::{
-    CompressionStats, CompressorStats, ConnectionLimitStats, FaultStats, HttpStats, InspectorStats,
-    ListenerStats, RateLimitStats, RouteStats, TcpStats,
+    BandwidthLimitStats, CompressionStats, CompressorStats, ConnectionLimitStats, FaultStats,
+    HttpStats, InspectorStats, ListenerStats, RateLimitStats, RouteStats, TcpStats,
 };
 
 stat_group! {

@@ -5,6 +5,7 @@
 //! of connection managers whose routes use them: disabled there, so that other routes do not meet
 //! them. One file per filter.
 
+mod bandwidth_limit;
 mod compressor;
 mod custom_response;
 mod fault;
@@ -41,11 +42,13 @@ pub(crate) struct On {
 
 /// Filters of which a connection manager has one at most, in the order in which requests meet them, which is Envoy Gateway's;
 /// compressors come behind them.
-const FILTERS: [Filter; 4] = [
+const FILTERS: [Filter; 6] = [
     custom_response::FILTER,
     fault::FILTER,
     request_buffer::FILTER,
     rate_limit::FILTER,
+    bandwidth_limit::REQUEST,
+    bandwidth_limit::RESPONSE,
 ];
 
 /// What the routes of a rule set.

@@ -13,7 +13,7 @@ use sluicegate_resource::{
 use super::TrafficPolicy;
 
 /// Settings of a route, none of which the cluster of a backend has.
-pub const ON_ROUTE: [&str; 14] = [
+pub const ON_ROUTE: [&str; 15] = [
     CLOSE_DELAY,
     "timeout.http.requestTimeout",
     "timeout.http.maxStreamDuration",
@@ -26,12 +26,13 @@ pub const ON_ROUTE: [&str; 14] = [
     "httpUpgrade",
     "requestBuffer",
     "rateLimit.local",
+    "bandwidthLimit",
     "compressor",
     "compression",
 ];
 
 /// Settings that only requests know.
-const OF_REQUESTS: [&str; 27] = [
+const OF_REQUESTS: [&str; 28] = [
     "timeout.http.requestTimeout",
     "timeout.http.maxStreamDuration",
     "timeout.http.streamIdleTimeout",
@@ -44,6 +45,7 @@ const OF_REQUESTS: [&str; 27] = [
     "httpUpgrade",
     "requestBuffer",
     "rateLimit.local",
+    "bandwidthLimit",
     "compressor",
     "compression",
     "circuitBreaker.maxParallelRequests",

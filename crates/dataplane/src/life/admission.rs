@@ -48,7 +48,7 @@ pub(super) fn trailed(exchange: &mut Exchange, admission: &Admission) {
 
 /// The lines of trailers that came with a response.
 pub(super) fn trailers(exchange: &mut Exchange) -> Vec<u8> {
-    let mut trailers = exchange.download.framing.trailers().to_vec();
+    let mut trailers = exchange.download.source().trailers().to_vec();
     let upstream = exchange.upstream.as_mut();
     if let Some(message) = upstream.and_then(|upstream| upstream.stream.message()) {
         message.push_trailers(&mut trailers);

@@ -9,11 +9,12 @@ use std::{future::poll_fn, task::Poll};
 use tokio::time::Instant;
 
 use super::{
-    access_log, attempt,
+    access_log, attempt, bandwidth_limit,
     compressor::{self, Compression},
     custom_response,
     exchange::Exchange,
     facts, filters, finish, http2,
+    pump::Limit,
     session::{After, Session},
     trace,
 };
@@ -196,6 +197,7 @@ pub(super) async fn replaced(
     replacement: &Replacement,
 ) -> After {
     exchange.record.details = "";
+    bandwidth_limit::replaced(session, exchange);
     let reply = Reply {
         status: replacement.status.unwrap_or(status),
         body: &replacement.body,
@@ -299,7 +301,14 @@ async fn deliver(session: &mut Session, exchange: &mut Exchange, reply: &Reply<'
         trace::note_reply(exchange);
     }
     let headed = http2::send_response(session, exchange).is_ok();
+    if reply.fields.is_none() && exchange.record.filters.is_some() {
+        bandwidth_limit::reply(session, exchange);
+    }
     let written = headed && flush(session, exchange).await;
+    let now = match exchange.download.limit() {
+        Some(_) => Instant::now(),
+        None => now,
+    };
     exchange.log.responded = (written && exchange.log.wanted).then_some(now);
     finish::count(session, exchange, finish::elapsed(exchange, now));
     match (written, exchange.record.close) {
@@ -317,6 +326,7 @@ fn swallow(session: &mut Session, exchange: &mut Exchange) -> bool {
     if exchange.record.sent.is_some() {
         return true;
     }
+    exchange.upload.unlimit();
     let mut ignored = Vec::new();
     let framing = &mut exchange.upload.framing;
     while !framing.done() && !session.inbox.is_empty() {
@@ -344,12 +354,17 @@ fn count_gone(session: &Session) {
 /// Sends what is in the download. Says whether the client took it.
 async fn flush(session: &mut Session, exchange: &mut Exchange) -> bool {
     let limit = session.manager().stream_idle_timeout;
-    let deadline = limit.map(|limit| Instant::now() + limit);
+    let mut deadline = limit.map(|limit| Instant::now() + limit);
     poll_fn(|cx| {
         let (download, inbox) = (&mut exchange.download, &mut exchange.answer);
-        match download.poll_flush(cx, inbox, &mut session.stream) {
+        match download.poll_rest(cx, inbox, &mut session.stream) {
             Poll::Ready(outcome) => Poll::Ready(outcome.is_ok()),
-            Poll::Pending => session.timer.poll(cx, deadline).map(|()| false),
+            Poll::Pending => {
+                if download.limit().is_some_and(Limit::take_ticked) {
+                    deadline = limit.map(|limit| Instant::now() + limit);
+                }
+                session.timer.poll(cx, deadline).map(|()| false)
+            }
         }
     })
     .await
@@ -361,6 +376,7 @@ async fn cut(session: &mut Session, exchange: &mut Exchange) -> After {
     session.stats.downstream_rq_tx_reset.inc();
     session.stats.downstream_rq_rx_reset.inc();
     let gone = exchange.record.failure == Some(Failure::ClientGone);
+    exchange.download.break_off();
     let flushed = !gone && flush(session, exchange).await;
     if !gone {
         http2::reset(session);

@@ -7,7 +7,7 @@ use std::{future::poll_fn, task::Poll};
 
 use tokio::time::Instant;
 
-use super::{exchange::Exchange, pick_host::Target, session::Session};
+use super::{bandwidth_limit, exchange::Exchange, pick_host::Target, session::Session};
 use crate::{
     failure::Failure,
     http2::Opened,
@@ -62,7 +62,11 @@ pub(super) async fn checkout(
             (true, false) => target.cluster.config.trailers,
             (true, true) => true,
         };
-    attach(exchange, upstream, lease, now)
+    attach(exchange, upstream, lease, now)?;
+    if exchange.record.filters.is_some() {
+        bandwidth_limit::request(session, exchange);
+    }
+    Ok(())
 }
 
 /// The request has a connection since `now`.

@@ -4,6 +4,7 @@
 //! In: a request with its route. Out: leave to go on, or the failure by which a filter answers it.
 
 use super::{
+    bandwidth_limit::{self, Direction},
     compressor::{self, Compression},
     exchange::Exchange,
     fault, rate_limit, request_buffer,
@@ -32,6 +33,7 @@ pub(super) async fn request(session: &mut Session, exchange: &mut Exchange) -> R
     {
         rate_limit::rate_limit(session, exchange, limits)?;
     }
+    bandwidth_limit::count(session, &filters, Direction::Request);
     compressor::request(session, exchange, &filters);
     Ok(())
 }

@@ -12,6 +12,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
+    bandwidth_limit,
     checkout::start_try,
     exchange::Exchange,
     pump::{Ends, Stopped},
@@ -65,6 +66,12 @@ pub(super) fn poll_upload(
             if moved > 0 {
                 exchange.deadlines.active = Some(Instant::now());
             }
+            if let Some(limit) = exchange.upload.limit() {
+                bandwidth_limit::note_request(limit, &mut exchange.deadlines);
+                if limit.has_all() && session.poll_gone(cx).is_ready() {
+                    return Poll::Ready(Err(Failure::ClientGone));
+                }
+            }
             Poll::Pending
         }
         Poll::Ready(Ok(())) => {
@@ -88,6 +95,9 @@ pub(super) fn poll_collect(
 ) -> Poll<Result<(), Failure>> {
     if exchange.record.sent.is_some() {
         return Poll::Ready(Ok(()));
+    }
+    if exchange.record.filters.is_some() {
+        bandwidth_limit::request(session, exchange);
     }
     let mut nowhere = Stream::Gone;
     let mut ends = upload_ends(session, &mut nowhere);

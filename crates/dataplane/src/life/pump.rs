@@ -5,12 +5,16 @@
 //! Nothing more is read while anything waits to be written, so a slow reader holds back the writer
 //! and memory stays bounded by one read.
 
+mod detour;
 mod encoding;
+mod limit;
 
 use std::task::{Context, Poll, ready};
 
 pub(super) use encoding::Encoding;
+pub(super) use limit::Limit;
 
+use self::detour::Detour;
 use super::mirror::Tee;
 use crate::{
     http::{Framing, push_size},
@@ -53,7 +57,7 @@ pub(super) struct Pump {
     /// What was sent stays in `out`, for retries.
     kept: Option<Kept>,
     /// What it passes through.
-    encoding: Option<Box<Encoding>>,
+    detour: Option<Detour>,
 }
 
 /// What there is in `out` for retries.
@@ -100,7 +104,7 @@ impl Pump {
         ends: &mut Ends<'_>,
     ) -> Poll<Result<(), Stopped>> {
         loop {
-            self.stage(ends.inbox)?;
+            let goes_on = self.take_in(cx, ends.inbox, ends.limit)?;
             let flushed = self.poll_flush(cx, ends.inbox, ends.to);
             self.note_waiting(flushed.is_pending());
             if flushed.is_pending() {
@@ -116,6 +120,10 @@ impl Pump {
                 self.tees.drain(..).for_each(Tee::end);
                 return Poll::Ready(Ok(()));
             }
+            if !goes_on {
+                ends.inbox.park(ends.buffers);
+                return Poll::Pending;
+            }
             if !ends.inbox.is_empty() {
                 continue;
             }
@@ -125,8 +133,10 @@ impl Pump {
             match ready!(filled) {
                 Ok(count) if count > 0 => {}
                 outcome if self.closed(outcome.is_ok(), ends) => {
-                    let out = &self.out;
-                    self.tees.retain(|tee| tee.push([out, b"", b""]));
+                    if self.detour.is_none() {
+                        let out = &self.out;
+                        self.tees.retain(|tee| tee.push([out, b"", b""]));
+                    }
                 }
                 _ => return Poll::Ready(Err(Stopped::Cut)),
             }
@@ -140,12 +150,15 @@ impl Pump {
         ends: &mut Ends<'_>,
     ) -> Poll<Result<(), Stopped>> {
         loop {
-            self.stage(ends.inbox)?;
+            let goes_on = self.take_in(cx, ends.inbox, ends.limit)?;
             if !self.keeps() {
                 return Poll::Ready(Err(Stopped::Refused));
             }
             if self.framing.done() {
                 return Poll::Ready(Ok(()));
+            }
+            if !goes_on {
+                return Poll::Pending;
             }
             if !ends.inbox.is_empty() {
                 continue;
@@ -235,8 +248,10 @@ impl Pump {
         {
             from.push_trailers(&mut trailers);
         }
-        if let Some(encoding) = &mut self.encoding {
-            encoding.close(&trailers);
+        match &mut self.detour {
+            None => {}
+            Some(Detour::Encoded(encoding)) => encoding.close(&trailers),
+            Some(Detour::Limited(limit)) => return limit.close(&trailers),
         }
         self.framing.closed(&trailers, &mut self.out)
     }
@@ -252,10 +267,11 @@ impl Pump {
         if let Some(to) = ends.to.message() {
             let mut trailers = Vec::new();
             if self.trailers {
-                trailers.extend_from_slice(self.framing.trailers());
+                self.push_trailers(&mut trailers);
                 if let Some(from) = ends.from.message() {
                     from.push_trailers(&mut trailers);
                 }
+                self.push_delays(&mut trailers);
             }
             to.finish(&trailers);
         }
@@ -272,7 +288,7 @@ impl Pump {
     /// Sends the body on through `encoding`.
     pub(super) fn encode(&mut self, encoding: Box<Encoding>) {
         self.framing = std::mem::take(&mut self.framing).bare();
-        self.encoding = Some(encoding);
+        self.detour = Some(Detour::Encoded(encoding));
     }
 
     /// Starts over.
@@ -293,13 +309,15 @@ impl Pump {
         self.tees.clear();
         self.abandoned = 0;
         self.kept = None;
-        self.encoding = None;
+        self.detour = None;
     }
 
     /// Bytes of body that were taken in to be sent.
     pub(super) fn carried(&self) -> u64 {
-        let encoded = self.encoding.as_ref().map(|encoding| encoding.produced());
-        encoded.unwrap_or(self.passed + self.framing.chunked_data())
+        match &self.detour {
+            Some(Detour::Encoded(encoding)) => encoding.produced(),
+            _ => self.passed + self.framing.chunked_data(),
+        }
     }
 
     /// Notes a body that stands in `out` already.
@@ -320,11 +338,33 @@ impl Pump {
         self.out.len() - self.sent + self.raw + self.tail.len()
     }
 
+    /// Takes in what is there of the body. Says whether more is wanted, if that is not all of it.
+    fn take_in(
+        &mut self,
+        cx: &mut Context<'_>,
+        inbox: &mut Inbox,
+        most: usize,
+    ) -> Result<bool, Stopped> {
+        match &mut self.detour {
+            None => self.stage(inbox)?,
+            Some(Detour::Encoded(encoding)) => {
+                encoding.stage(&mut self.framing, inbox, &mut self.out)?;
+            }
+            Some(Detour::Limited(_)) => return self.stage_limited(cx, inbox, most),
+        }
+        Ok(true)
+    }
+
+    /// A body that grew too large is not kept any more.
+    fn keep_within_limit(&mut self) {
+        if self.kept.is_some_and(|kept| kept.bytes > kept.limit) {
+            self.kept = None;
+            self.abandoned += 1;
+        }
+    }
+
     /// Takes the next run of the body into view.
     fn stage(&mut self, inbox: &mut Inbox) -> Result<(), Stopped> {
-        if let Some(encoding) = &mut self.encoding {
-            return encoding.stage(&mut self.framing, inbox, &mut self.out);
-        }
         while self.raw == 0 && self.tail.is_empty() && !self.framing.done() && !inbox.is_empty() {
             let generated = self.out.len();
             let staged = self
@@ -366,10 +406,7 @@ impl Pump {
                 (self.raw, self.skip) = (0, 0);
                 self.tail = b"";
             }
-            if self.kept.is_some_and(|kept| kept.bytes > kept.limit) {
-                self.kept = None;
-                self.abandoned += 1;
-            }
+            self.keep_within_limit();
             if staged.taken == 0 {
                 break;
             }

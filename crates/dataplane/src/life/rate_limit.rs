@@ -4,12 +4,12 @@
 //! In: a request and the limits of its route. Out: leave to go on, or the failure that it gets; the
 //! bucket that its response will tell of.
 
-use std::sync::LazyLock;
-
-use tokio::time::Instant;
-
 use super::{exchange::Exchange, hash, session::Session};
-use crate::{failure::Failure, filter::RateLimit, route::RequestView};
+use crate::{
+    failure::Failure,
+    filter::{RateLimit, now},
+    route::RequestView,
+};
 
 /// Counts the request.
 pub(super) fn rate_limit(
@@ -56,10 +56,4 @@ pub(super) fn announce(exchange: &Exchange, fields: &mut Vec<(&'static [u8], Vec
         (b"x-ratelimit-reset", bucket.reset(now)),
     ];
     fields.extend(numbers.map(|(name, value)| (name, value.to_string().into_bytes())));
-}
-
-/// Seconds on a clock that all workers share.
-fn now() -> f64 {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    START.elapsed().as_secs_f64()
 }

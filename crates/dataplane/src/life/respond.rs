@@ -12,6 +12,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
+    bandwidth_limit,
     compressor::{self, Compression},
     exchange::Exchange,
     facts, filters,
@@ -63,7 +64,9 @@ pub(super) fn write_head(
         Framing::Length(_) if http2 == [true, true] => Framing::UntilClose,
         other => other,
     };
-    let complete = exchange.record.sent.is_some();
+    // What only waits for its limit has come.
+    let complete = exchange.record.sent.is_some()
+        || exchange.upload.limit().is_some_and(|limit| limit.has_all());
     if !complete {
         session
             .stats
@@ -154,6 +157,9 @@ pub(super) fn write_head(
     exchange.answer.consume(length);
     exchange.deadlines.active = Some(now);
     super::http2::send_response(session, exchange)?;
+    if exchange.record.filters.is_some() {
+        bandwidth_limit::response(session, exchange);
+    }
     Ok(now)
 }
 
@@ -275,6 +281,9 @@ pub(super) fn poll_download(
         Poll::Pending => {
             if moved > 0 {
                 exchange.deadlines.active = Some(Instant::now());
+            }
+            if let Some(limit) = exchange.download.limit() {
+                bandwidth_limit::note_response(limit, &mut exchange.deadlines);
             }
             Poll::Pending
         }

@@ -9,6 +9,7 @@ use std::{future::poll_fn, task::Poll};
 use tokio::time::Instant;
 
 use super::{
+    bandwidth_limit,
     exchange::Exchange,
     forward_body::{poll_deadlines, upload_ends},
     respond::poll_download,
@@ -21,6 +22,9 @@ pub(super) async fn tunnel(session: &mut Session, exchange: &mut Exchange) -> Re
     for pump in [&mut exchange.upload, &mut exchange.download] {
         pump.framing = Framing::Tunnel;
         pump.open = false;
+    }
+    if exchange.record.filters.is_some() {
+        bandwidth_limit::tunnel(session, exchange);
     }
     exchange.deadlines.route = None;
     exchange.record.close = true;
@@ -37,6 +41,9 @@ pub(super) async fn tunnel(session: &mut Session, exchange: &mut Exchange) -> Re
         let up = exchange.upload.poll(cx, &mut ends);
         if exchange.upload.written > before {
             exchange.deadlines.active = Some(Instant::now());
+        }
+        if let Some(limit) = exchange.upload.limit() {
+            bandwidth_limit::note_request(limit, &mut exchange.deadlines);
         }
         match up {
             // A stream of HTTP/2 has two ends; a client's FIN ends all.

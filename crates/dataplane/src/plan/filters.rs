@@ -4,6 +4,7 @@
 //! In: configurations by name of filter. Out: [`Filters`], or nothing for a route without any; names
 //! of what is not enforced. A filter that cannot be taken as it is meant is left out as a whole.
 
+mod bandwidth_limit;
 mod compressor;
 mod custom_response;
 mod rate_limit;
@@ -34,7 +35,8 @@ use super::{
     value::{duration, number},
 };
 use crate::filter::{
-    Abort, BUFFER, COMPRESSOR, CUSTOM_RESPONSE, FAULT, Fault, Filters, Installed, RATE_LIMIT, place,
+    Abort, BANDWIDTH_LIMIT, BUFFER, COMPRESSOR, CUSTOM_RESPONSE, FAULT, Fault, Filters, Installed,
+    RATE_LIMIT, place,
 };
 
 /// The filters of a route; names of what is not enforced go to `unsupported`.
@@ -54,6 +56,7 @@ pub(super) fn of_route(
         };
         unsupported.extend(compiled.err());
     }
+    unsupported.extend(bandwidth_limit::refuse_several(&mut filters).err());
     Some(Arc::new(filters))
 }
 
@@ -77,6 +80,12 @@ fn one(name: &str, config: &Any, filters: &mut Filters) -> Result<(), &'static s
         FAULT => filters.fault = fault(&config_of(config)?)?,
         BUFFER => filters.request_buffer = buffer(&config_of(config)?),
         RATE_LIMIT => filters.rate_limit = rate_limit::compile(&config_of(config)?)?,
+        name if name.starts_with(BANDWIDTH_LIMIT) => {
+            let limit = bandwidth_limit::compile(&config_of(config)?)?;
+            filters
+                .bandwidth_limits
+                .extend(limit.map(|limit| (name.into(), Arc::new(limit))));
+        }
         name if name.starts_with(COMPRESSOR) => {
             let of_route = compressor::of_route(&config_of(config)?)?;
             filters
@@ -143,6 +152,7 @@ fn buffer(config: &BufferPerRoute) -> Option<usize> {
 /// The filters that a connection manager has.
 pub(super) fn installed(manager: &HttpConnectionManager) -> Installed {
     let mut installed = Installed::of(manager.http_filters.iter().map(|filter| &*filter.name));
+    installed.bandwidth_limits = bandwidth_limit::installed(manager);
     installed.compressors = compressor::installed(manager);
     installed
 }

@@ -154,6 +154,7 @@ envoy.config.trace.v3.Tracing.Http:name typed_config
 envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate:base_interval max_interval
 envoy.extensions.clusters.dns.v3.DnsCluster:dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter typed_dns_resolver_config dns_lookup_family all_addresses_in_single_endpoint dns_min_refresh_rate
 envoy.extensions.filters.http.admission_control.v3.AdmissionControl:*
+envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit:*
 envoy.extensions.filters.http.buffer.v3.Buffer:max_request_bytes
 envoy.extensions.filters.http.buffer.v3.BufferPerRoute:disabled buffer
 envoy.extensions.filters.http.compressor.v3.Compressor:*

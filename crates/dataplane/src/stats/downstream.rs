@@ -160,6 +160,29 @@ stat_group! {
 }
 
 stat_group! {
+    /// What bandwidth limits did on one worker; under `<stat_prefix>.http_bandwidth_limit.`. Sizes that
+    /// are gauges are those of the last piece.
+    pub(crate) struct BandwidthLimitStats {
+        request_enabled: Counter,
+        request_enforced: Counter,
+        request_pending: Gauge,
+        request_incoming_size: Gauge,
+        request_incoming_total_size: Counter,
+        request_allowed_size: Gauge,
+        request_allowed_total_size: Counter,
+        request_transfer_duration: Histogram,
+        response_enabled: Counter,
+        response_enforced: Counter,
+        response_pending: Gauge,
+        response_incoming_size: Gauge,
+        response_incoming_total_size: Counter,
+        response_allowed_size: Gauge,
+        response_allowed_total_size: Counter,
+        response_transfer_duration: Histogram,
+    }
+}
+
+stat_group! {
     /// What one compressor of one connection manager did to messages of one direction on one worker;
     /// under `http.<stat_prefix>.compressor.<library>.<coding>.`, with `request.` or `response.`.
     pub(crate) struct CompressionStats {

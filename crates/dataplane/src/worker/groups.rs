@@ -13,9 +13,9 @@ use crate::{
     filter::Compressor,
     plan::Plan,
     stats::{
-        AdmissionControlStats, ClusterStats, CompressionStats, CompressorStats,
-        ConnectionLimitStats, FaultStats, HttpStats, ListenerStats, RateLimitStats, RouteStats,
-        SslStats, TcpStats,
+        AdmissionControlStats, BandwidthLimitStats, ClusterStats, CompressionStats,
+        CompressorStats, ConnectionLimitStats, FaultStats, HttpStats, ListenerStats,
+        RateLimitStats, RouteStats, SslStats, TcpStats,
     },
 };
 
@@ -35,6 +35,7 @@ pub(super) struct Groups {
     routes: Named<RouteStats>,
     faults: Named<FaultStats>,
     rate_limits: Named<RateLimitStats>,
+    bandwidth_limits: Named<BandwidthLimitStats>,
     compression: Named<CompressionStats>,
     compressors: Named<CompressorStats>,
 }
@@ -55,6 +56,7 @@ impl Groups {
             routes: Named::default(),
             faults: Named::default(),
             rate_limits: Named::default(),
+            bandwidth_limits: Named::default(),
             compression: Named::default(),
             compressors: Named::default(),
         }
@@ -151,6 +153,13 @@ impl Worker {
         let groups = &self.groups;
         let name = ["", prefix, ".http_local_rate_limit"];
         groups.of(&groups.rate_limits, name)
+    }
+
+    /// The numbers of bandwidth limits.
+    pub(crate) fn bandwidth_limit_stats(&self, prefix: &str) -> Arc<BandwidthLimitStats> {
+        let groups = &self.groups;
+        let name = ["", prefix, ".http_bandwidth_limit"];
+        groups.of(&groups.bandwidth_limits, name)
     }
 
     /// The numbers of a compressor of a connection manager.

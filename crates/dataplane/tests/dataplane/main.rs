@@ -11,6 +11,7 @@ mod admin;
 mod admission_control;
 mod bad_messages;
 mod balancing;
+mod bandwidth_limits;
 mod bodies;
 mod breakers;
 mod case;

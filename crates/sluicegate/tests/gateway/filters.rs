@@ -72,6 +72,21 @@ async fn a_request_over_the_buffer_is_refused() {
 }
 
 #[tokio::test]
+async fn a_limited_body_takes_its_time() {
+    let origin = Httpbin::start(loopback()).await.unwrap();
+    let settings = "  bandwidthLimit: {response: {limit: {value: 10Ki, unit: Second}}}\n";
+    let gateway = Gateway::start(origin.address(), &of_route(settings)).await;
+    let mut client = gateway.client().await;
+    let begun = Instant::now();
+    let response = client.get("web", "/bytes/16384").await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(begun.elapsed() >= Duration::from_millis(550));
+    let stats = "http_bandwidth_limiter.http_bandwidth_limit";
+    let allowed = format!("{stats}.response_allowed_total_size");
+    assert_eq!(gateway.stat(&allowed).await, 16_384);
+}
+
+#[tokio::test]
 async fn a_backend_that_fails_is_spared() {
     let origin = Httpbin::start(loopback()).await.unwrap();
     let settings = "  admissionControl:

@@ -134,6 +134,7 @@ const ROWS: &[(&str, &str)] = &[
     ("httpUpgrade", "route.upgrade_configs"),
     ("requestBuffer", "typed_per_filter_config"),
     ("rateLimit.local", "typed_per_filter_config"),
+    ("bandwidthLimit", "typed_per_filter_config"),
     ("compressor", "typed_per_filter_config"),
     ("compression", "typed_per_filter_config"),
 ];

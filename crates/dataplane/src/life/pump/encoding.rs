@@ -47,6 +47,12 @@ impl Encoding {
         })
     }
 
+    /// Leaves chunks to whoever comes behind. Returns whether there are any, and whether trailers that
+    /// came in chunks go on.
+    pub(super) fn unframed(&mut self) -> (bool, bool) {
+        (std::mem::take(&mut self.chunked), self.trailers)
+    }
+
     /// Bytes that came out of it.
     pub(super) fn produced(&self) -> u64 {
         self.produced

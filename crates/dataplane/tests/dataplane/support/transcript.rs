@@ -52,7 +52,7 @@ pub(crate) fn note_bytes(who: &str, bytes: &[u8]) {
 fn shown(head: &str, body: &[u8]) -> String {
     /// Longer bodies are shown by their length.
     const SHORT: usize = 300;
-    static RANDOM: LazyLock<[Regex; 5]> = LazyLock::new(|| {
+    static RANDOM: LazyLock<[Regex; 6]> = LazyLock::new(|| {
         [
             // Ports that a system gives away.
             r":[3-6]\d{4}\b",
@@ -64,6 +64,8 @@ fn shown(head: &str, body: &[u8]) -> String {
             // What is left of a timeout when a request is sent, perhaps once more: tests that mean a
             // number assert it.
             r"timeout(-ms)?: \d+m?\b",
+            // What a bandwidth limit says of time.
+            r"delay-ms: \d+",
         ]
         .map(|pattern| Regex::new(pattern).unwrap())
     });

@@ -4,7 +4,10 @@
 //! In: the block. Out: bytes per second, by direction.
 
 use super::reader;
-use crate::admission::{Block, Field};
+use crate::{
+    admission::{Block, Field},
+    value::is_header_name,
+};
 
 /// Limits of the bytes that bodies may take; at least one direction is set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -13,7 +16,7 @@ pub struct BandwidthLimit {
     pub request: Option<Bandwidth>,
     /// `response.limit`.
     pub response: Option<Bandwidth>,
-    /// `response.responseTrailers.prefix`: trailers that tell the delay have names with it. Absent:
+    /// `response.responseTrailers.prefix`: names of trailers that tell the delay begin so. Absent:
     /// no such trailers; `Some(None)` where the block is there without a prefix.
     pub response_trailers: Option<Option<String>>,
 }
@@ -33,7 +36,7 @@ impl BandwidthLimit {
         let response = block.object("response", |block| {
             let trailers = block.object("responseTrailers", |block| {
                 let prefix = block.optional("prefix");
-                prefix.and_then(|field| reader::name(&field, 256))
+                prefix.and_then(|field| trailer_prefix(&field))
             });
             (limit(block), trailers)
         });
@@ -49,6 +52,14 @@ impl BandwidthLimit {
             response_trailers,
         }
     }
+}
+
+fn trailer_prefix(field: &Field<'_>) -> Option<String> {
+    let prefix = reader::name(field, 256)?;
+    if !is_header_name(&prefix) {
+        field.reject("must begin a header name: letters, digits and !#$%&'*+-.^_`|~");
+    }
+    Some(prefix)
 }
 
 fn limit(block: &Block<'_>) -> Option<Bandwidth> {

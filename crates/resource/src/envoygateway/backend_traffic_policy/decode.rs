@@ -88,11 +88,7 @@ impl BackendTrafficPolicy {
 
 /// Settings below `spec` that are read and checked, and change no traffic yet, with what happens
 /// instead.
-const NOT_ENFORCED: [(&str, &str); 4] = [
-    (
-        "bandwidthLimit",
-        "bodies pass as fast as both sides take them",
-    ),
+const NOT_ENFORCED: [(&str, &str); 3] = [
     (
         "connection.preconnect.predictivePercent",
         "`perEndpointPercent` opens connections to each endpoint ahead of demand",

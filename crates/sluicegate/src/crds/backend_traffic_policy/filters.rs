@@ -5,8 +5,8 @@
 //! `httpUpgrade` and `requestBuffer`.
 
 use crate::crds::schema::{
-    Schema, U32_MAX, any_bytes, boolean, bytes, duration_from, integer, list, number, object,
-    positive_duration, text, word,
+    Schema, U32_MAX, any_bytes, boolean, bytes, duration_from, header_name, integer, list, number,
+    object, positive_duration, text, word,
 };
 
 pub(super) fn bandwidth_limit() -> Schema {
@@ -18,7 +18,7 @@ pub(super) fn bandwidth_limit() -> Schema {
         .required(&["value", "unit"])
         .says("Bytes by time; at least 1 KiB per second.")
     };
-    let trailers = object([("prefix", text(1, 256))]).says("Trailers that tell the delay.");
+    let trailers = object([("prefix", header_name())]).says("Trailers that tell the delay.");
     object([
         ("request", object([("limit", limit())]).required(&["limit"])),
         (

@@ -10,7 +10,6 @@ use crate::{
 #[test]
 fn a_setting_that_changes_nothing_yet_is_told_so() {
     let policy = traffic_policy(concat!(
-        "bandwidthLimit: {request: {limit: {value: 1Mi, unit: Second}}}\n",
         "connection: {preconnect: {perEndpointPercent: 150, predictivePercent: 150}}\n",
         "loadBalancer: {type: Random}\n",
         "rateLimit: {global: {rules: [{limit: {requests: 1, unit: Hour}}]}}\n",
@@ -22,7 +21,6 @@ fn a_setting_that_changes_nothing_yet_is_told_so() {
         "a valid policy",
         &policy.diagnostics,
         &[
-            told("spec.bandwidthLimit"),
             told("spec.connection.preconnect.predictivePercent"),
             (
                 "not-enforced",

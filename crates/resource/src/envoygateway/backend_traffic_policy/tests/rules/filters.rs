@@ -220,6 +220,15 @@ fn rate_limits_and_fractions() {
             &[(INVALID, "spec.bandwidthLimit", "at least one of")],
         ),
         (
+            "V18 bandwidth, a prefix that begins no name",
+            "bandwidthLimit: {response: {limit: {value: 1Mi, unit: Second}, responseTrailers: {prefix: a b}}}",
+            &[(
+                INVALID,
+                "spec.bandwidthLimit.response.responseTrailers.prefix",
+                "must begin a header name",
+            )],
+        ),
+        (
             "V18 bandwidth, less than 1 KiB/s",
             "bandwidthLimit: {request: {limit: {value: 1Mi, unit: Hour}}}",
             &[(
