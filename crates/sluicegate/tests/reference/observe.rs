@@ -277,6 +277,8 @@ fn then(path: &str, name: &str) -> String {
     }
 }
 
+/// A filter may be there several times, told apart behind its own name.
 fn last(name: &str) -> &str {
-    name.rsplit('.').next().unwrap_or(name)
+    let filter = name.strip_prefix("envoy.filters.http.");
+    filter.unwrap_or_else(|| name.rsplit('.').next().unwrap_or(name))
 }
