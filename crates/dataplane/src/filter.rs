@@ -6,6 +6,7 @@
 
 mod admission_control;
 mod bandwidth_limit;
+mod bucket;
 mod compressor;
 mod custom_response;
 mod fault;
@@ -16,15 +17,14 @@ use std::sync::{Arc, LazyLock};
 use tokio::time::Instant;
 
 pub(crate) use admission_control::{AdmissionControl, Criteria, Ended, History};
-pub(crate) use bandwidth_limit::{BandwidthLimit, Delay, Tokens};
+pub(crate) use bandwidth_limit::{BandwidthLimit, Delay};
+pub(crate) use bucket::{Bucket, Rate};
 pub(crate) use compressor::{
     Coding, Compressor, Edits, Encoder, Outcome, Subject, Why, choose, compress,
 };
 pub(crate) use custom_response::{Condition, CustomResponse, Replacement, Seen};
 pub(crate) use fault::{Abort, Fault};
-pub(crate) use rate_limit::{
-    Action, Bucket, Buckets, Cidr, Descriptor, Known, Rate, RateLimit, Rule,
-};
+pub(crate) use rate_limit::{Action, Buckets, Cidr, Descriptor, Known, RateLimit, Rule};
 
 /// The filters of a route, in the order in which requests meet them.
 #[derive(Debug, Default)]

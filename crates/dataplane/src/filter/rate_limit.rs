@@ -4,7 +4,6 @@
 //! In: the settings of a route, and a request. Out: whether it may pass, and the bucket that it
 //! counted against. Buckets belong to the compiled route, which all workers share.
 
-mod bucket;
 mod condition;
 
 use std::{
@@ -13,9 +12,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-pub(crate) use bucket::{Bucket, Rate};
 pub(crate) use condition::{Action, Cidr};
 
+use super::{Bucket, Rate};
 use crate::route::RequestView;
 
 /// The limits of a route.

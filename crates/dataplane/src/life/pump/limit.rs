@@ -184,7 +184,7 @@ impl Limit {
                 self.ticked = true;
             }
             let left = self.held.len() - count;
-            let taken = self.config.tokens.take(now(), left);
+            let taken = self.config.bucket.take_some(now(), left);
             count += taken;
             let enforced = taken < left;
             if enforced {

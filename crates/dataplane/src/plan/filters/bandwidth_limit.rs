@@ -12,7 +12,7 @@ use sluicegate_xds::pb::envoy::extensions::filters::{
 };
 
 use super::super::value::{duration, flag};
-use crate::filter::{BANDWIDTH_LIMIT, BandwidthLimit, Filters, Tokens, now};
+use crate::filter::{BANDWIDTH_LIMIT, BandwidthLimit, Bucket, Filters, Rate, now};
 
 /// The bandwidth limits that a connection manager has, by name.
 pub(super) fn installed(manager: &HttpConnectionManager) -> Arc<[Box<str>]> {
@@ -48,11 +48,7 @@ pub(super) fn compile(config: &Proto) -> Result<Option<BandwidthLimit>, &'static
     if interval.is_zero() {
         return Err("bandwidth_limit.fill_interval of nothing");
     }
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "beyond 2^53 KiB per second nothing is limited"
-    )]
-    let per_second = kib.value as f64 * 1024.0;
+    let rate = Rate::of_second(kib.value.saturating_mul(1024));
     let prefix = response_trailer_prefix.to_ascii_lowercase();
     let prefix = match prefix.as_str() {
         "" => prefix,
@@ -62,7 +58,7 @@ pub(super) fn compile(config: &Proto) -> Result<Option<BandwidthLimit>, &'static
         stat_prefix: stat_prefix.as_str().into(),
         request,
         response,
-        tokens: Tokens::new(per_second, interval, now()),
+        bucket: Bucket::filling(rate, now(), interval.as_secs_f64()),
         fill_interval: interval,
         trailer_prefix: enable_response_trailers.then(|| prefix.into()),
     }))

@@ -14,7 +14,7 @@ pub(crate) struct Rate {
     pub(crate) per_second: f64,
 }
 
-/// A bucket, full at first.
+/// A bucket.
 #[derive(Debug)]
 pub(crate) struct Bucket {
     /// Its rate.
@@ -31,6 +31,20 @@ impl Rate {
             per_second: f64::from(tokens) / interval,
         }
     }
+
+    /// `tokens` every second, at least one, and at most those of a second.
+    pub(crate) fn of_second(tokens: u64) -> Self {
+        let tokens = tokens.max(1);
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "beyond 2^53 bytes a second nothing is limited"
+        )]
+        let per_second = tokens as f64;
+        Self {
+            most: u32::try_from(tokens).unwrap_or(u32::MAX),
+            per_second,
+        }
+    }
 }
 
 impl Bucket {
@@ -42,18 +56,54 @@ impl Bucket {
         }
     }
 
+    /// One that has been filling for `seconds` at `now`.
+    pub(crate) fn filling(rate: Rate, now: f64, seconds: f64) -> Self {
+        Self {
+            rate,
+            empty_at: AtomicU64::new((now - seconds).to_bits()),
+        }
+    }
+
     /// Takes `count` tokens, if there are that many at `now`.
     pub(crate) fn take(&self, now: f64, count: u32) -> bool {
-        let Rate { most, per_second } = self.rate;
-        let full_since = now - f64::from(most) / per_second;
-        let take = |bits: u64| {
-            let empty_at = f64::from_bits(bits).max(full_since);
+        let per_second = self.rate.per_second;
+        self.update(now, |empty_at| {
             let then = empty_at + f64::from(count) / per_second;
             // A little forbearance for rounding.
-            (then <= now + 1e-9).then(|| then.to_bits())
+            (then <= now + 1e-9).then_some(then)
+        })
+    }
+
+    /// Takes up to `most` tokens, as many whole ones as there are at `now`.
+    pub(crate) fn take_some(&self, now: f64, most: usize) -> usize {
+        let per_second = self.rate.per_second;
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        let mut taken = 0;
+        let taking = self.update(now, |empty_at| {
+            // A little forbearance for rounding.
+            let there = (now - empty_at) * per_second + 1e-6;
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "not negative; a conversion saturates"
+            )]
+            let whole = there.max(0.0) as u32;
+            taken = whole.min(most);
+            (taken > 0).then_some(empty_at + f64::from(taken) / per_second)
+        });
+        if taking { taken as usize } else { 0 }
+    }
+
+    /// Moves the moment at which it was empty, which is not before it would be full, unless `then` says
+    /// not to.
+    fn update(&self, now: f64, mut then: impl FnMut(f64) -> Option<f64>) -> bool {
+        let full_since = now - f64::from(self.rate.most) / self.rate.per_second;
+        let update = |bits: u64| {
+            let empty_at = f64::from_bits(bits).max(full_since);
+            then(empty_at).map(f64::to_bits)
         };
         self.empty_at
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, take)
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, update)
             .is_ok()
     }
 
@@ -108,6 +158,32 @@ mod tests {
             .map(|_| {
                 let bucket = bucket.clone();
                 std::thread::spawn(move || (0..1000).filter(|_| bucket.take(5.0, 1)).count())
+            })
+            .collect();
+        let taken: usize = threads.into_iter().map(|it| it.join().unwrap()).sum();
+        assert_eq!(taken, 1000);
+    }
+
+    #[test]
+    fn it_holds_an_interval_at_first_and_a_second_at_most() {
+        let bucket = Bucket::filling(Rate::of_second(1000), 100.0, 0.05);
+        assert_eq!(bucket.take_some(100.0, 2000), 50);
+        assert_eq!(bucket.take_some(100.0, 2000), 0);
+        assert_eq!(bucket.take_some(100.05, 30), 30);
+        assert_eq!(bucket.take_some(100.05, 30), 20);
+        assert_eq!(bucket.take_some(200.0, 2000), 1000);
+        assert_eq!(bucket.take_some(200.0, 2000), 0);
+    }
+
+    #[test]
+    fn no_byte_passes_twice() {
+        let bucket = std::sync::Arc::new(Bucket::filling(Rate::of_second(1000), 4.0, 0.05));
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let bucket = bucket.clone();
+                std::thread::spawn(move || {
+                    (0..1000).map(|_| bucket.take_some(4.95, 3)).sum::<usize>()
+                })
             })
             .collect();
         let taken: usize = threads.into_iter().map(|it| it.join().unwrap()).sum();
